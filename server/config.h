@@ -1,0 +1,109 @@
+/*
+ * config.h: text -> struct config. systemd-style INI: [section], key = value, comments with ; or #
+ * at the start of a line or after white space. Unknown sections or keys are errors that name file,
+ * line and the nearest known word. The table of keys in config.c is the reference.
+ */
+#ifndef MUSTER_SERVER_CONFIG_H
+#define MUSTER_SERVER_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_INTERFACES_MAX 16
+#define CONFIG_LISTEN_MAX     8
+#define CONFIG_SUBNETS_MAX    64
+#define CONFIG_RANGES_MAX     16
+#define CONFIG_RELAYS_MAX     256
+#define CONFIG_QUIRKS_MAX     64
+#define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
+#define CONFIG_DNS_MAX	      3
+
+enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
+enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
+
+struct config_range {
+	uint32_t first, last; /* host order, inclusive */
+};
+
+struct config_subnet {
+	uint32_t net, mask; /* host order */
+	uint8_t prefix;
+	size_t n_ranges, n_dns;
+	struct config_range ranges[CONFIG_RANGES_MAX];
+	uint32_t router; /* 0: none */
+	uint32_t dns[CONFIG_DNS_MAX];
+	char domain[64];
+};
+
+/* [quirk NAME]: firmware that needs something else. All given matches must hold. */
+struct config_quirk {
+	char name[32];
+	uint8_t mac[6]; /* match-mac, a prefix of mac_len bytes */
+	uint8_t mac_len;
+	uint16_t arch;		/* match-arch (option 93), 0xffff: any */
+	char vendor_class[64];	/* unused unless set: prefix of option 60 */
+	char loader[64];	/* file of the loader folder to send */
+	bool rom_is_loader;	/* not set: an iPXE ROM counts as plain PXE firmware once per boot */
+};
+
+struct config_listen {
+	uint32_t addr; /* host order, 0 = any */
+	uint16_t port;
+};
+
+struct config {
+	/* [server] */
+	char name[64];
+	char state_dir[CONFIG_TEXT_MAX], run_dir[CONFIG_TEXT_MAX];
+	char user[32];
+	size_t n_interfaces;
+	char interfaces[CONFIG_INTERFACES_MAX][16];
+	enum admission admission;
+	char image[64]; /* image of hosts that have none assigned */
+	/* [dhcp] */
+	enum dhcp_mode dhcp_mode;
+	uint32_t lease_s;
+	bool authoritative;
+	size_t n_relays;
+	uint32_t relays[CONFIG_RELAYS_MAX];
+	/* [subnet A.B.C.D/N] */
+	size_t n_subnets;
+	struct config_subnet subnets[CONFIG_SUBNETS_MAX];
+	/* [quirk NAME] */
+	size_t n_quirks;
+	struct config_quirk quirks[CONFIG_QUIRKS_MAX];
+	/* [tftp] */
+	bool tftp;
+	char tftp_program[CONFIG_TEXT_MAX];
+	char loader_dir[CONFIG_TEXT_MAX];
+	/* [http] */
+	size_t n_listen;
+	struct config_listen listen[CONFIG_LISTEN_MAX];
+	char url[CONFIG_TEXT_MAX]; /* what hosts are told; "" = from the interface's address */
+	/* [log] */
+	int log_level;
+};
+
+/* The values of an empty file. */
+void config_defaults(struct config *c);
+
+/*
+ * Read FILE, then the *.conf files of the folder conf.d beside it in order of their names.
+ * Returns 0; or -errno for a file that cannot be read, -EINVAL for a wrong one; err then holds
+ * "FILE:LINE: what is wrong, and what would be right".
+ */
+int config_load(const char *file, struct config *c, char *err, size_t err_size);
+
+/* The same for text in memory; `file` is used in messages only. Pure. */
+int config_parse(const char *text, size_t len, const char *file, struct config *c, char *err,
+	size_t err_size);
+
+/* What must hold over several keys (ranges inside their subnet, ...). Called by config_load. */
+int config_check(const struct config *c, const char *file, char *err, size_t err_size);
+
+/* The subnet that holds addr, or NULL. */
+const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr);
+
+#endif

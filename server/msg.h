@@ -1,0 +1,136 @@
+/*
+ * msg.h: what the roles say to each other, over SOCK_SEQPACKET pairs; one message per datagram.
+ *
+ * A message is a struct msg_head followed by one fixed struct and, where the struct says so, by
+ * `body_len` bytes. Every reader treats every message as hostile, whoever sent it: msg_recv checks
+ * size and type, and each reader checks every field again (text fields are NUL-terminated within
+ * their array, enums are in range, lengths fit). A message never carries a pointer.
+ *
+ * Links: core is in the middle. net, http, sign and tftp each have one pair to core.
+ * When a role is started anew it keeps the same pair; it first sends MSG_HELLO, so that its peer
+ * asks again what was lost with the old process.
+ */
+#ifndef MUSTER_SERVER_MSG_H
+#define MUSTER_SERVER_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/net/dhcp.h"
+
+#define MSG_MAX (96 * 1024) /* bytes on the wire, head included; fits a socket's send buffer */
+
+enum msg_type {
+	MSG_HELLO = 1,	  /* both ways: no body; the sender has just started */
+	MSG_DHCP_QUERY,	  /* net -> core: struct dhcp_query */
+	MSG_DHCP_ANSWER,  /* core -> net: struct dhcp_answer; silence is no message */
+	MSG_HTTP_REQUEST, /* http -> core: struct http_request + body */
+	MSG_HTTP_ANSWER,  /* core -> http: struct http_answer + a piece of the body */
+	MSG_BLOB_EVENT,	  /* http -> core: struct blob_event */
+	MSG_TFTP_READ,	  /* tftp -> core: struct tftp_read */
+	MSG_SIGN_REQUEST, /* core -> sign: struct sign_request */
+	MSG_SIGN_ANSWER,  /* sign -> core: struct sign_answer */
+	MSG_TYPES
+};
+
+struct msg_head {
+	uint32_t type; /* enum msg_type */
+	uint32_t len;  /* bytes after this head */
+	uint64_t id;   /* chosen by the asker, echoed in the answer */
+};
+
+/* ---- http <-> core ---- */
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS };
+enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
+
+#define HTTP_BODY_MAX	(64 * 1024)	   /* a request's body */
+#define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
+
+struct http_request {
+	uint8_t method;	    /* enum http_method */
+	uint8_t peer;	    /* enum http_peer */
+	uint16_t port;	    /* of the client, TCP only */
+	uint32_t addr;	    /* of the client, host order, TCP only */
+	uint32_t uid, gid;  /* of the client, unix socket only */
+	uint32_t body_len;  /* bytes after this struct, <= HTTP_BODY_MAX */
+	char host[80];	    /* Host header, or "" */
+	char bearer[80];    /* Authorization: Bearer token, or "" */
+	char path[256];	    /* decoded, starts with '/', no NUL, no "..", no "//" */
+	char query[2048];   /* raw, without '?', still percent-encoded */
+};
+
+struct http_answer {
+	uint16_t status;
+	uint8_t more;	      /* 1: another piece with the same id follows */
+	uint8_t pad;
+	uint32_t retry_after; /* seconds, 0 = no header */
+	uint32_t body_len;    /* bytes after this struct */
+	char type[48];	      /* Content-Type */
+};
+
+enum blob_phase { BLOB_STARTED, BLOB_FINISHED, BLOB_ABORTED, BLOB_PHASES };
+
+/* One transfer of a blob, or of /efi/agent.efi, to a client of the TCP port. */
+struct blob_event {
+	uint8_t phase;	/* enum blob_phase */
+	uint8_t loader; /* 1: asked as /efi/agent.efi or by iPXE/UEFI firmware (User-Agent) */
+	uint16_t pad;
+	uint32_t addr;	/* client, host order */
+	uint8_t digest[32];
+	uint64_t bytes;	   /* body bytes sent so far */
+	uint64_t total;	   /* bytes asked for */
+	uint64_t transfer; /* names this transfer; the same in all its phases */
+};
+
+/* ---- tftp -> core ---- */
+
+struct tftp_read {
+	uint32_t addr;	/* client, host order */
+	char file[128]; /* as asked */
+};
+
+/* ---- core <-> sign: a boot ticket is built by sign itself from these fields ---- */
+
+struct sign_request {
+	uint8_t nonce[32];    /* chosen by the agent */
+	uint8_t manifest[32]; /* SHA-256 of the manifest that the host shall run */
+	uint64_t boot;	      /* boot row */
+	uint64_t issued_s;    /* seconds since 1970 */
+	char host[64];	      /* host's name */
+};
+
+struct sign_answer {
+	uint32_t error;	       /* 0, or an errno: no key */
+	uint32_t ticket_len;   /* bytes in ticket */
+	uint32_t minisig_len;  /* bytes in minisig */
+	char ticket[1024];     /* JSON, see docs/agent-protocol.md */
+	char minisig[512];     /* its signature file */
+};
+
+/*
+ * Send one message: head, then two pieces (either may be NULL with length 0). Never blocks;
+ * may be called by any thread. Returns 0, -EAGAIN when the peer does not keep up, -EMSGSIZE
+ * above MSG_MAX, or -errno.
+ */
+int msg_send(int fd, enum msg_type type, uint64_t id, const void *a, size_t a_len, const void *b,
+	size_t b_len);
+
+/*
+ * Receive one message into buf (MSG_MAX bytes). Returns 1 with *head and *body (borrowed from buf,
+ * suitably aligned when buf is) filled; 0 when nothing waits; -EPIPE when the peer is gone for
+ * good; -EBADMSG for a message that is malformed (it is consumed); or -errno.
+ */
+int msg_recv(int fd, void *buf, struct msg_head *head, const void **body);
+
+/*
+ * The body as a fixed struct of `size` bytes, or NULL when it is shorter; with `exact`, longer is
+ * refused too.
+ */
+const void *msg_fixed(const struct msg_head *head, const void *body, size_t size, int exact);
+
+/* 1 when the array holds a NUL. */
+int msg_text_ok(const char *s, size_t size);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * dhcp.h: what net and core say to each other about one DHCP exchange. All fields in host order.
+ *
+ * net decodes a packet to a struct dhcp_query; core decides and sends the query back inside a
+ * struct dhcp_answer, so that net keeps nothing between the two: a lost answer is a lost packet,
+ * and the client repeats.
+ */
+#ifndef MUSTER_SERVER_NET_DHCP_H
+#define MUSTER_SERVER_NET_DHCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* RFC 2132 section 9.6 */
+enum dhcp_type {
+	DHCP_DISCOVER = 1,
+	DHCP_OFFER,
+	DHCP_REQUEST,
+	DHCP_DECLINE,
+	DHCP_ACK,
+	DHCP_NAK,
+	DHCP_RELEASE,
+	DHCP_INFORM,
+};
+
+/* Who is asking, from options 60, 77, 93 and 175. Decided per packet: one boot shows several. */
+enum dhcp_client {
+	DHCP_CLIENT_OTHER, /* an operating system or anything else: an address only */
+	DHCP_CLIENT_PXE,   /* firmware, "PXEClient" and option 93 */
+	DHCP_CLIENT_HTTP,  /* UEFI HTTP boot, "HTTPClient" and option 93 */
+	DHCP_CLIENT_IPXE,  /* iPXE: a ROM in a card, or the loader that we sent */
+	DHCP_CLIENT_AGENT, /* option 60 is "muster-agent" */
+	DHCP_CLIENTS
+};
+
+#define DHCP_ARCH_NONE	 0xffff /* no option 93 */
+#define DHCP_NAME_MAX	 64
+#define DHCP_ID_MAX	 64  /* longer client identifiers are cut; they are never keys */
+#define DHCP_RELAY_MAX	 255 /* option 82, whole value */
+#define DHCP_DNS_MAX	 3
+#define DHCP_FILE_MAX	 255 /* option 67; `file` in the header takes 127 of it */
+#define DHCP_MESSAGE_MAX 128
+
+/* Feature flags that iPXE puts into option 175 (protocol: 0x13 HTTP, 0x24 EFI). */
+#define DHCP_IPXE_HTTP 0x1
+#define DHCP_IPXE_EFI  0x2
+
+struct dhcp_query {
+	/* where it came from: opaque to core, checked by net when it comes back */
+	uint8_t endpoint;  /* index of the interface in net's table */
+	bool port4011;	   /* came to the PXE boot server port */
+	uint16_t src_port; /* answer goes there for port 4011 */
+	uint32_t src_addr;
+
+	/* fixed header */
+	uint32_t xid;
+	uint16_t flags;
+	uint16_t max_size; /* option 57 clamped to 576..1472 */
+	uint32_t ciaddr, giaddr;
+	uint8_t chaddr[16];
+	uint8_t mac[6]; /* the first six bytes of chaddr: checked, unicast, not zero */
+
+	/* options */
+	uint8_t type;		/* enum dhcp_type: one of the client's own types */
+	uint8_t client;		/* enum dhcp_client */
+	uint8_t ipxe_features;	/* DHCP_IPXE_* */
+	bool has_uuid;		/* option 97, neither all zeros nor all ones */
+	uint16_t arch;		/* option 93, first entry; DHCP_ARCH_NONE without */
+	uint32_t requested;	/* option 50, 0 without */
+	uint32_t server_id;	/* option 54, 0 without */
+	uint8_t uuid[16];	/* option 97 as sent (SMBIOS order, first three fields little-endian) */
+	uint8_t client_id_len;	/* option 61; 0 without */
+	uint8_t relay_len;	/* option 82; 0 without */
+	uint8_t client_id[DHCP_ID_MAX];
+	uint8_t relay[DHCP_RELAY_MAX];
+	char hostname[DHCP_NAME_MAX];  /* option 12, only [A-Za-z0-9-.]; "" without */
+	uint8_t wants[32];	       /* option 55 as a bit set */
+};
+
+/* What a reply says. Zero means: leave the option out. */
+struct dhcp_reply {
+	uint8_t type;	       /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
+	uint8_t n_dns;
+	bool vendor_pxe;       /* option 60 "PXEClient" */
+	bool vendor_http;      /* option 60 "HTTPClient" */
+	bool pxe_bypass;       /* option 43 = 06 01 08 ff: boot the file named here, no discovery */
+	bool ipxe_no_proxy;    /* option 175 = b0 01 01: do not wait for proxy offers */
+	uint32_t yiaddr, siaddr, server_id;
+	uint32_t lease_s, t1_s, t2_s; /* 51, 58, 59 */
+	uint32_t mask, router, broadcast;
+	uint32_t dns[DHCP_DNS_MAX];
+	char domain[DHCP_NAME_MAX];
+	char hostname[DHCP_NAME_MAX];
+	char file[DHCP_FILE_MAX + 1];	      /* `file` (when it fits) and option 67, NUL included */
+	char message[DHCP_MESSAGE_MAX];	      /* option 56, with a NAK */
+};
+
+struct dhcp_answer {
+	struct dhcp_query query; /* as it was asked */
+	struct dhcp_reply reply;
+};
+
+#endif

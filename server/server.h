@@ -1,0 +1,49 @@
+/*
+ * server.h: what the parent opened before it forked the roles, and the roles themselves.
+ */
+#ifndef MUSTER_SERVER_SERVER_H
+#define MUSTER_SERVER_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/config.h"
+
+/* An interface where DHCP is answered. Descriptors are -1 where not open. */
+struct endpoint {
+	char ifname[16];
+	int ifindex;
+	uint32_t addr, mask; /* host order: first IPv4 address of the interface */
+	uint8_t mac[6];
+	int udp67;   /* bound to the interface, broadcast allowed, IP_PKTINFO on, large buffer */
+	int udp4011; /* the same */
+	int packet;  /* AF_PACKET SOCK_RAW bound to the interface, sending only */
+};
+
+enum link { LINK_NET, LINK_HTTP, LINK_SIGN, LINK_TFTP, LINKS };
+
+struct server {
+	struct config cfg;
+	size_t n_endpoints;
+	struct endpoint endpoints[CONFIG_INTERFACES_MAX];
+	size_t n_http;
+	int http[CONFIG_LISTEN_MAX]; /* listening TCP sockets */
+	int http_unix;		     /* listening unix socket: muster.sock */
+	int blobs;		     /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int tftp;		     /* UDP 69, or -1 */
+	int core_side[LINKS];	     /* core's end of each pair */
+	int role_side[LINKS];	     /* the other role's end */
+	char url[CONFIG_TEXT_MAX];   /* what hosts are told: http://ADDR[:PORT] */
+};
+
+/*
+ * The roles. Each is called in a fresh process that has only its own descriptors and rights, and
+ * returns the exit status. SIGTERM ends it; so does the parent's end.
+ */
+int net_main(const struct server *s);
+int http_main(const struct server *s);
+int core_main(const struct server *s);
+int sign_main(const struct server *s);
+int tftp_main(const struct server *s);
+
+#endif
