@@ -19,6 +19,7 @@
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
 #define CONFIG_DNS_MAX	      3
+#define CONFIG_ARCH_ANY	      0xffff
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -42,10 +43,8 @@ struct config_quirk {
 	char name[32];
 	uint8_t mac[6]; /* match-mac, a prefix of mac_len bytes */
 	uint8_t mac_len;
-	uint16_t arch;		/* match-arch (option 93), 0xffff: any */
-	char vendor_class[64];	/* unused unless set: prefix of option 60 */
-	char loader[64];	/* file of the loader folder to send */
-	bool rom_is_loader;	/* not set: an iPXE ROM counts as plain PXE firmware once per boot */
+	uint16_t arch;	 /* match-arch (option 93), CONFIG_ARCH_ANY: any */
+	char loader[64]; /* file of the loader folder to send; an iPXE ROM gets it once a boot, too */
 };
 
 struct config_listen {
@@ -81,6 +80,9 @@ struct config {
 	/* [http] */
 	size_t n_listen;
 	struct config_listen listen[CONFIG_LISTEN_MAX];
+	size_t n_tls_listen;
+	struct config_listen tls_listen[CONFIG_LISTEN_MAX];
+	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
 	char url[CONFIG_TEXT_MAX]; /* what hosts are told; "" = from the interface's address */
 	/* [log] */
 	int log_level;

@@ -1,0 +1,807 @@
+#include "server/config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/bytes.h"
+#include "server/log.h"
+
+#define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
+
+/* Where the parser stands. `subnet` and `quirk` are what the current section fills. */
+struct place {
+	struct config *c;
+	const char *file;
+	unsigned line;
+	struct config_subnet *subnet;
+	struct config_quirk *quirk;
+	char *err;
+	size_t err_size;
+};
+
+static int fail(const struct place *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int fail(const struct place *p, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	snprintf(p->err, p->err_size, "%s:%u: %s", p->file, p->line, text);
+	return -EINVAL;
+}
+
+/* ---- values ---- */
+
+static int parse_addr(const char *v, uint32_t *out)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, v, &a) != 1)
+		return -EINVAL;
+	*out = ntohl(a.s_addr);
+	return 0;
+}
+
+static int parse_uint(const char *v, unsigned long max, unsigned long *out)
+{
+	char *end;
+	unsigned long n;
+
+	if (!isdigit((unsigned char)*v))
+		return -EINVAL;
+	errno = 0;
+	n = strtoul(v, &end, 10);
+	if (errno || *end || n > max)
+		return -EINVAL;
+	*out = n;
+	return 0;
+}
+
+static int set_text(const struct place *p, const char *v, char *out, size_t size)
+{
+	if (!*v)
+		return fail(p, "the value is empty");
+	if (strlen(v) >= size)
+		return fail(p, "the value is longer than %zu bytes", size - 1);
+	memcpy(out, v, strlen(v) + 1);
+	return 0;
+}
+
+static int set_path(const struct place *p, const char *v, char *out)
+{
+	if (*v != '/')
+		return fail(p, "'%s' is no absolute path", v);
+	return set_text(p, v, out, CONFIG_TEXT_MAX);
+}
+
+static int set_bool(const struct place *p, const char *v, bool *out)
+{
+	if (!strcmp(v, "yes") || !strcmp(v, "true") || !strcmp(v, "on") || !strcmp(v, "1"))
+		*out = true;
+	else if (!strcmp(v, "no") || !strcmp(v, "false") || !strcmp(v, "off") || !strcmp(v, "0"))
+		*out = false;
+	else
+		return fail(p, "'%s' is neither yes nor no", v);
+	return 0;
+}
+
+/* One of a NULL-ended list of words; the index is the value. */
+static int set_word(const struct place *p, const char *v, const char *const *words, int *out)
+{
+	char all[128] = "";
+
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(v, words[i])) {
+			*out = i;
+			return 0;
+		}
+		if (i)
+			strcat(all, ", ");
+		strcat(all, words[i]);
+	}
+	return fail(p, "'%s' is none of: %s", v, all);
+}
+
+/* "90", "90s", "10m", "1h", "2d" */
+static int set_seconds(const struct place *p, const char *v, uint32_t *out)
+{
+	static const struct {
+		const char *unit;
+		uint32_t s;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	char *end;
+	unsigned long n;
+
+	if (!isdigit((unsigned char)*v))
+		return fail(p, "'%s' is no time span such as 90s, 10m, 1h, 2d", v);
+	n = strtoul(v, &end, 10);
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (!strcmp(end, units[i].unit) && n <= 31536000UL / units[i].s) {
+			*out = (uint32_t)n * units[i].s;
+			return 0;
+		}
+	}
+	return fail(p, "'%s' is no time span such as 90s, 10m, 1h, 2d (at most 365d)", v);
+}
+
+/* Call one(p, item) for each comma-separated item of a value. */
+static int each_item(struct place *p, char *v, int (*one)(struct place *, char *))
+{
+	char *save = NULL;
+
+	for (char *item = strtok_r(v, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save)) {
+		int rc = one(p, item);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_listen(struct place *p, const char *v, struct config_listen *to, size_t *n)
+{
+	const char *colon = strrchr(v, ':');
+	struct config_listen l;
+	unsigned long port;
+	char addr[INET_ADDRSTRLEN];
+
+	if (!colon || (size_t)(colon - v) >= sizeof addr)
+		return fail(p, "'%s' is no ADDRESS:PORT such as 0.0.0.0:80", v);
+	memcpy(addr, v, (size_t)(colon - v));
+	addr[colon - v] = 0;
+	if (parse_addr(addr, &l.addr) < 0 || parse_uint(colon + 1, 65535, &port) < 0 || port == 0)
+		return fail(p, "'%s' is no ADDRESS:PORT such as 0.0.0.0:80", v);
+	if (*n == CONFIG_LISTEN_MAX)
+		return fail(p, "more than %d listen addresses", CONFIG_LISTEN_MAX);
+	l.port = (uint16_t)port;
+	to[(*n)++] = l;
+	return 0;
+}
+
+/* ---- one setter for each key ---- */
+
+static int set_name(struct place *p, char *v)
+{
+	for (const char *s = v; *s; s++) {
+		if (!isalnum((unsigned char)*s) && !strchr("-._", *s))
+			return fail(p, "a name has only letters, digits, '-', '.' and '_'");
+	}
+	return set_text(p, v, p->c->name, sizeof p->c->name);
+}
+
+static int set_state_dir(struct place *p, char *v)
+{
+	return set_path(p, v, p->c->state_dir);
+}
+
+static int set_run_dir(struct place *p, char *v)
+{
+	/* run-dir/muster.sock must fit into sockaddr_un */
+	return strlen(v) > 90 ? fail(p, "the path is longer than 90 bytes")
+			      : set_path(p, v, p->c->run_dir);
+}
+
+static int set_user(struct place *p, char *v)
+{
+	return set_text(p, v, p->c->user, sizeof p->c->user);
+}
+
+static int add_interface(struct place *p, char *v)
+{
+	struct config *c = p->c;
+
+	if (c->n_interfaces == CONFIG_INTERFACES_MAX)
+		return fail(p, "more than %d interfaces", CONFIG_INTERFACES_MAX);
+	if (set_text(p, v, c->interfaces[c->n_interfaces], sizeof c->interfaces[0]) < 0)
+		return -EINVAL;
+	c->n_interfaces++;
+	return 0;
+}
+
+static int set_interface(struct place *p, char *v)
+{
+	return each_item(p, v, add_interface);
+}
+
+static int set_admission(struct place *p, char *v)
+{
+	static const char *const words[] = { "open", "registered", "approve", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->c->admission = (enum admission)i;
+	return rc;
+}
+
+static int set_image(struct place *p, char *v)
+{
+	return set_text(p, v, p->c->image, sizeof p->c->image);
+}
+
+static int set_mode(struct place *p, char *v)
+{
+	static const char *const words[] = { "full", "proxy", "off", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->c->dhcp_mode = (enum dhcp_mode)i;
+	return rc;
+}
+
+static int set_lease_time(struct place *p, char *v)
+{
+	int rc = set_seconds(p, v, &p->c->lease_s);
+
+	return rc < 0 || p->c->lease_s >= 60 ? rc : fail(p, "a lease is at least 60s");
+}
+
+static int set_authoritative(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->authoritative);
+}
+
+static int add_relay(struct place *p, char *v)
+{
+	struct config *c = p->c;
+
+	if (c->n_relays == CONFIG_RELAYS_MAX)
+		return fail(p, "more than %d relays", CONFIG_RELAYS_MAX);
+	if (parse_addr(v, &c->relays[c->n_relays]) < 0)
+		return fail(p, "'%s' is no IPv4 address", v);
+	c->n_relays++;
+	return 0;
+}
+
+static int set_relays(struct place *p, char *v)
+{
+	return each_item(p, v, add_relay);
+}
+
+static int add_range(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+	char *dash = strchr(v, '-');
+	struct config_range r;
+
+	if (s->n_ranges == CONFIG_RANGES_MAX)
+		return fail(p, "more than %d ranges", CONFIG_RANGES_MAX);
+	if (dash)
+		*dash = 0;
+	if (!dash || parse_addr(v, &r.first) < 0 || parse_addr(dash + 1, &r.last) < 0)
+		return fail(p, "a range is FIRST-LAST, such as 10.77.0.100-10.77.0.200");
+	if (r.first > r.last)
+		return fail(p, "the range ends before it begins");
+	if (((r.first ^ s->net) & s->mask) || ((r.last ^ s->net) & s->mask))
+		return fail(p, "the range leaves its subnet");
+	for (size_t i = 0; i < s->n_ranges; i++) {
+		if (r.first <= s->ranges[i].last && s->ranges[i].first <= r.last)
+			return fail(p, "the range overlaps another one");
+	}
+	s->ranges[s->n_ranges++] = r;
+	return 0;
+}
+
+static int set_range(struct place *p, char *v)
+{
+	return each_item(p, v, add_range);
+}
+
+static int set_router(struct place *p, char *v)
+{
+	return parse_addr(v, &p->subnet->router) < 0 ? fail(p, "'%s' is no IPv4 address", v) : 0;
+}
+
+static int add_dns(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+
+	if (s->n_dns == CONFIG_DNS_MAX)
+		return fail(p, "more than %d DNS servers", CONFIG_DNS_MAX);
+	if (parse_addr(v, &s->dns[s->n_dns]) < 0)
+		return fail(p, "'%s' is no IPv4 address", v);
+	s->n_dns++;
+	return 0;
+}
+
+static int set_dns(struct place *p, char *v)
+{
+	return each_item(p, v, add_dns);
+}
+
+static int set_domain(struct place *p, char *v)
+{
+	return set_text(p, v, p->subnet->domain, sizeof p->subnet->domain);
+}
+
+static int set_match_mac(struct place *p, char *v)
+{
+	struct config_quirk *q = p->quirk;
+	const char *s = v;
+
+	for (q->mac_len = 0; q->mac_len < 6; q->mac_len++) {
+		if (!isxdigit((unsigned char)s[0]) || !isxdigit((unsigned char)s[1]))
+			break;
+		q->mac[q->mac_len] = (uint8_t)strtoul((char[]){ s[0], s[1], 0 }, NULL, 16);
+		s += 2;
+		if (!*s) {
+			q->mac_len++;
+			return 0;
+		}
+		if (*s != ':' && *s != '-')
+			break;
+		s++;
+	}
+	return fail(p, "'%s' is no MAC address or the first bytes of one, such as 52:54:00", v);
+}
+
+static int set_match_arch(struct place *p, char *v)
+{
+	unsigned long n;
+
+	if (parse_uint(v, 0xfffe, &n) < 0)
+		return fail(p, "'%s' is no number of an architecture (option 93)", v);
+	p->quirk->arch = (uint16_t)n;
+	return 0;
+}
+
+static int set_loader(struct place *p, char *v)
+{
+	if (strchr(v, '/') || *v == '.')
+		return fail(p, "'%s' is no plain file name", v);
+	return set_text(p, v, p->quirk->loader, sizeof p->quirk->loader);
+}
+
+static int set_tftp(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->tftp);
+}
+
+static int set_tftp_program(struct place *p, char *v)
+{
+	return set_path(p, v, p->c->tftp_program);
+}
+
+static int set_loaders(struct place *p, char *v)
+{
+	return set_path(p, v, p->c->loader_dir);
+}
+
+static int add_http(struct place *p, char *v)
+{
+	return add_listen(p, v, p->c->listen, &p->c->n_listen);
+}
+
+static int set_listen(struct place *p, char *v)
+{
+	return each_item(p, v, add_http);
+}
+
+static int add_https(struct place *p, char *v)
+{
+	return add_listen(p, v, p->c->tls_listen, &p->c->n_tls_listen);
+}
+
+static int set_tls_listen(struct place *p, char *v)
+{
+	return each_item(p, v, add_https);
+}
+
+static int set_tls_cert(struct place *p, char *v)
+{
+	return set_path(p, v, p->c->tls_cert);
+}
+
+static int set_tls_key(struct place *p, char *v)
+{
+	return set_path(p, v, p->c->tls_key);
+}
+
+static int set_url(struct place *p, char *v)
+{
+	size_t n = strlen(v);
+
+	if (strncmp(v, "http://", 7) || n < 8)
+		return fail(p, "'%s' does not begin with http://", v);
+	for (const char *s = v + 7; *s; s++) {
+		if (!isalnum((unsigned char)*s) && !strchr(".:-/_[]", *s))
+			return fail(p, "the URL holds a character that is not allowed there");
+	}
+	if (v[n - 1] == '/')
+		v[n - 1] = 0;
+	if (n > 100)
+		return fail(p, "the URL is longer than 100 bytes");
+	return set_text(p, v, p->c->url, sizeof p->c->url);
+}
+
+static int set_level(struct place *p, char *v)
+{
+	static const char *const words[] = { "error", "warn", "info", "debug", NULL };
+
+	return set_word(p, v, words, &p->c->log_level);
+}
+
+/* The reference: every section and key there is. `list` keys may be given more than once. */
+static const struct key {
+	const char *section, *name;
+	int (*set)(struct place *, char *);
+	bool list;
+} keys[] = {
+	{ "server", "name", set_name, false },
+	{ "server", "state-dir", set_state_dir, false },
+	{ "server", "run-dir", set_run_dir, false },
+	{ "server", "user", set_user, false },
+	{ "server", "interface", set_interface, true },
+	{ "server", "admission", set_admission, false },
+	{ "server", "image", set_image, false },
+	{ "dhcp", "mode", set_mode, false },
+	{ "dhcp", "lease-time", set_lease_time, false },
+	{ "dhcp", "authoritative", set_authoritative, false },
+	{ "dhcp", "relays", set_relays, true },
+	{ "subnet", "range", set_range, true },
+	{ "subnet", "router", set_router, false },
+	{ "subnet", "dns", set_dns, true },
+	{ "subnet", "domain", set_domain, false },
+	{ "quirk", "match-mac", set_match_mac, false },
+	{ "quirk", "match-arch", set_match_arch, false },
+	{ "quirk", "loader", set_loader, false },
+	{ "tftp", "enabled", set_tftp, false },
+	{ "tftp", "program", set_tftp_program, false },
+	{ "tftp", "loaders", set_loaders, false },
+	{ "http", "listen", set_listen, true },
+	{ "http", "tls-listen", set_tls_listen, true },
+	{ "http", "tls-cert", set_tls_cert, false },
+	{ "http", "tls-key", set_tls_key, false },
+	{ "http", "url", set_url, false },
+	{ "log", "level", set_level, false },
+};
+
+/* ---- nearest known word ---- */
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Levenshtein distance; words longer than 31 bytes count as far. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[32];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la > 31 || lb > 31)
+		return 99;
+	for (unsigned j = 0; j <= lb; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= la; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= lb; j++) {
+			unsigned above = row[j];
+
+			row[j] = min3(above + 1, row[j - 1] + 1,
+				diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+/* The nearest section (section is NULL) or key of that section. */
+static const char *nearest(const char *section, const char *word)
+{
+	const char *best = keys[0].section;
+	unsigned best_d = 1000;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *w = section ? keys[i].name : keys[i].section;
+		unsigned d = distance(word, w);
+
+		if (section && strcmp(keys[i].section, section))
+			continue;
+		if (d < best_d) {
+			best_d = d;
+			best = w;
+		}
+	}
+	return best;
+}
+
+/* ---- lines ---- */
+
+static char *trim(char *s)
+{
+	char *end = s + strlen(s);
+
+	while (isspace((unsigned char)*s))
+		s++;
+	while (end > s && isspace((unsigned char)end[-1]))
+		*--end = 0;
+	return s;
+}
+
+/* A comment starts with ; or # at the start of the line or after white space. */
+static void cut_comment(char *s)
+{
+	for (char *p = s; *p; p++) {
+		if ((*p == ';' || *p == '#') && (p == s || isspace((unsigned char)p[-1]))) {
+			*p = 0;
+			return;
+		}
+	}
+}
+
+static int open_subnet(struct place *p, char *arg)
+{
+	struct config *c = p->c;
+	struct config_subnet *s = &c->subnets[c->n_subnets];
+	char *slash = strchr(arg, '/');
+	unsigned long prefix;
+
+	if (c->n_subnets == CONFIG_SUBNETS_MAX)
+		return fail(p, "more than %d subnets", CONFIG_SUBNETS_MAX);
+	if (slash)
+		*slash = 0;
+	if (!slash || parse_addr(arg, &s->net) < 0 || parse_uint(slash + 1, 30, &prefix) < 0 ||
+		prefix < 8)
+		return fail(p, "a subnet is written [subnet 10.77.0.0/24], prefix 8 to 30");
+	s->prefix = (uint8_t)prefix;
+	s->mask = ~0U << (32 - prefix);
+	if (s->net & ~s->mask)
+		return fail(p, "%s has bits set beyond /%lu", arg, prefix);
+	for (size_t i = 0; i < c->n_subnets; i++) {
+		const struct config_subnet *o = &c->subnets[i];
+
+		if (!((o->net ^ s->net) & (o->mask & s->mask)))
+			return fail(p, "the subnet overlaps another one");
+	}
+	c->n_subnets++;
+	p->subnet = s;
+	return 0;
+}
+
+static int open_quirk(struct place *p, const char *arg)
+{
+	struct config *c = p->c;
+
+	if (c->n_quirks == CONFIG_QUIRKS_MAX)
+		return fail(p, "more than %d quirks", CONFIG_QUIRKS_MAX);
+	p->quirk = &c->quirks[c->n_quirks];
+	p->quirk->arch = CONFIG_ARCH_ANY;
+	if (set_text(p, arg, p->quirk->name, sizeof p->quirk->name) < 0)
+		return -EINVAL;
+	c->n_quirks++;
+	return 0;
+}
+
+/* "[server]", "[subnet 10.77.0.0/24]", "[quirk NAME]" */
+static int parse_section(struct place *p, char *s, char *section, size_t size)
+{
+	char *end = strchr(s, ']'), *arg;
+
+	if (!end || end[1])
+		return fail(p, "a section is written [name]");
+	*end = 0;
+	s = trim(s + 1);
+	arg = s + strcspn(s, " \t");
+	if (*arg)
+		*arg++ = 0;
+	arg = trim(arg);
+	if (strcmp(nearest(NULL, s), s))
+		return fail(p, "unknown section [%s]; did you mean [%s]?", s, nearest(NULL, s));
+	snprintf(section, size, "%s", s);
+	if (!strcmp(s, "subnet"))
+		return open_subnet(p, arg);
+	if (!strcmp(s, "quirk"))
+		return open_quirk(p, arg);
+	return *arg ? fail(p, "[%s] takes no name", s) : 0;
+}
+
+/* Which keys this section has seen already: one bit for each row of the table. */
+static int parse_value(struct place *p, const char *section, char *s, uint64_t *seen)
+{
+	char *eq = strchr(s, '='), *name;
+
+	if (!eq)
+		return fail(p, "'%s' is neither [section] nor key = value", s);
+	*eq = 0;
+	name = trim(s);
+	if (!*section)
+		return fail(p, "'%s' stands before the first [section]", name);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
+			continue;
+		if (!keys[i].list && (*seen & 1ULL << i))
+			return fail(p, "'%s' is given twice", name);
+		*seen |= 1ULL << i;
+		return keys[i].set(p, trim(eq + 1));
+	}
+	return fail(p, "unknown key '%s' in [%s]; did you mean '%s'?", name, section,
+		nearest(section, name));
+}
+
+static int parse_lines(struct place *p, char *text)
+{
+	char section[32] = "", *next;
+	uint64_t seen = 0;
+
+	for (char *s = text; s; s = next) {
+		int rc;
+
+		next = strchr(s, '\n');
+		if (next)
+			*next++ = 0;
+		p->line++;
+		cut_comment(s);
+		s = trim(s);
+		if (!*s)
+			continue;
+		if (*s == '[') {
+			/* [subnet] and [quirk] may come again, each a new one */
+			seen = 0;
+			rc = parse_section(p, s, section, sizeof section);
+		} else {
+			rc = parse_value(p, section, s, &seen);
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int config_parse(const char *text, size_t len, const char *file, struct config *c, char *err,
+	size_t err_size)
+{
+	struct place p = { .c = c, .file = file, .err = err, .err_size = err_size };
+	char *copy;
+	int rc;
+
+	if (memchr(text, 0, len)) {
+		snprintf(err, err_size, "%s: holds a NUL byte; is it a text file?", file);
+		return -EINVAL;
+	}
+	copy = strndup(text, len);
+	if (!copy)
+		return -ENOMEM;
+	rc = parse_lines(&p, copy);
+	free(copy);
+	return rc;
+}
+
+void config_defaults(struct config *c)
+{
+	*c = (struct config){
+		.name = "muster",
+		.state_dir = "/var/lib/muster",
+		.run_dir = "/run/muster",
+		.user = "muster",
+		.admission = ADMISSION_APPROVE,
+		.dhcp_mode = DHCP_FULL,
+		.lease_s = 3600,
+		.authoritative = true,
+		.tftp = true,
+		.tftp_program = "/usr/sbin/in.tftpd",
+		.loader_dir = "/usr/lib/ipxe",
+		.log_level = LOG_LEVEL_INFO,
+	};
+}
+
+static int check_fail(const char *file, char *err, size_t err_size, const char *text)
+{
+	snprintf(err, err_size, "%s: %s", file, text);
+	return -EINVAL;
+}
+
+int config_check(const struct config *c, const char *file, char *err, size_t err_size)
+{
+	size_t ranges = 0;
+
+	for (size_t i = 0; i < c->n_subnets; i++)
+		ranges += c->subnets[i].n_ranges;
+	if (c->dhcp_mode != DHCP_OFF && !c->n_interfaces)
+		return check_fail(file, err, err_size,
+			"[server] interface is missing: where shall DHCP be answered?");
+	if (c->dhcp_mode == DHCP_FULL && !ranges)
+		return check_fail(file, err, err_size,
+			"[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
+	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
+		return check_fail(file, err, err_size,
+			"[http] tls-listen needs tls-cert and tls-key");
+	for (size_t i = 0; i < c->n_quirks; i++) {
+		if (!c->quirks[i].loader[0])
+			return check_fail(file, err, err_size, "a [quirk] has no loader");
+	}
+	for (size_t i = 0; i < c->n_subnets; i++) {
+		const struct config_subnet *s = &c->subnets[i];
+
+		if (s->router && ((s->router ^ s->net) & s->mask))
+			return check_fail(file, err, err_size,
+				"a [subnet] has a router outside of it");
+	}
+	return 0;
+}
+
+static int load_one(const char *file, struct config *c, char *err, size_t err_size)
+{
+	FILE *f = fopen(file, "re");
+	char *text = NULL;
+	size_t n;
+	int rc = 0;
+
+	if (!f) {
+		rc = -errno;
+		snprintf(err, err_size, "%s: %s", file, strerror(errno));
+		return rc;
+	}
+	text = malloc(FILE_MAX + 1);
+	n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
+	if (!text)
+		rc = -ENOMEM;
+	else if (ferror(f) || n > FILE_MAX)
+		rc = check_fail(file, err, err_size, "cannot be read, or is above 1 MiB");
+	else
+		rc = config_parse(text, n, file, c, err, err_size);
+	free(text);
+	fclose(f);
+	return rc;
+}
+
+static int is_conf(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 5 && !strcmp(d->d_name + n - 5, ".conf");
+}
+
+static int load_conf_d(const char *file, struct config *c, char *err, size_t err_size)
+{
+	const char *slash = strrchr(file, '/');
+	int dir_len = slash ? (int)(slash - file) : 1;
+	char dir[PATH_MAX], path[PATH_MAX + 256];
+	struct dirent **names;
+	int n, rc = 0;
+
+	snprintf(dir, sizeof dir, "%.*s/conf.d", dir_len, slash ? file : ".");
+	n = scandir(dir, &names, is_conf, alphasort);
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+		if (!rc)
+			rc = load_one(path, c, err, err_size);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	return rc;
+}
+
+int config_load(const char *file, struct config *c, char *err, size_t err_size)
+{
+	int rc;
+
+	config_defaults(c);
+	rc = load_one(file, c, err, err_size);
+	if (!rc)
+		rc = load_conf_d(file, c, err, err_size);
+	if (!rc)
+		rc = config_check(c, file, err, err_size);
+	return rc;
+}
+
+const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr)
+{
+	for (size_t i = 0; i < c->n_subnets; i++) {
+		if (!((c->subnets[i].net ^ addr) & c->subnets[i].mask))
+			return &c->subnets[i];
+	}
+	return NULL;
+}
