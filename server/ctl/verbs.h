@@ -1,0 +1,35 @@
+/*
+ * verbs.h: the verbs of the `muster` command. The table in verbs.c is also the help: a new verb is
+ * one declaration here and one row there.
+ */
+#ifndef MUSTER_SERVER_CTL_VERBS_H
+#define MUSTER_SERVER_CTL_VERBS_H
+
+#include <stddef.h>
+
+#include "server/ctl/ctl.h"
+
+struct verb {
+	const char *noun; /* "host"; "" for verbs that stand alone, such as "status" */
+	const char *name;
+	verb_fn *fn;
+	const char *args; /* as in "NAMES --for STAGE" */
+	const char *help; /* one line */
+	const char *more; /* options and examples, whole lines each ending in LF; or NULL */
+};
+
+extern const struct verb verbs[];
+extern const size_t n_verbs;
+
+verb_fn verb_status, verb_events;
+verb_fn verb_host_list, verb_host_show, verb_host_add, verb_host_set, verb_host_approve,
+	verb_host_rm, verb_host_timeline, verb_host_wait;
+verb_fn verb_lease_list;
+
+/* key.c: offline, no server needed. */
+verb_fn verb_key_generate, verb_key_show;
+/* image.c: build, sign and verify are offline. */
+verb_fn verb_image_build, verb_image_sign, verb_image_verify, verb_image_import, verb_image_list,
+	verb_image_show;
+
+#endif
