@@ -15,11 +15,15 @@ struct digest {
 	uint8_t b[DIGEST_LEN];
 };
 
-/* Hash while the bytes pass by: new, then update any number of times, then final once, then free. */
+/*
+ * Hash while the bytes pass by: new, then update any number of times, then final once, then free.
+ * A failure of libcrypto is kept until final, which returns 0, or -EIO with *out all zeros, so that
+ * it equals no file's digest.
+ */
 struct digest_ctx;
 struct digest_ctx *digest_new(void); /* NULL when memory or libcrypto fail */
 void digest_update(struct digest_ctx *c, const void *p, size_t len);
-void digest_final(struct digest_ctx *c, struct digest *out);
+int digest_final(struct digest_ctx *c, struct digest *out);
 void digest_free(struct digest_ctx *c); /* accepts NULL */
 
 /* Returns 0, or -EIO when libcrypto fails. */
