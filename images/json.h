@@ -42,7 +42,7 @@ char *json_text(const struct json *n);
 struct jw {
 	char *buf; /* NUL-terminated once anything was written; free() it, or jw_fini */
 	size_t len, size;
-	bool bad; /* out of memory: buf is not to be used */
+	bool bad; /* out of memory, or brackets do not pair: buf is not to be used */
 	unsigned depth;
 	bool first[16];
 };
