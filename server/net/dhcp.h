@@ -3,7 +3,8 @@
  *
  * net decodes a packet to a struct dhcp_query; core decides and sends the query back inside a
  * struct dhcp_answer, so that net keeps nothing between the two: a lost answer is a lost packet,
- * and the client repeats.
+ * and the client repeats. Each side checks what it got (dhcp_query_ok, dhcp_answer_ok) before it
+ * reads another field.
  */
 #ifndef MUSTER_SERVER_NET_DHCP_H
 #define MUSTER_SERVER_NET_DHCP_H
@@ -35,10 +36,11 @@ enum dhcp_client {
 
 #define DHCP_ARCH_NONE	 0xffff /* no option 93 */
 #define DHCP_NAME_MAX	 64
-#define DHCP_ID_MAX	 64  /* longer client identifiers are cut; they are never keys */
+#define DHCP_CLASS_MAX	 64
+#define DHCP_ID_MAX	 255 /* longer client identifiers are ignored; they are never keys */
 #define DHCP_RELAY_MAX	 255 /* option 82, whole value */
 #define DHCP_DNS_MAX	 3
-#define DHCP_FILE_MAX	 255 /* option 67; `file` in the header takes 127 of it */
+#define DHCP_FILE_MAX	 254 /* option 67 without its NUL; `file` in the header takes 127 of it */
 #define DHCP_MESSAGE_MAX 128
 
 /* Feature flags that iPXE puts into option 175 (protocol: 0x13 HTTP, 0x24 EFI). */
@@ -61,43 +63,55 @@ struct dhcp_query {
 	uint8_t mac[6]; /* the first six bytes of chaddr: checked, unicast, not zero */
 
 	/* options */
-	uint8_t type;		/* enum dhcp_type: one of the client's own types */
-	uint8_t client;		/* enum dhcp_client */
-	uint8_t ipxe_features;	/* DHCP_IPXE_* */
-	bool has_uuid;		/* option 97, neither all zeros nor all ones */
-	uint16_t arch;		/* option 93, first entry; DHCP_ARCH_NONE without */
-	uint32_t requested;	/* option 50, 0 without */
-	uint32_t server_id;	/* option 54, 0 without */
-	uint8_t uuid[16];	/* option 97 as sent (SMBIOS order, first three fields little-endian) */
-	uint8_t client_id_len;	/* option 61; 0 without */
-	uint8_t relay_len;	/* option 82; 0 without */
+	uint8_t type;	       /* enum dhcp_type: one of the client's own types */
+	uint8_t client;	       /* enum dhcp_client */
+	uint8_t ipxe_features; /* DHCP_IPXE_* */
+	bool echo_uuid;	       /* option 97 was there and well-formed: uuid is what was sent */
+	bool has_uuid;	       /* and it is neither all zeros nor all ones: it names a machine */
+	uint16_t arch;	       /* option 93, first entry; DHCP_ARCH_NONE without */
+	uint32_t requested;    /* option 50, 0 without */
+	uint32_t server_id;    /* option 54, 0 without */
+	uint8_t uuid[16]; /* option 97 as sent (SMBIOS order, first three fields little-endian) */
+	uint8_t client_id_len; /* option 61; 0 without */
+	uint8_t relay_len;     /* option 82; 0 without */
+	uint32_t link_select;  /* option 82.5 (RFC 3527): the client's subnet; 0 without */
+	uint32_t
+		id_override; /* option 82.11 (RFC 5107): the server identifier to give; 0 without */
 	uint8_t client_id[DHCP_ID_MAX];
 	uint8_t relay[DHCP_RELAY_MAX];
-	char hostname[DHCP_NAME_MAX];  /* option 12, only [A-Za-z0-9-.]; "" without */
-	uint8_t wants[32];	       /* option 55 as a bit set */
+	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */
+	char vendor_class[DHCP_CLASS_MAX]; /* option 60, printable ASCII only; "" without */
+	uint8_t wants[32];		   /* option 55 as a bit set; all zeros without */
 };
 
 /* What a reply says. Zero means: leave the option out. */
 struct dhcp_reply {
-	uint8_t type;	       /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
+	uint8_t type; /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
 	uint8_t n_dns;
-	bool vendor_pxe;       /* option 60 "PXEClient" */
-	bool vendor_http;      /* option 60 "HTTPClient" */
-	bool pxe_bypass;       /* option 43 = 06 01 08 ff: boot the file named here, no discovery */
-	bool ipxe_no_proxy;    /* option 175 = b0 01 01: do not wait for proxy offers */
+	bool vendor_pxe;    /* option 60 "PXEClient" */
+	bool vendor_http;   /* option 60 "HTTPClient" */
+	bool pxe_bypass;    /* option 43 = 06 01 08 ff: boot the file named here, no discovery */
+	bool ipxe_no_proxy; /* option 175 = b0 01 01: do not wait for proxy offers */
 	uint32_t yiaddr, siaddr, server_id;
 	uint32_t lease_s, t1_s, t2_s; /* 51, 58, 59 */
 	uint32_t mask, router, broadcast;
 	uint32_t dns[DHCP_DNS_MAX];
 	char domain[DHCP_NAME_MAX];
 	char hostname[DHCP_NAME_MAX];
-	char file[DHCP_FILE_MAX + 1];	      /* `file` (when it fits) and option 67, NUL included */
-	char message[DHCP_MESSAGE_MAX];	      /* option 56, with a NAK */
+	char file[DHCP_FILE_MAX + 1];	/* `file` (when it fits) and option 67, NUL included */
+	char message[DHCP_MESSAGE_MAX]; /* option 56, with a NAK */
 };
 
 struct dhcp_answer {
 	struct dhcp_query query; /* as it was asked */
 	struct dhcp_reply reply;
 };
+
+/*
+ * True when every field is in the range that is written above: texts end inside their array, enums
+ * and lengths fit, flags are 0 or 1. The messages come from another process. Pure.
+ */
+bool dhcp_query_ok(const struct dhcp_query *q);
+bool dhcp_answer_ok(const struct dhcp_answer *a);
 
 #endif
