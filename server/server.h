@@ -30,11 +30,19 @@ struct server {
 	int http[CONFIG_LISTEN_MAX]; /* listening TCP sockets */
 	int http_unix;		     /* listening unix socket: muster.sock */
 	int blobs;		     /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int site_key;		     /* STATE/keys/site.key, for sign alone */
 	int tftp;		     /* UDP 69, or -1 */
+	int tftp_log;		     /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */
 	int core_side[LINKS];	     /* core's end of each pair */
 	int role_side[LINKS];	     /* the other role's end */
 	char url[CONFIG_TEXT_MAX];   /* what hosts are told: http://ADDR[:PORT] */
 };
+
+/*
+ * Open everything that needs root: folders, keys, interfaces, ports, links. Returns 0, or -errno
+ * with one sentence in err; what was opened then stays open for the process's end.
+ */
+int server_open(struct server *s, char *err, size_t err_size);
 
 /*
  * The roles. Each is called in a fresh process that has only its own descriptors and rights, and
@@ -45,5 +53,8 @@ int http_main(const struct server *s);
 int core_main(const struct server *s);
 int sign_main(const struct server *s);
 int tftp_main(const struct server *s);
+
+/* Open the database as core would, and say on stderr what is wrong with it. Exit status 0 or 78. */
+int core_check(const struct server *s);
 
 #endif

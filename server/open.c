@@ -1,0 +1,364 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netpacket/packet.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "images/blobs.h"
+#include "server/server.h"
+#include "server/sign/sign.h"
+
+/* A rack that powers on at once sends thousands of packets before we run: keep them all. */
+#define UDP_BUFFER (4 * 1024 * 1024)
+
+struct errbuf {
+	char *text;
+	size_t size;
+};
+
+static int fail(const struct errbuf *e, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static int fail(const struct errbuf *e, int rc, const char *fmt, ...)
+{
+	char what[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	snprintf(e->text, e->size, "%s: %s", what, strerror(-rc));
+	return rc;
+}
+
+static int set_on(int fd, int level, int option)
+{
+	const int on = 1;
+
+	return setsockopt(fd, level, option, &on, sizeof on);
+}
+
+/* ---- folders and keys ---- */
+
+/* mkdir -p for one level, owned by the server's user. */
+static int make_dir(const char *path, mode_t mode, const struct passwd *owner)
+{
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (chmod(path, mode) < 0)
+		return -errno;
+	if (geteuid() == 0 && owner && chown(path, owner->pw_uid, owner->pw_gid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_folders(struct server *s, const struct errbuf *e)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} inside[] = { { "", 0755 }, { "/keys", 0755 }, { "/keys/trust", 0755 } };
+	const struct passwd *owner = getpwnam(s->cfg.user);
+	char path[CONFIG_TEXT_MAX + 32];
+	int rc;
+
+	if (!owner && geteuid() == 0)
+		return fail(e, -ENOENT,
+			"user '%s' ([server] user); create it with: adduser --system --group %s",
+			s->cfg.user, s->cfg.user);
+	for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+		snprintf(path, sizeof path, "%s%s", s->cfg.state_dir, inside[i].name);
+		rc = make_dir(path, inside[i].mode, owner);
+		if (rc < 0)
+			return fail(e, rc, "%s", path);
+	}
+	rc = make_dir(s->cfg.run_dir, 0755, owner);
+	if (rc < 0)
+		return fail(e, rc, "%s", s->cfg.run_dir);
+	snprintf(path, sizeof path, "%s/blobs", s->cfg.state_dir);
+	rc = blobs_init(path);
+	if (rc < 0)
+		return fail(e, rc, "%s", path);
+	strcat(path, "/sha256");
+	s->blobs = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->blobs < 0)
+		return fail(e, -errno, "%s", path);
+	snprintf(path, sizeof path, "%s/keys", s->cfg.state_dir);
+	s->site_key = sign_key_open(path);
+	return s->site_key < 0 ? fail(e, s->site_key, "%s/site.key", path) : 0;
+}
+
+/* ---- interfaces ---- */
+
+static int first_address(struct endpoint *ep)
+{
+	struct ifaddrs *all, *a;
+	int rc = -EADDRNOTAVAIL;
+
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	for (a = all; a && rc; a = a->ifa_next) {
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
+			strcmp(a->ifa_name, ep->ifname))
+			continue;
+		ep->addr = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_addr)
+					 ->sin_addr.s_addr);
+		ep->mask = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)
+					 ->sin_addr.s_addr);
+		rc = 0;
+	}
+	freeifaddrs(all);
+	return rc;
+}
+
+/* A UDP socket that hears and speaks on one interface only. Returns it or -errno. */
+static int udp_open(const char *ifname, uint16_t port)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const int size = UDP_BUFFER;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	if (set_on(fd, SOL_SOCKET, SO_REUSEADDR) == 0 && set_on(fd, SOL_SOCKET, SO_BROADCAST) == 0 &&
+		set_on(fd, IPPROTO_IP, IP_PKTINFO) == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname,
+			(socklen_t)strlen(ifname) + 1) == 0 &&
+		bind(fd, (const struct sockaddr *)&any, sizeof any) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* For frames to hosts that have no address yet. Protocol 0: it never receives. */
+static int packet_open(int ifindex)
+{
+	const struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&here, sizeof here) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, const struct errbuf *e)
+{
+	struct ifreq ifr = { 0 };
+	int rc;
+
+	*ep = (struct endpoint){ .udp67 = -1, .udp4011 = -1, .packet = -1 };
+	snprintf(ep->ifname, sizeof ep->ifname, "%s", ifname);
+	ep->ifindex = (int)if_nametoindex(ifname);
+	if (!ep->ifindex)
+		return fail(e, -errno, "interface %s", ifname);
+	rc = first_address(ep);
+	if (rc < 0)
+		return fail(e, rc, "interface %s has no IPv4 address", ifname);
+	if (!dhcp)
+		return 0;
+	ep->packet = packet_open(ep->ifindex);
+	if (ep->packet < 0)
+		return fail(e, ep->packet, "packet socket on %s", ifname);
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", ifname);
+	if (ioctl(ep->packet, SIOCGIFHWADDR, &ifr) < 0)
+		return fail(e, -errno, "MAC address of %s", ifname);
+	memcpy(ep->mac, ifr.ifr_hwaddr.sa_data, 6);
+	ep->udp67 = udp_open(ifname, 67);
+	if (ep->udp67 < 0)
+		return fail(e, ep->udp67, "UDP port 67 on %s (another DHCP server?)", ifname);
+	ep->udp4011 = udp_open(ifname, 4011);
+	if (ep->udp4011 < 0)
+		return fail(e, ep->udp4011, "UDP port 4011 on %s", ifname);
+	return 0;
+}
+
+static int open_endpoints(struct server *s, const struct errbuf *e)
+{
+	for (size_t i = 0; i < s->cfg.n_interfaces; i++) {
+		int rc = endpoint_open(&s->endpoints[i], s->cfg.interfaces[i],
+			s->cfg.dhcp_mode != DHCP_OFF, e);
+
+		if (rc < 0)
+			return rc;
+		s->n_endpoints++;
+	}
+	return 0;
+}
+
+/* ---- HTTP ---- */
+
+static int tcp_listen(const struct config_listen *l)
+{
+	const struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_port = htons(l->port),
+		.sin_addr.s_addr = htonl(l->addr),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (set_on(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
+		bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 4096) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* A socket in the file system that replaces what an earlier run left there. */
+static int unix_bind(int type, const char *path, mode_t mode)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t n = strlen(path) + 1;
+	int fd, rc;
+
+	if (n > sizeof a.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(a.sun_path, path, n);
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	if (bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && chmod(path, mode) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* Root and the server's group may use it; who they are, http asks the kernel for each connection. */
+static int api_socket(const char *path, const char *user)
+{
+	const struct passwd *pw = getpwnam(user);
+	int fd = unix_bind(SOCK_STREAM, path, 0660);
+
+	if (fd < 0)
+		return fd;
+	if (listen(fd, 128) == 0 && (geteuid() != 0 || !pw || chown(path, 0, pw->pw_gid) == 0))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/* What hosts are told when the configuration does not say: the first interface, the first port. */
+static void default_url(struct server *s)
+{
+	const struct config_listen *l = &s->cfg.listen[0];
+	uint32_t addr = l->addr ? l->addr : s->n_endpoints ? s->endpoints[0].addr : INADDR_LOOPBACK;
+	struct in_addr a = { htonl(addr) };
+	char text[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &a, text, sizeof text);
+	if (l->port == 80)
+		snprintf(s->url, sizeof s->url, "http://%s", text);
+	else
+		snprintf(s->url, sizeof s->url, "http://%s:%u", text, l->port);
+}
+
+static int open_http(struct server *s, const struct errbuf *e)
+{
+	char path[CONFIG_TEXT_MAX + 16];
+
+	if (!s->cfg.n_listen)
+		s->cfg.listen[s->cfg.n_listen++] = (struct config_listen){ 0, 80 };
+	for (size_t i = 0; i < s->cfg.n_listen; i++) {
+		s->http[i] = tcp_listen(&s->cfg.listen[i]);
+		if (s->http[i] < 0)
+			return fail(e, s->http[i], "TCP port %u ([http] listen)",
+				s->cfg.listen[i].port);
+		s->n_http++;
+	}
+	snprintf(path, sizeof path, "%s/muster.sock", s->cfg.run_dir);
+	s->http_unix = api_socket(path, s->cfg.user);
+	if (s->http_unix < 0)
+		return fail(e, s->http_unix, "%s", path);
+	if (s->cfg.url[0])
+		memcpy(s->url, s->cfg.url, sizeof s->url);
+	else
+		default_url(s);
+	return 0;
+}
+
+/* ---- TFTP ---- */
+
+static int open_tftp(struct server *s, const struct errbuf *e)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(69) };
+	char path[CONFIG_TEXT_MAX + 16];
+
+	if (!s->cfg.tftp)
+		return 0;
+	if (access(s->cfg.tftp_program, X_OK) < 0)
+		return fail(e, -errno, "%s (apt-get install tftpd-hpa, or [tftp] enabled = no)",
+			s->cfg.tftp_program);
+	if (access(s->cfg.loader_dir, X_OK) < 0)
+		return fail(e, -errno, "%s (apt-get install ipxe, or [tftp] loaders = DIR)",
+			s->cfg.loader_dir);
+	s->tftp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s->tftp < 0 || bind(s->tftp, (const struct sockaddr *)&any, sizeof any) < 0)
+		return fail(e, -errno, "UDP port 69 (another TFTP server?)");
+	snprintf(path, sizeof path, "%s/tftp-log", s->cfg.run_dir);
+	s->tftp_log = unix_bind(SOCK_DGRAM, path, 0666);
+	return s->tftp_log < 0 ? fail(e, s->tftp_log, "%s", path) : 0;
+}
+
+/* ---- links ---- */
+
+static int open_links(struct server *s, const struct errbuf *e)
+{
+	const int size = UDP_BUFFER;
+
+	for (int i = 0; i < LINKS; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+			return fail(e, -errno, "socket pair");
+		for (int end = 0; end < 2; end++) {
+			if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+				setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+		}
+		s->core_side[i] = pair[0];
+		s->role_side[i] = pair[1];
+	}
+	return 0;
+}
+
+int server_open(struct server *s, char *err, size_t err_size)
+{
+	const struct errbuf e = { err, err_size };
+	int rc;
+
+	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
+	rc = open_folders(s, &e);
+	if (!rc)
+		rc = open_endpoints(s, &e);
+	if (!rc)
+		rc = open_http(s, &e);
+	if (!rc)
+		rc = open_tftp(s, &e);
+	if (!rc)
+		rc = open_links(s, &e);
+	return rc;
+}
