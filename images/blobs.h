@@ -18,8 +18,8 @@ int blobs_init(const char *dir);
  * -EBADMSG when `want` is given and the bytes have another digest (*out then says which); or
  * -errno (-ENOSPC: disk full). On failure nothing is left behind. Present already: success.
  */
-int blobs_add_fd(const char *dir, int fd, const struct digest *want, struct digest *out,
-	uint64_t *len);
+int blobs_add_fd(
+	const char *dir, int fd, const struct digest *want, struct digest *out, uint64_t *len);
 int blobs_add_bytes(const char *dir, const void *p, size_t n, struct digest *out);
 
 /* A read-only descriptor of the blob with *len its size, or -ENOENT, -errno. */

@@ -28,7 +28,7 @@ void digest_free(struct digest_ctx *c); /* accepts NULL */
 
 /* Returns 0, or -EIO when libcrypto fails. */
 int digest_bytes(const void *p, size_t len, struct digest *out);
-/* From the descriptor's current offset to its end. Returns 0 or -errno; *len (if not NULL) = bytes. */
+/* From the descriptor's offset to its end. Returns 0 or -errno; *len (if not NULL) = bytes. */
 int digest_fd(int fd, struct digest *out, uint64_t *len);
 
 int digest_equal(const struct digest *a, const struct digest *b); /* 1 or 0 */

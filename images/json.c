@@ -31,22 +31,16 @@ static struct json *wrap(json_t *n)
 /* Does it nest deeper than so many levels? Recurses no deeper than that. */
 static bool deeper_than(json_t *n, unsigned levels)
 {
-	const char *key;
-	json_t *child;
-	size_t i;
-
 	if (!n || (json_typeof(n) != JSON_OBJECT && json_typeof(n) != JSON_ARRAY))
 		return false;
 	if (levels == 0)
 		return true;
-	json_array_foreach(n, i, child) {
-		if (deeper_than(child, levels - 1))
+	for (size_t i = 0; i < json_array_size(n); i++)
+		if (deeper_than(json_array_get(n, i), levels - 1))
 			return true;
-	}
-	json_object_foreach(n, key, child) {
-		if (deeper_than(child, levels - 1))
+	for (void *it = json_object_iter(n); it; it = json_object_iter_next(n, it))
+		if (deeper_than(json_object_iter_value(it), levels - 1))
 			return true;
-	}
 	return false;
 }
 

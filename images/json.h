@@ -19,9 +19,9 @@ void json_free(struct json *doc); /* a document, not a node; accepts NULL */
 
 bool json_is_object(const struct json *n);
 bool json_is_array(const struct json *n);
-size_t json_len(const struct json *n);			 /* members or elements; else 0 */
+size_t json_len(const struct json *n);			      /* members or elements; else 0 */
 struct json *json_get(const struct json *n, const char *key); /* NULL: absent or no object */
-struct json *json_at(const struct json *n, size_t i);	 /* NULL: past the end or no array */
+struct json *json_at(const struct json *n, size_t i);	      /* NULL: past the end or no array */
 /* The i-th member of an object, in order: its value, and its name in *key. NULL past the end. */
 struct json *json_member(const struct json *n, size_t i, const char **key);
 

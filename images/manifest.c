@@ -13,7 +13,7 @@
 #include "images/json.h"
 #include "images/manifest.h"
 
-#define TIME_MAX_S 4102444800ULL /* 2100-01-01: what lies beyond is a mistake */
+#define TIME_MAX_S   4102444800ULL /* 2100-01-01: what lies beyond is a mistake */
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *const kind_names[] = { [IMAGE_LINUX] = "linux", [IMAGE_XEN] = "xen" };
@@ -59,7 +59,8 @@ int manifest_name_ok(const char *s)
 
 	if (len == 0 || len == MANIFEST_NAME_MAX || *s == '.' || *s == '-')
 		return 0;
-	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-") == len;
+	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-") ==
+	       len;
 }
 
 static bool args_ok(const char *s)
@@ -90,8 +91,9 @@ static int take_args(const struct json *v, const char *key, char *out, const str
 	const char *s = json_str(v, NULL);
 
 	if (!s || !args_ok(s))
-		return complain(c, "%s: at most %d printable characters without quotes or backslash",
-			key, MANIFEST_ARGS_MAX - 1);
+		return complain(c,
+			"%s: at most %d printable characters without quotes or backslash", key,
+			MANIFEST_ARGS_MAX - 1);
 	memcpy(out, s, strlen(s) + 1);
 	return 0;
 }
@@ -102,13 +104,14 @@ static int take_number(const struct json *v, const char *key, uint64_t min, uint
 	int64_t n = json_int(v, -1);
 
 	if (n < 0 || (uint64_t)n < min || (uint64_t)n > max)
-		return complain(c, "%s: a whole number from %" PRIu64 " to %" PRIu64, key, min, max);
+		return complain(
+			c, "%s: a whole number from %" PRIu64 " to %" PRIu64, key, min, max);
 	*out = (uint64_t)n;
 	return 0;
 }
 
-static int take_constant(const struct json *v, const char *key, const char *want,
-	const struct complaint *c)
+static int take_constant(
+	const struct json *v, const char *key, const char *want, const struct complaint *c)
 {
 	return strcmp(json_str(v, ""), want) == 0 ? 0 : complain(c, "%s: \"%s\"", key, want);
 }
@@ -151,10 +154,12 @@ static int check_keys(const struct json *obj, const char *where, const char *con
 		if (strcmp(key, keys[i]) == 0)
 			continue;
 		if (!known_key(keys, n, key))
-			return complain(c, "%s: an unknown key where %s is expected", where, keys[i]);
+			return complain(
+				c, "%s: an unknown key where %s is expected", where, keys[i]);
 		return complain(c, "%s: %s where %s is expected", where, key, keys[i]);
 	}
-	return json_len(obj) == n ? 0 : complain(c, "%s: an unknown key after %s", where, keys[n - 1]);
+	return json_len(obj) == n ? 0
+				  : complain(c, "%s: an unknown key after %s", where, keys[n - 1]);
 }
 
 static const char *const file_keys[] = { "role", "name", "length", "sha256" };
@@ -220,8 +225,7 @@ static int take_all(const struct json *doc, struct manifest *m, const struct com
 	if (!rc)
 		rc = take_name(json_get(doc, "channel"), "channel", m->channel, c);
 	if (!rc)
-		rc = take_number(
-			json_get(doc, "release"), "release", 0, INT64_MAX, &m->release, c);
+		rc = take_number(json_get(doc, "release"), "release", 0, INT64_MAX, &m->release, c);
 	if (!rc)
 		rc = take_number(
 			json_get(doc, "created"), "created", 0, TIME_MAX_S, &m->created_s, c);

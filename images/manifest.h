@@ -21,7 +21,7 @@
 
 #define MANIFEST_MAX	   (64 * 1024) /* bytes */
 #define MANIFEST_FILES_MAX 16
-#define MANIFEST_NAME_MAX  64	/* image and file names: [A-Za-z0-9._+-], not starting with . or - */
+#define MANIFEST_NAME_MAX  64 /* image and file names: [A-Za-z0-9._+-], not starting with . or - */
 #define MANIFEST_ARGS_MAX  1024 /* printable ASCII, no quotes or backslashes */
 #define MANIFEST_FILE_MAX  (4ULL << 30)
 

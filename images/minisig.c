@@ -239,8 +239,8 @@ static size_t join_global(const uint8_t sig[64], struct span comment, uint8_t ou
 	return 64 + comment.len;
 }
 
-int minisig_sign(const struct minisig_secret *sec, const void *p, size_t len, const char *trusted,
-	char *out)
+int minisig_sign(
+	const struct minisig_secret *sec, const void *p, size_t len, const char *trusted, char *out)
 {
 	struct span comment = { trusted, strlen(trusted) };
 	struct signature_line l = { .alg = { 'E', 'D' } };
@@ -255,8 +255,8 @@ int minisig_sign(const struct minisig_secret *sec, const void *p, size_t len, co
 	memcpy(l.id, sec->id, sizeof l.id);
 	crypto_sign_detached(l.sig, NULL, hash, sizeof hash, sec->key);
 	crypto_sign_detached(global, NULL, joined, join_global(l.sig, comment, joined), sec->key);
-	sodium_bin2base64(l64, sizeof l64, (const uint8_t *)&l, sizeof l,
-		sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(
+		l64, sizeof l64, (const uint8_t *)&l, sizeof l, sodium_base64_VARIANT_ORIGINAL);
 	sodium_bin2base64(g64, sizeof g64, global, sizeof global, sodium_base64_VARIANT_ORIGINAL);
 	minisig_id_hex(sec->id, hex);
 	snprintf(out, MINISIG_TEXT_MAX, UNTRUSTED "signature by key %s\n%s\n" TRUSTED "%s\n%s\n",
@@ -299,8 +299,7 @@ int minisig_verify(const struct minisig_public *keys, size_t n, const void *p, s
 		if (memcmp(keys[i].id, s.line.id, sizeof s.line.id) != 0)
 			continue;
 		if (crypto_sign_verify_detached(s.line.sig, hash, sizeof hash, keys[i].key) == 0 &&
-			crypto_sign_verify_detached(
-				s.global, joined, joined_len, keys[i].key) == 0)
+			crypto_sign_verify_detached(s.global, joined, joined_len, keys[i].key) == 0)
 			return (int)i;
 		rc = -EKEYREJECTED; /* but another key may have the same id */
 	}
