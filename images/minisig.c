@@ -136,10 +136,11 @@ static bool take_line(struct span *rest, struct span *line)
 	return true;
 }
 
-static bool comment_ok(struct span c)
+/* ASCII that a terminal shows as it is, and tabs. */
+static bool printable(struct span s)
 {
-	for (size_t i = 0; i < c.len; i++)
-		if (c.p[i] != '\t' && (c.p[i] < ' ' || c.p[i] > '~'))
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] != '\t' && (s.p[i] < ' ' || s.p[i] > '~'))
 			return false;
 	return true;
 }
@@ -154,17 +155,20 @@ static bool take_comment(struct span *rest, const char *prefix, struct span *com
 		return false;
 	comment->p = line.p + n;
 	comment->len = line.len - n;
-	return comment_ok(*comment);
+	return printable(*comment);
 }
 
-/* Take a line that is the base64 of exactly len bytes, canonically padded. */
+/*
+ * Take a line that is the base64 of exactly len bytes, canonically padded. It must be ASCII first,
+ * because libsodium 1.0.18 reads the bytes 0xab and 0xaf as '+' and '/'.
+ */
 static bool take_base64(struct span *rest, void *out, size_t len)
 {
 	struct span line;
 	const char *end;
 	size_t n;
 
-	return take_line(rest, &line) &&
+	return take_line(rest, &line) && printable(line) &&
 	       line.len == sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL) - 1 &&
 	       sodium_base642bin(out, len, line.p, line.len, NULL, &n, &end,
 		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
@@ -249,7 +253,7 @@ int minisig_sign(
 	char g64[sodium_base64_ENCODED_LEN(sizeof global, sodium_base64_VARIANT_ORIGINAL)];
 	char hex[17];
 
-	if (comment.len > TRUSTED_MAX || !comment_ok(comment))
+	if (comment.len > TRUSTED_MAX || !printable(comment))
 		return -EINVAL;
 	hash_bytes(p, len, hash);
 	memcpy(l.id, sec->id, sizeof l.id);
