@@ -8,8 +8,11 @@
  *     "expires": 1798502400, "args": "console=ttyS0,115200n8", "xen_args": "",
  *     "files": [ { "role": "kernel", "name": "vmlinuz", "length": 8214336, "sha256": "..." } ] }
  *
- * Strict: unknown, doubled or missing keys are refused. Times are seconds since 1970. `release`,
- * `created` and `expires` are stamped by signing; a built, unsigned manifest has zeros there.
+ * Strict: the keys come in this order, none unknown, doubled or missing; lines end in LF, the last
+ * one too, so no prefix of a manifest is one. Times are seconds since 1970. `release`, `created`
+ * and `expires` are stamped by signing; a built, unsigned manifest has zeros there: whoever runs or
+ * imports an image refuses release 0. File names differ in more than case, because some file
+ * systems and loaders ignore it. linux has one kernel, xen one kernel and one Xen.
  */
 #ifndef MUSTER_IMAGES_MANIFEST_H
 #define MUSTER_IMAGES_MANIFEST_H
