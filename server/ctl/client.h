@@ -21,16 +21,16 @@ struct answer {
  * Ask and accept only 2xx. `body` is JSON text, or NULL for none. Returns CTL_OK with *out filled
  * (end it with answer_fini), or the exit code for what went wrong, having said so.
  */
-int client_call(struct ctl *c, const char *method, const char *path, const char *body,
-	struct answer *out);
+int client_call(
+	struct ctl *c, const char *method, const char *path, const char *body, struct answer *out);
 int client_get(struct ctl *c, const char *path, struct answer *out);
 
 /*
  * The same, but any HTTP status is an answer: CTL_OK, or CTL_UNREACHABLE having said so.
  * client_problem then tells people what the answer's problem is and returns its exit code.
  */
-int client_ask(struct ctl *c, const char *method, const char *path, const char *body,
-	struct answer *out);
+int client_ask(
+	struct ctl *c, const char *method, const char *path, const char *body, struct answer *out);
 int client_problem(const struct answer *a);
 
 void answer_fini(struct answer *a);

@@ -10,10 +10,10 @@
 
 #define FORMAT_MAX 24 /* bytes that any of these write at most, NUL included */
 
-char *format_bytes(uint64_t bytes, char out[FORMAT_MAX]);	/* "512 B", "8.0 MiB" */
-char *format_age(int64_t ms, char out[FORMAT_MAX]);		/* "12s", "3m", "5h", "2d" */
-char *format_seconds(int64_t ms, char out[FORMAT_MAX]);	/* "0.4 s", "12.3 s", "2m05s" */
-char *format_count(uint64_t n, char out[FORMAT_MAX]);		/* plain decimal */
+char *format_bytes(uint64_t bytes, char out[FORMAT_MAX]); /* "512 B", "8.0 MiB" */
+char *format_age(int64_t ms, char out[FORMAT_MAX]);	  /* "12s", "3m", "5h", "2d" */
+char *format_seconds(int64_t ms, char out[FORMAT_MAX]);	  /* "0.4 s", "12.3 s", "2m05s" */
+char *format_count(uint64_t n, char out[FORMAT_MAX]);	  /* plain decimal */
 
 /* "90", "90s", "10m", "2h", "1h30m" -> milliseconds; -1 for anything else or above a week. */
 int64_t format_parse_duration(const char *s);

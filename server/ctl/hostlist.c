@@ -1,0 +1,423 @@
+/* hostlist.c: ranges of host names, expanded and folded. */
+#include "server/ctl/hostlist.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS_MAX 6	/* of a number in a range */
+#define TERM_MAX   1024 /* bytes */
+#define GROUPS_MAX 8	/* [...] in one term */
+
+/* ---- the list ---- */
+
+bool hostlist_has(const struct hostlist *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!strcmp(l->names[i], name))
+			return true;
+	}
+	return false;
+}
+
+int hostlist_add_name(struct hostlist *l, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= HOSTLIST_NAME_MAX)
+		return -EINVAL;
+	if (l->n == HOSTLIST_MAX)
+		return -E2BIG;
+	if (l->n == l->size) {
+		size_t size = l->size ? 2 * l->size : 32;
+		void *names = reallocarray(l->names, size, sizeof *l->names);
+
+		if (!names)
+			return -ENOMEM;
+		l->names = names;
+		l->size = size;
+	}
+	memcpy(l->names[l->n++], name, len + 1);
+	return 0;
+}
+
+static int add_once(struct hostlist *l, const char *name)
+{
+	return hostlist_has(l, name) ? 0 : hostlist_add_name(l, name);
+}
+
+static int remove_name(struct hostlist *l, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (!strcmp(l->names[i], name))
+			continue;
+		if (kept != i)
+			memcpy(l->names[kept], l->names[i], sizeof *l->names);
+		kept++;
+	}
+	l->n = kept;
+	return 0;
+}
+
+void hostlist_fini(struct hostlist *l)
+{
+	free(l->names);
+	*l = (struct hostlist){ 0 };
+}
+
+/* ---- expanding ---- */
+
+typedef int name_fn(struct hostlist *l, const char *name);
+
+/* One walk over an expression: where results go, and where the sentence goes. */
+struct walk {
+	struct hostlist *l;
+	name_fn *fn; /* add_once or remove_name */
+	size_t made; /* names so far, found or not */
+	const struct hostlist_known *known;
+	size_t n_known;
+	char *err;
+	size_t err_size;
+};
+
+__attribute__((format(printf, 3, 4))) static int wrong(
+	const struct walk *w, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->err, w->err_size, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '_' || c == '-';
+}
+
+static int take_name(struct walk *w, const char *name)
+{
+	int rc;
+
+	if (++w->made > HOSTLIST_MAX)
+		return wrong(w, -E2BIG, "more than %d hosts are named", HOSTLIST_MAX);
+	rc = w->fn(w->l, name);
+	if (rc == -E2BIG)
+		return wrong(w, rc, "more than %d hosts are named", HOSTLIST_MAX);
+	return rc;
+}
+
+/* Digits at *p -> number, *width = how many; -EINVAL when there are none or too many. */
+static int take_number(const char **p, int *width)
+{
+	int n = 0;
+
+	for (*width = 0; **p >= '0' && **p <= '9'; ++*p) {
+		if (++*width > DIGITS_MAX)
+			return -EINVAL;
+		n = n * 10 + (**p - '0');
+	}
+	return *width ? n : -EINVAL;
+}
+
+static int expand(struct walk *w, const char *pattern, char *name, size_t len, int groups);
+
+/* Every number of one "FIRST-LAST" or "N" at p, up to the comma or bracket that ends it. */
+static int expand_range(
+	struct walk *w, const char **p, const char *rest, char *name, size_t len, int groups)
+{
+	int width, unused, first = take_number(p, &width), last = first;
+
+	if (first >= 0 && **p == '-') {
+		++*p;
+		last = take_number(p, &unused);
+	}
+	if (first < 0 || last < 0 || (**p != ',' && **p != ']'))
+		return wrong(w, -EINVAL, "a range looks like n[01-40] or n[1,3,5-9], not '%s'", *p);
+	if (last < first)
+		return wrong(w, -EINVAL, "the range [%d-%d] runs backwards", first, last);
+	for (int i = first; i <= last; i++) {
+		int n = snprintf(name + len, HOSTLIST_NAME_MAX - len, "%0*d", width, i);
+		int rc;
+
+		if ((size_t)n >= HOSTLIST_NAME_MAX - len)
+			return wrong(w, -EINVAL, "a name is longer than %d characters",
+				HOSTLIST_NAME_MAX - 1);
+		rc = expand(w, rest, name, len + (size_t)n, groups);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int expand_group(struct walk *w, const char *p, char *name, size_t len, int groups)
+{
+	const char *close = strchr(p, ']');
+	int rc;
+
+	if (!close)
+		return wrong(w, -EINVAL, "'[%s' has no closing bracket", p);
+	if (groups == GROUPS_MAX)
+		return wrong(w, -EINVAL, "more than %d [...] in one name", GROUPS_MAX);
+	do {
+		rc = expand_range(w, &p, close + 1, name, len, groups + 1);
+	} while (!rc && *p++ == ',');
+	return rc;
+}
+
+/* name[0..len) is done; append what pattern stands for and hand each whole name on. */
+static int expand(struct walk *w, const char *pattern, char *name, size_t len, int groups)
+{
+	for (; *pattern && *pattern != '['; pattern++) {
+		if (!name_char(*pattern))
+			return wrong(w, -EINVAL, "'%c' cannot be in a host's name", *pattern);
+		if (len + 1 == HOSTLIST_NAME_MAX)
+			return wrong(w, -EINVAL, "a name is longer than %d characters",
+				HOSTLIST_NAME_MAX - 1);
+		name[len++] = *pattern;
+	}
+	if (*pattern)
+		return expand_group(w, pattern + 1, name, len, groups);
+	name[len] = 0;
+	return take_name(w, name);
+}
+
+static bool is_selector(const char *term)
+{
+	return !strcmp(term, "all") || strchr(term, '=');
+}
+
+static int select_known(struct walk *w, const char *term)
+{
+	bool all = !strcmp(term, "all"), by_image = !strncmp(term, "image=", 6);
+	const char *want = strchr(term, '=');
+
+	if (!all && !by_image && strncmp(term, "stage=", 6))
+		return wrong(w, -EINVAL, "'%s' selects nothing: image=... and stage=... do", term);
+	for (size_t i = 0; i < w->n_known; i++) {
+		const struct hostlist_known *k = &w->known[i];
+		const char *is = by_image ? k->image : k->stage;
+		int rc;
+
+		if (!all && (!is || strcmp(is, want + 1)))
+			continue;
+		rc = take_name(w, k->name);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * Copy the next term, up to a comma outside brackets. Returns 1; 0 at the end; -EINVAL when it is
+ * empty or longer than TERM_MAX.
+ */
+static int next_term(const char **p, char term[TERM_MAX])
+{
+	size_t n = 0;
+	bool inside = false;
+
+	if (!*p)
+		return 0;
+	for (; **p && (inside || **p != ','); ++*p) {
+		inside = **p == '[' || (inside && **p != ']');
+		if (n + 1 == TERM_MAX)
+			return -EINVAL;
+		term[n++] = **p;
+	}
+	term[n] = 0;
+	*p = **p ? *p + 1 : NULL;
+	return n ? 1 : -EINVAL;
+}
+
+bool hostlist_needs_known(const char *expr)
+{
+	char term[TERM_MAX];
+
+	while (next_term(&expr, term) > 0) {
+		if (is_selector(term + (*term == '-')))
+			return true;
+	}
+	return false;
+}
+
+static int add_term(struct walk *w, const char *term)
+{
+	char name[HOSTLIST_NAME_MAX];
+
+	w->fn = *term == '-' ? remove_name : add_once;
+	term += *term == '-';
+	if (!*term)
+		return wrong(w, -EINVAL, "a term of the host list is empty");
+	if (*term == '@')
+		return wrong(w, -EINVAL, "there is no group '%s'", term);
+	return is_selector(term) ? select_known(w, term) : expand(w, term, name, 0, 0);
+}
+
+int hostlist_add(struct hostlist *l, const char *expr, const struct hostlist_known *known,
+	size_t n_known, char *err, size_t err_size)
+{
+	struct walk w = {
+		.l = l, .known = known, .n_known = n_known, .err = err, .err_size = err_size
+	};
+	char term[TERM_MAX];
+	int rc;
+
+	while ((rc = next_term(&expr, term)) > 0) {
+		rc = add_term(&w, term);
+		if (rc)
+			return rc;
+	}
+	return rc < 0 ? wrong(&w, rc, "a term of the host list is empty or too long") : 0;
+}
+
+/* ---- folding ---- */
+
+/* A name cut at its last number: "rack1-n07b" is "rack1-n", "07", "b". */
+struct cut {
+	int prefix, digits; /* bytes */
+	const char *number, *suffix;
+};
+
+static struct cut cut_name(const char *name)
+{
+	const char *end = name + strlen(name), *first;
+
+	while (end > name && (end[-1] < '0' || end[-1] > '9'))
+		end--;
+	for (first = end; first > name && first[-1] >= '0' && first[-1] <= '9';)
+		first--;
+	return (struct cut){ (int)(first - name), (int)(end - first), first, end };
+}
+
+/* Numbers by their value, of any length; leading zeros do not count. */
+static int compare_numbers(struct cut a, struct cut b)
+{
+	for (; a.digits > 1 && *a.number == '0'; a.digits--)
+		a.number++;
+	for (; b.digits > 1 && *b.number == '0'; b.digits--)
+		b.number++;
+	if (a.digits != b.digits)
+		return a.digits - b.digits;
+	return strncmp(a.number, b.number, (size_t)a.digits);
+}
+
+int hostlist_compare(const char *a, const char *b)
+{
+	struct cut x = cut_name(a), y = cut_name(b);
+	int d = strncmp(a, b, (size_t)(x.prefix < y.prefix ? x.prefix : y.prefix));
+
+	if (!d)
+		d = x.prefix - y.prefix;
+	if (!d)
+		d = strcmp(x.suffix, y.suffix);
+	if (!d)
+		d = compare_numbers(x, y);
+	return d ? d : strcmp(a, b);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return hostlist_compare(a, b);
+}
+
+/* Is b what follows a in one range: the same name with the next number, written the same way? */
+static bool follows(const char *a, const char *b, int width)
+{
+	struct cut x = cut_name(a), y = cut_name(b);
+	char next[DIGITS_MAX + 2];
+	int n;
+
+	if (x.prefix != y.prefix || strncmp(a, b, (size_t)x.prefix) || strcmp(x.suffix, y.suffix) ||
+		!x.digits || x.digits > DIGITS_MAX)
+		return false;
+	n = snprintf(next, sizeof next, "%0*d", width, atoi(x.number) + 1);
+	return n == y.digits && n <= DIGITS_MAX && !strncmp(next, y.number, (size_t)n);
+}
+
+static bool same_family(const char *a, const char *b)
+{
+	struct cut x = cut_name(a), y = cut_name(b);
+
+	return x.prefix == y.prefix && !strncmp(a, b, (size_t)x.prefix) && x.digits && y.digits &&
+	       x.digits <= DIGITS_MAX && y.digits <= DIGITS_MAX && !strcmp(x.suffix, y.suffix);
+}
+
+struct text {
+	char *out;
+	size_t len, size;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->out + t->len, t->size - t->len, fmt, ap);
+	va_end(ap);
+	t->len = t->len + (size_t)n < t->size ? t->len + (size_t)n : t->size - 1;
+}
+
+/* Names [i, n) that differ in their number only. Returns where the next family begins. */
+static size_t fold_family(const struct hostlist *l, size_t i, struct text *t)
+{
+	struct cut c = cut_name(l->names[i]);
+	size_t first = i;
+
+	put(t, "%.*s[", c.prefix, l->names[i]);
+	do {
+		struct cut from = cut_name(l->names[i]), to;
+		const char *comma = i == first ? "" : ",";
+
+		while (i + 1 < l->n && follows(l->names[i], l->names[i + 1], from.digits))
+			i++;
+		to = cut_name(l->names[i]);
+		put(t, "%s%.*s", comma, from.digits, from.number);
+		if (to.number != from.number)
+			put(t, "-%.*s", to.digits, to.number);
+		i++;
+	} while (i < l->n && same_family(l->names[first], l->names[i]));
+	put(t, "]%s", c.suffix);
+	return i;
+}
+
+/* When it was too much for `out`: cut at a comma and say how many there are. */
+static void shorten(struct text *t, size_t n_hosts)
+{
+	char tail[40];
+	int n = snprintf(tail, sizeof tail, ",... (%zu hosts)", n_hosts);
+
+	if ((size_t)n >= t->size)
+		return;
+	t->len = t->size - 1 - (size_t)n;
+	while (t->len && t->out[t->len] != ',')
+		t->len--;
+	put(t, "%s", t->len ? tail : tail + 1);
+}
+
+char *hostlist_fold(struct hostlist *l, char *out, size_t size)
+{
+	struct text t = { out, 0, size };
+
+	*out = 0;
+	if (l->n)
+		qsort(l->names, l->n, sizeof *l->names, compare_entries);
+	for (size_t i = 0; i < l->n;) {
+		if (i)
+			put(&t, ",");
+		if (i + 1 < l->n && same_family(l->names[i], l->names[i + 1]))
+			i = fold_family(l, i, &t);
+		else
+			put(&t, "%s", l->names[i++]);
+	}
+	if (t.len + 1 >= size)
+		shorten(&t, l->n);
+	return out;
+}

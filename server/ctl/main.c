@@ -1,0 +1,320 @@
+/* main.c: the `muster` command: global options, the verb's name, help. */
+#include <ctype.h>
+#include <err.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "server/bytes.h"
+#include "server/ctl/client.h"
+#include "server/ctl/ctl.h"
+#include "server/ctl/format.h"
+#include "server/ctl/nearest.h"
+#include "server/ctl/verbs.h"
+
+#define SOCKET_DEFAULT "/run/muster/muster.sock"
+#define FAR_WORD       4 /* edits from which a word is no longer a slip of the finger */
+
+/* ---- talking ---- */
+
+static void say(const char *start, const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	fprintf(stderr, "%s%s\n", start, format_clean(text));
+}
+
+int ctl_fail(enum ctl_exit exit, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("muster: ", fmt, ap);
+	va_end(ap);
+	return (int)exit;
+}
+
+void ctl_hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("  hint: ", fmt, ap);
+	va_end(ap);
+}
+
+/* "muster host add NAME --mac MAC" without the blanks of empty parts. */
+static void put_usage(FILE *f, const struct verb *v)
+{
+	fprintf(f, "usage: muster%s%s %s%s%s\n", *v->noun ? " " : "", v->noun, v->name,
+		*v->args ? " " : "", v->args);
+}
+
+int ctl_usage(const struct ctl *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (fmt) {
+		va_start(ap, fmt);
+		say("muster: ", fmt, ap);
+		va_end(ap);
+	}
+	put_usage(stderr, c->verb);
+	return CTL_USAGE;
+}
+
+/* ---- help ---- */
+
+static const char global_help[] =
+	"Everywhere:\n"
+	"  -o table|wide|json|csv|name  for people, or for machines (default: table)\n"
+	"  --socket PATH                the server's socket (MUSTER_SOCKET, else " SOCKET_DEFAULT
+	")\n"
+	"  -h, --help                   this verb's arguments\n"
+	"MUSTER_URL and MUSTER_TOKEN_FILE lead to a server on another machine.\n"
+	"NAMES: n01,n02  n[01-40,51]  all  image=kvm  stage=failed  n[01-40],-n07\n"
+	"Exit: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 no server, 6 timed out\n";
+
+static void put_verbs(FILE *f, const char *noun)
+{
+	for (size_t i = 0; i < n_verbs; i++) {
+		const struct verb *v = &verbs[i];
+		char line[96];
+
+		if (strcmp(v->noun, noun))
+			continue;
+		snprintf(line, sizeof line, "%s%s%s %s", v->noun, *v->noun ? " " : "", v->name,
+			v->args);
+		if (strlen(line) > 34)
+			fprintf(f, "  %s\n  %34s  %s\n", line, "", v->help);
+		else
+			fprintf(f, "  %-34s  %s\n", line, v->help);
+	}
+}
+
+static void help_all(FILE *f)
+{
+	fputs("muster gives blank servers their hypervisor over the network, at every boot\n"
+	      "usage: muster NOUN VERB [ARGUMENTS]\n\n",
+		f);
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (!i || strcmp(verbs[i].noun, verbs[i - 1].noun))
+			put_verbs(f, verbs[i].noun);
+	}
+	fprintf(f, "\n%s", global_help);
+}
+
+static void help_verb(const struct verb *v)
+{
+	put_usage(stdout, v);
+	printf("%c%s.\n", toupper((unsigned char)*v->help), v->help + 1);
+	if (v->more)
+		printf("\n%s", v->more);
+	printf("\n%s", global_help);
+}
+
+/* ---- which verb ---- */
+
+static bool is_noun(const char *word)
+{
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (*word && !strcmp(verbs[i].noun, word))
+			return true;
+	}
+	return false;
+}
+
+static const struct verb *find_verb(const char *noun, const char *name)
+{
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (!strcmp(verbs[i].noun, noun) && !strcmp(verbs[i].name, name))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static int unknown(const char *noun, const char *word)
+{
+	const char *best = NULL;
+	unsigned distance = FAR_WORD;
+
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (!strcmp(verbs[i].noun, noun))
+			nearest_try(word, verbs[i].name, &best, &distance);
+		if (!*noun && *verbs[i].noun)
+			nearest_try(word, verbs[i].noun, &best, &distance);
+	}
+	ctl_fail(CTL_USAGE, "%s%sthere is no '%s'", noun, *noun ? ": " : "", word);
+	if (best)
+		ctl_hint("did you mean 'muster %s%s%s'?", noun, *noun ? " " : "", best);
+	else
+		ctl_hint("'muster help' shows what there is");
+	return CTL_USAGE;
+}
+
+/* `muster`, `muster help ...`, and nouns that lack their verb. argv[0] is the first word. */
+static int help(int argc, char **argv, FILE *f)
+{
+	const struct verb *v;
+
+	if (!argc) {
+		help_all(f);
+		return CTL_OK;
+	}
+	v = find_verb("", argv[0]);
+	if (!v && argc > 1)
+		v = find_verb(argv[0], argv[1]);
+	if (v) {
+		help_verb(v);
+		return CTL_OK;
+	}
+	if (!is_noun(argv[0]))
+		return unknown("", argv[0]);
+	if (argc > 1)
+		return unknown(argv[0], argv[1]);
+	put_verbs(f, argv[0]);
+	return CTL_OK;
+}
+
+/* ---- global options ---- */
+
+static int take_format(struct ctl *c, const char *word)
+{
+	static const char *const words[] = {
+		[CTL_TABLE] = "table",
+		[CTL_WIDE] = "wide",
+		[CTL_JSON] = "json",
+		[CTL_CSV] = "csv",
+		[CTL_NAME] = "name",
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+		if (!strcmp(words[i], word)) {
+			c->format = (enum ctl_format)i;
+			return CTL_OK;
+		}
+	}
+	return ctl_fail(CTL_USAGE, "-o takes table, wide, json, csv or name, not '%s'", word);
+}
+
+/*
+ * If argv[*i] is the option `name`, "--name VALUE" or "--name=VALUE" (for -o: "-oVALUE"), return
+ * its value and move *i to the last word that it takes. "" when the value is missing.
+ */
+static const char *option_value(const char *name, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i];
+	size_t len = strlen(name);
+
+	if (strncmp(word, name, len))
+		return NULL;
+	if (!word[len])
+		return *i + 1 < argc ? argv[++*i] : "";
+	if (word[len] == '=')
+		return word + len + 1;
+	return len == 2 ? word + len : NULL;
+}
+
+/* Take the global options out of argv, wherever they stand before a "--". */
+static int take_globals(struct ctl *c, int *argc, char **argv, bool *want_help)
+{
+	int kept = 1, i;
+
+	for (i = 1; i < *argc && strcmp(argv[i], "--"); i++) {
+		const char *value;
+		int rc;
+
+		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
+			*want_help = true;
+		} else if ((value = option_value("-o", *argc, argv, &i))) {
+			rc = take_format(c, value);
+			if (rc)
+				return rc;
+		} else if ((value = option_value("--socket", *argc, argv, &i))) {
+			if (!*value)
+				return ctl_fail(CTL_USAGE, "--socket takes a path");
+			c->socket = value;
+			c->url = NULL;
+		} else {
+			argv[kept++] = argv[i];
+		}
+	}
+	while (i < *argc)
+		argv[kept++] = argv[i++];
+	argv[kept] = NULL;
+	*argc = kept;
+	return CTL_OK;
+}
+
+static unsigned terminal_columns(void)
+{
+	const char *env = getenv("COLUMNS");
+	struct winsize w = { 0 };
+
+	if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40)
+		return w.ws_col;
+	return env && atoi(env) >= 40 && atoi(env) <= 1000 ? (unsigned)atoi(env) : 100;
+}
+
+static void init(struct ctl *c)
+{
+	const char *socket = getenv("MUSTER_SOCKET"), *url = getenv("MUSTER_URL"),
+		   *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	setlocale(LC_CTYPE, "");
+	c->tty = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
+	c->color = c->tty && !(no_color && *no_color);
+	c->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	c->columns = terminal_columns();
+	c->socket = socket && *socket ? socket : SOCKET_DEFAULT;
+	c->url = url && *url ? url : NULL;
+	c->token_file = getenv("MUSTER_TOKEN_FILE");
+}
+
+static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
+{
+	int rc;
+
+	c->verb = v;
+	optind = 1;
+	rc = v->fn(c, argc, argv);
+	client_free(c->client);
+	if (fflush(stdout) || ferror(stdout))
+		return rc ? rc : ctl_fail(CTL_FAILED, "cannot write the output");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl c = { 0 };
+	const struct verb *v;
+	bool want_help = false;
+	int rc;
+
+	init(&c);
+	rc = take_globals(&c, &argc, argv, &want_help);
+	if (rc)
+		return rc;
+	argc--;
+	argv++;
+	if (argc && !strcmp(argv[0], "help"))
+		return help(argc - 1, argv + 1, stdout);
+	if (argc && (!strcmp(argv[0], "--version") || !strcmp(argv[0], "version")))
+		return puts("muster " MUSTER_VERSION) < 0;
+	if (want_help)
+		return help(argc, argv, stdout);
+	v = argc ? find_verb("", argv[0]) : NULL;
+	if (v)
+		return run(&c, v, argc, argv);
+	if (argc > 1 && (v = find_verb(argv[0], argv[1])))
+		return run(&c, v, argc - 1, argv + 1);
+	rc = help(argc, argv, stderr);
+	return rc ? rc : CTL_USAGE;
+}

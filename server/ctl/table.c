@@ -1,0 +1,138 @@
+/* table.c: rows for people and for machines. */
+#include "server/ctl/table.h"
+
+#include <ctype.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/bytes.h"
+#include "server/ctl/format.h"
+
+#define GAP 2 /* blanks between columns */
+
+void table_init(struct table *t, const struct column *cols, size_t n_cols)
+{
+	*t = (struct table){ .cols = cols, .n_cols = n_cols };
+}
+
+void table_fini(struct table *t)
+{
+	for (size_t i = 0; i < 2 * t->n_cells; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	*t = (struct table){ 0 };
+}
+
+void table_cell(struct table *t, const char *people, const char *machine)
+{
+	char **cell;
+
+	if (t->n_cells == t->size) {
+		size_t size = t->size ? 2 * t->size : 64;
+		char **cells = reallocarray(t->cells, size, 2 * sizeof *cells);
+
+		if (!cells)
+			err(CTL_FAILED, "table");
+		t->cells = cells;
+		t->size = size;
+	}
+	cell = t->cells + 2 * t->n_cells++;
+	cell[0] = strdup(people);
+	cell[1] = strdup(machine ? machine : people);
+	if (!cell[0] || !cell[1])
+		err(CTL_FAILED, "table");
+	format_clean(cell[0]);
+}
+
+static const char *people_cell(const struct table *t, size_t row, size_t col)
+{
+	return t->cells[2 * (row * t->n_cols + col)];
+}
+
+static const char *machine_cell(const struct table *t, size_t row, size_t col)
+{
+	return t->cells[2 * (row * t->n_cols + col) + 1];
+}
+
+static void put_padded(const char *s, size_t width, const struct column *col, int last)
+{
+	size_t blanks = width - format_width(s);
+
+	if (col->align == COL_RIGHT)
+		printf("%*s%s", (int)blanks, "", s);
+	else
+		printf("%s%*s", s, last ? 0 : (int)blanks, "");
+	if (!last)
+		printf("%*s", GAP, "");
+}
+
+static void print_people(const struct table *t, const struct ctl *c)
+{
+	size_t width[32] = { 0 }, shown[32], n = 0, rows = t->n_cells / t->n_cols;
+
+	for (size_t i = 0; i < t->n_cols && n < ARRAY_LEN(shown); i++) {
+		if (t->cols[i].when == COL_ALWAYS || c->format == CTL_WIDE)
+			shown[n++] = i;
+	}
+	for (size_t k = 0; k < n; k++) {
+		width[k] = format_width(t->cols[shown[k]].title);
+		for (size_t r = 0; r < rows; r++) {
+			size_t w = format_width(people_cell(t, r, shown[k]));
+
+			width[k] = w > width[k] ? w : width[k];
+		}
+	}
+	for (size_t k = 0; k < n; k++)
+		put_padded(t->cols[shown[k]].title, width[k], &t->cols[shown[k]], k + 1 == n);
+	putchar('\n');
+	for (size_t r = 0; r < rows; r++) {
+		for (size_t k = 0; k < n; k++)
+			put_padded(people_cell(t, r, shown[k]), width[k], &t->cols[shown[k]],
+				k + 1 == n);
+		putchar('\n');
+	}
+}
+
+/* RFC 4180: quote what holds a comma, a quote or a line end; double the quotes. */
+static void put_csv(const char *s, int last)
+{
+	if (strpbrk(s, ",\"\r\n")) {
+		putchar('"');
+		for (; *s; s++) {
+			if (*s == '"')
+				putchar('"');
+			putchar(*s);
+		}
+		putchar('"');
+	} else {
+		fputs(s, stdout);
+	}
+	putchar(last ? '\n' : ',');
+}
+
+static void print_csv(const struct table *t)
+{
+	for (size_t i = 0; i < t->n_cols; i++) {
+		for (const char *p = t->cols[i].title; *p; p++)
+			putchar(*p == ' ' ? '_' : tolower((unsigned char)*p));
+		putchar(i + 1 == t->n_cols ? '\n' : ',');
+	}
+	for (size_t r = 0; r < t->n_cells / t->n_cols; r++) {
+		for (size_t i = 0; i < t->n_cols; i++)
+			put_csv(machine_cell(t, r, i), i + 1 == t->n_cols);
+	}
+}
+
+void table_print(const struct table *t, const struct ctl *c)
+{
+	if (c->format == CTL_CSV) {
+		print_csv(t);
+	} else if (c->format == CTL_NAME) {
+		for (size_t r = 0; r < t->n_cells / t->n_cols; r++)
+			puts(machine_cell(t, r, 0));
+	} else {
+		print_people(t, c);
+	}
+}

@@ -1,0 +1,64 @@
+/* verbs.c: the table of verbs; also the help. Verbs of one noun stand together. */
+#include "server/ctl/verbs.h"
+
+#include "server/bytes.h"
+
+const struct verb verbs[] = {
+	{ "", "status", verb_status, "", "what the server is and how its hosts are", NULL },
+	{ "", "events", verb_events, "[-f] [--since ID] [--host NAMES]",
+		"what hosts did, newest last; -f goes on",
+		"  -f, --follow     go on with what happens from now on\n"
+		"  --since ID       start after the event with that number\n"
+		"  --host NAMES     these hosts only\n"
+		"  --limit N        so many of the newest (default 50)\n" },
+
+	{ "host", "list", verb_host_list, "[NAMES]", "hosts and how far they are", NULL },
+	{ "host", "show", verb_host_show, "NAME", "one host: identity, facts, newest boots", NULL },
+	{ "host", "add", verb_host_add, "NAME --mac MAC",
+		"make a host known before it is switched on",
+		"  --mac MAC        one of its network cards\n"
+		"  --uuid UUID      of its mainboard, as SMBIOS has it\n"
+		"  --serial TEXT    its serial number; one of the three is needed\n"
+		"  --image IMAGE    what it shall boot\n"
+		"  --dry-run        only say what would be sent\n" },
+	{ "host", "set", verb_host_set, "NAMES --image IMAGE", "change what is known or wanted",
+		"  --image IMAGE    what it shall boot from now on\n"
+		"  --no-image       the server's default again\n"
+		"  --name NEW       another name, for one host\n"
+		"  --dry-run        only say what would be sent\n" },
+	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",
+		"let hosts out of the waiting room",
+		"  --image IMAGE    and assign this image\n"
+		"  --dry-run        only say who would be let in\n" },
+	{ "host", "rm", verb_host_rm, "NAMES [--yes]", "forget hosts and their record",
+		"  --yes            do not ask\n"
+		"  --dry-run        only say who would be forgotten\n" },
+	{ "host", "timeline", verb_host_timeline, "NAMES|--all [-f]",
+		"where the newest boot spent its time",
+		"  -f, --follow     go on until it is up or has failed\n"
+		"  --next           with -f: the next boot, not the newest that there is\n"
+		"  --boot ID        that boot instead\n"
+		"  --all            every host, one line each (so do several names)\n"
+		"  --count N        with --all -f: end when N hosts are up or have failed\n" },
+	{ "host", "wait", verb_host_wait, "NAMES|--count N [--for STAGE] [--timeout TIME]",
+		"wait until hosts have reached a stage (default: up)",
+		"  --for STAGE      discover offer lease loader script agent image verify handoff up\n"
+		"  --count N        any N hosts, or N of NAMES; names need not be known yet\n"
+		"  --next           only boots that begin after this command\n"
+		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
+		"Exit 1 as soon as a failed host makes it impossible.\n" },
+
+	{ "image", "build", verb_image_build, "RECIPE", "build a hypervisor image", NULL },
+	{ "image", "sign", verb_image_sign, "DIR", "sign an image's manifest", NULL },
+	{ "image", "verify", verb_image_verify, "DIR", "check signatures and digests", NULL },
+	{ "image", "import", verb_image_import, "DIR", "give an image to the server", NULL },
+	{ "image", "list", verb_image_list, "", "images that the server has", NULL },
+	{ "image", "show", verb_image_show, "NAME", "one image and its files", NULL },
+
+	{ "key", "generate", verb_key_generate, "NAME", "make a key pair", NULL },
+	{ "key", "show", verb_key_show, "FILE", "whose key a file holds", NULL },
+
+	{ "lease", "list", verb_lease_list, "", "addresses that hosts have", NULL },
+};
+
+const size_t n_verbs = ARRAY_LEN(verbs);
