@@ -37,11 +37,14 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# Text that the programs carry with them, as C strings.
+# Text that the programs carry with them: db/schema.sql becomes the string embed_schema_sql.
 $(B)/embed/%.h: %
 	@mkdir -p $(@D)
-	(printf 'static const char embedded[] =\n'; \
+	(printf 'static const char embed_%s[] =\n' $(subst -,_,$(subst .,_,$(notdir $<))); \
 	 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; printf ';\n') >$@
+
+$(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
+$(B)/server/core/script.o: $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
 
 $(LIB): $(call OBJ,$(filter-out $(MAINS),$(SRC)))
 	rm -f $@ && ar rcs $@ $^

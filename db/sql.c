@@ -1,0 +1,212 @@
+#include "db/sql.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT 128 /* statements; a power of two, above the number of texts in db/ */
+
+/* A struct sql_row is a sqlite3_stmt under the name that callers see. */
+struct sql {
+	sqlite3 *db;
+	struct {
+		const char *text;
+		sqlite3_stmt *stmt;
+	} kept[KEPT];
+};
+
+static sqlite3_stmt *stmt_of(struct sql_row *r)
+{
+	return (sqlite3_stmt *)(void *)r;
+}
+
+int sql_open(const char *file, struct sql **out, char *err, size_t err_size)
+{
+	struct sql *q = calloc(1, sizeof *q);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+	if (!q)
+		return -ENOMEM;
+	if (sqlite3_open_v2(file, &q->db, flags, NULL) != SQLITE_OK ||
+		sql_exec(q, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;") < 0) {
+		snprintf(err, err_size, "%s: %s", file, sql_error(q));
+		sql_close(q);
+		return -EIO;
+	}
+	sqlite3_busy_timeout(q->db, 5000);
+	*out = q;
+	return 0;
+}
+
+void sql_close(struct sql *q)
+{
+	if (!q)
+		return;
+	for (size_t i = 0; i < KEPT; i++)
+		sqlite3_finalize(q->kept[i].stmt);
+	sqlite3_close(q->db);
+	free(q);
+}
+
+const char *sql_error(struct sql *q)
+{
+	return q->db ? sqlite3_errmsg(q->db) : "out of memory";
+}
+
+int sql_exec(struct sql *q, const char *text)
+{
+	return sqlite3_exec(q->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
+}
+
+static sqlite3_stmt *kept(struct sql *q, const char *text)
+{
+	size_t i = ((uintptr_t)text >> 4) & (KEPT - 1);
+
+	for (size_t n = 0; n < KEPT; n++, i = (i + 1) & (KEPT - 1)) {
+		if (q->kept[i].text == text)
+			return q->kept[i].stmt;
+		if (q->kept[i].text)
+			continue;
+		if (sqlite3_prepare_v3(q->db, text, -1, SQLITE_PREPARE_PERSISTENT, &q->kept[i].stmt,
+			    NULL) != SQLITE_OK)
+			return NULL;
+		q->kept[i].text = text;
+		return q->kept[i].stmt;
+	}
+	return NULL;
+}
+
+static int bind_all(sqlite3_stmt *s, const char *types, va_list ap)
+{
+	int rc = SQLITE_OK;
+
+	for (int i = 1; *types && rc == SQLITE_OK; types++, i++) {
+		if (*types == 'i') {
+			rc = sqlite3_bind_int64(s, i, va_arg(ap, int64_t));
+		} else if (*types == 't') {
+			rc = sqlite3_bind_text(s, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+		} else {
+			const void *p = va_arg(ap, const void *);
+
+			rc = sqlite3_bind_blob64(s, i, p, va_arg(ap, size_t), SQLITE_TRANSIENT);
+		}
+	}
+	return rc == SQLITE_OK ? 0 : -EIO;
+}
+
+static struct sql_row *start(struct sql *q, const char *text, const char *types, va_list ap)
+{
+	sqlite3_stmt *s = kept(q, text);
+
+	if (!s || bind_all(s, types, ap) < 0)
+		return NULL;
+	return (struct sql_row *)(void *)s;
+}
+
+struct sql_row *sql_start(struct sql *q, const char *text, const char *types, ...)
+{
+	struct sql_row *r;
+	va_list ap;
+
+	va_start(ap, types);
+	r = start(q, text, types, ap);
+	va_end(ap);
+	return r;
+}
+
+int sql_next(struct sql_row *r)
+{
+	int rc;
+
+	if (!r)
+		return -EIO;
+	rc = sqlite3_step(stmt_of(r));
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc == SQLITE_DONE)
+		return 0;
+	return rc == SQLITE_CONSTRAINT ? -EEXIST : -EIO;
+}
+
+void sql_end(struct sql_row *r)
+{
+	if (!r)
+		return;
+	sqlite3_reset(stmt_of(r));
+	sqlite3_clear_bindings(stmt_of(r));
+}
+
+int sql_run(struct sql *q, const char *text, const char *types, ...)
+{
+	struct sql_row *r;
+	va_list ap;
+	int rc;
+
+	va_start(ap, types);
+	r = start(q, text, types, ap);
+	va_end(ap);
+	while ((rc = sql_next(r)) > 0)
+		;
+	sql_end(r);
+	return rc;
+}
+
+int sql_value(struct sql *q, char **out, const char *text, const char *types, ...)
+{
+	struct sql_row *r;
+	va_list ap;
+	int rc;
+
+	va_start(ap, types);
+	r = start(q, text, types, ap);
+	va_end(ap);
+	rc = sql_next(r);
+	if (rc > 0) {
+		const unsigned char *v = sqlite3_column_text(stmt_of(r), 0);
+		char *copy = v ? strdup((const char *)v) : NULL;
+
+		if (copy)
+			*out = copy;
+		rc = copy ? 0 : v ? -ENOMEM : -ENOENT;
+	} else if (rc == 0) {
+		rc = -ENOENT;
+	}
+	sql_end(r);
+	return rc;
+}
+
+int64_t sql_int(struct sql_row *r, int col)
+{
+	return sqlite3_column_int64(stmt_of(r), col);
+}
+
+void sql_text(struct sql_row *r, int col, char *out, size_t size)
+{
+	const unsigned char *v = sqlite3_column_text(stmt_of(r), col);
+
+	snprintf(out, size, "%s", v ? (const char *)v : "");
+}
+
+int sql_blob(struct sql_row *r, int col, void *out, size_t len)
+{
+	const void *v = sqlite3_column_blob(stmt_of(r), col);
+
+	if (!v || (size_t)sqlite3_column_bytes(stmt_of(r), col) != len)
+		return 0;
+	memcpy(out, v, len);
+	return 1;
+}
+
+int64_t sql_last_id(struct sql *q)
+{
+	return sqlite3_last_insert_rowid(q->db);
+}
+
+int sql_changes(struct sql *q)
+{
+	return sqlite3_changes(q->db);
+}

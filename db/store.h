@@ -1,0 +1,187 @@
+/*
+ * store.h: everything that muster remembers; one function per question asked. Nothing outside db/
+ * contains SQL.
+ *
+ * What is written between store_begin and store_commit is on disk when store_commit has returned 0
+ * (SQLite, WAL, synchronous=FULL). Every function returns 0 or the values listed with it, and
+ * -EIO when the database failed: then the process must end and start anew, nothing is retried.
+ * Times: *_ms are wall clock milliseconds since 1970. Text longer than its array is cut.
+ * Results named JSON are allocated; free() them.
+ */
+#ifndef MUSTER_DB_STORE_H
+#define MUSTER_DB_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/host.h"
+#include "images/digest.h"
+#include "images/manifest.h"
+
+struct store;
+
+/*
+ * Open or create FILE and bring its schema up to date. -EPROTO when a newer muster wrote it;
+ * -EIO otherwise; one sentence in err.
+ */
+int store_open(const char *file, struct store **out, char *err, size_t err_size);
+void store_close(struct store *s); /* accepts NULL */
+
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+
+/* ---- hosts ---- */
+
+struct store_host {
+	int64_t id;
+	char name[HOST_TEXT_MAX];
+	char serial[HOST_TEXT_MAX], vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX];
+	char image[MANIFEST_NAME_MAX]; /* assigned by name; "" = the server's default */
+	char code[8];		       /* six digits for the waiting room, "" until needed */
+	bool has_uuid, admitted;
+	uint8_t uuid[16];
+	int64_t created_ms, seen_ms;
+};
+
+/*
+ * The host that fits the identity best. A UUID weighs most, then a serial number, then each MAC
+ * address; a MAC address alone suffices. -ENOENT: nobody fits.
+ */
+int store_host_find(struct store *s, const struct host_identity *id, struct store_host *out);
+int store_host_by_name(struct store *s, const char *name, struct store_host *out); /* -ENOENT */
+int store_host_by_id(struct store *s, int64_t id, struct store_host *out);	   /* -ENOENT */
+
+/* Add a host; without a name it becomes nNN by its number. h->id and h->name are filled.
+ * -EEXIST: the name is taken. */
+int store_host_add(struct store *s, struct store_host *h);
+/* Store all fields of h but id and created_ms. -EEXIST: the name is taken. */
+int store_host_put(struct store *s, const struct store_host *h);
+int store_host_rm(struct store *s, int64_t id);
+/* The MAC address belongs to this host from now on, whoever had it. */
+int store_host_mac_put(struct store *s, int64_t host, const uint8_t mac[6]);
+int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len);
+
+/* ---- leases ---- */
+
+struct store_lease {
+	uint32_t addr;
+	uint8_t mac[6];
+	uint8_t state; /* enum lease_state of server/core/lease.h */
+	bool known;
+	uint64_t expires_ms;
+};
+
+int store_lease_put(struct store *s, const struct store_lease *l);
+/* Call fn for each lease; it returns 0 to go on. */
+int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg);
+
+/* ---- boots ---- */
+
+enum boot_stage {
+	STAGE_DISCOVER,
+	STAGE_OFFER,
+	STAGE_LEASE,
+	STAGE_LOADER,
+	STAGE_SCRIPT,
+	STAGE_AGENT,
+	STAGE_IMAGE,
+	STAGE_VERIFY,
+	STAGE_HANDOFF,
+	STAGE_UP,
+	STAGE_FAILED,
+	STAGES
+};
+const char *boot_stage_name(enum boot_stage stage);
+/* -EINVAL for another word. */
+int boot_stage_parse(const char *name, enum boot_stage *out);
+
+enum boot_state { BOOT_OPEN, BOOT_UP, BOOT_FAILED };
+
+struct store_boot {
+	int64_t id, host;
+	int64_t started_ms, mono_ms; /* wall and monotonic clock of its first packet */
+	int64_t seen_ms;	     /* of its last event */
+	int64_t ended_ms;	     /* 0: open */
+	enum boot_stage stage;	     /* the farthest one reached */
+	enum boot_state state;
+	uint32_t addr; /* of the host, 0: not seen yet */
+	uint16_t arch; /* option 93, 0xffff: not seen */
+	bool loader_sent; /* the host read its loader, or is known to run it */
+	bool has_manifest, has_session;
+	char firmware[16];	       /* "bios", "uefi", "uefi-http", "" */
+	char image[MANIFEST_NAME_MAX]; /* chosen for it */
+	char version[MANIFEST_NAME_MAX];
+	struct digest manifest;
+	struct digest session;	  /* SHA-256 of the agent's token */
+	char nonce[40];		  /* what the guest has to write, hex */
+	char reason[32];	  /* code, with BOOT_FAILED */
+	char sentence[256];
+};
+
+int store_boot_add(struct store *s, struct store_boot *b); /* fills b->id */
+int store_boot_put(struct store *s, const struct store_boot *b);
+int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out);	      /* -ENOENT */
+int store_boot_newest(struct store *s, int64_t host, struct store_boot *out);	      /* -ENOENT */
+int store_boot_by_session(struct store *s, const struct digest *d, struct store_boot *out); /* -ENOENT */
+/* The newest open boot of the host at that address. -ENOENT */
+int store_boot_by_addr(struct store *s, uint32_t addr, struct store_boot *out);
+/* How many boots of the host in a row have failed, the newest first; stops at 20. */
+int store_boot_failures(struct store *s, int64_t host, int *out);
+/* Call fn for each open boot not seen since before_ms. */
+int store_boot_stale(struct store *s, int64_t before_ms,
+	int (*fn)(void *arg, const struct store_boot *b), void *arg);
+
+struct store_event {
+	int64_t boot;
+	enum boot_stage stage;
+	const char *source; /* who saw it: "net", "tftp", "http", "agent", "core" */
+	const char *what; /* "requested", "started", "progress", "finished", "aborted", "done" */
+	int64_t at_ms, since_ms;
+	uint64_t bytes, total;
+	const char *detail; /* or NULL */
+};
+
+int store_event_add(struct store *s, const struct store_event *e);
+/* One row for each transfer's progress: the newest `progress` event of that boot, stage and detail is
+ * replaced instead of adding another. */
+int store_event_progress(struct store *s, const struct store_event *e);
+
+/* ---- images ---- */
+
+struct store_image {
+	struct digest manifest;
+	char name[MANIFEST_NAME_MAX], version[MANIFEST_NAME_MAX];
+	enum image_kind kind;
+	uint64_t release;
+};
+
+/* Record an image. body is the manifest's exact text, sigs are digests of signature blobs. An image
+ * that is there already gains the signatures. */
+int store_image_add(struct store *s, const struct digest *manifest, const struct manifest *m,
+	const struct digest *sigs, size_t n_sigs, int64_t now_ms);
+/* The highest release of that name. -ENOENT */
+int store_image_newest(struct store *s, const char *name, struct store_image *out);
+int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
+	unsigned nth, struct manifest_file *out); /* -ENOENT past the last */
+/* The kernel arguments of the manifest. */
+int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX]);
+/* Up to max digests of signatures; returns their number. */
+int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max);
+/* A file's name by its digest, for events; image_name is the image's. -ENOENT */
+int store_file_name(struct store *s, const struct digest *file, char name[MANIFEST_NAME_MAX],
+	char image_name[MANIFEST_NAME_MAX], enum file_role *role);
+
+/* ---- answers for people, made by the database itself as JSON (docs/openapi.yaml) ---- */
+
+int store_json_hosts(struct store *s, char **out);
+int store_json_host(struct store *s, const char *name, char **out); /* -ENOENT */
+int store_json_boots(struct store *s, const char *host, char **out); /* of one host, newest first */
+int store_json_boot(struct store *s, int64_t id, char **out);	     /* with events; -ENOENT */
+int store_json_events(struct store *s, int64_t after, int limit, char **out);
+int store_json_leases(struct store *s, char **out);
+int store_json_images(struct store *s, char **out);
+int store_json_image(struct store *s, const char *name, char **out); /* newest; -ENOENT */
+/* The counters of GET /api/v1/status: an object. now_ms decides which leases count. */
+int store_json_counts(struct store *s, int64_t now_ms, char **out);
+
+#endif

@@ -1,0 +1,601 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/sql.h"
+#include "db/store.h"
+#include "db/store_inside.h"
+#include "embed/db/schema.sql.h"
+
+#define SCHEMA_VERSION 1
+
+/* ---- opening ---- */
+
+static int schema_version(struct sql *q, int64_t *out)
+{
+	struct sql_row *r = sql_start(q, "PRAGMA user_version", "");
+	int rc = sql_next(r);
+
+	if (rc > 0)
+		*out = sql_int(r, 0);
+	sql_end(r);
+	return rc > 0 ? 0 : -EIO;
+}
+
+static int migrate(struct sql *q, char *err, size_t err_size)
+{
+	int64_t version;
+
+	if (schema_version(q, &version) < 0)
+		return -EIO;
+	if (version > SCHEMA_VERSION) {
+		snprintf(err, err_size,
+			"the database has schema %lld, this program knows %d: a newer muster wrote it",
+			(long long)version, SCHEMA_VERSION);
+		return -EPROTO;
+	}
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (sql_exec(q, "BEGIN IMMEDIATE") < 0 || sql_exec(q, embed_schema_sql) < 0 ||
+		sql_exec(q, "PRAGMA user_version = 1; COMMIT") < 0)
+		return -EIO;
+	return 0;
+}
+
+int store_open(const char *file, struct store **out, char *err, size_t err_size)
+{
+	struct store *s = calloc(1, sizeof *s);
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	rc = sql_open(file, &s->q, err, err_size);
+	if (!rc) {
+		rc = migrate(s->q, err, err_size);
+		if (rc == -EIO)
+			snprintf(err, err_size, "%s: %s", file, sql_error(s->q));
+	}
+	if (rc < 0) {
+		store_close(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	sql_close(s->q);
+	free(s);
+}
+
+int store_begin(struct store *s)
+{
+	return sql_run(s->q, "BEGIN IMMEDIATE", "");
+}
+
+int store_commit(struct store *s)
+{
+	return sql_run(s->q, "COMMIT", "");
+}
+
+/* One row or none of a statement that was just started. */
+static int one(struct sql_row *r)
+{
+	int rc = sql_next(r);
+
+	return rc > 0 ? 0 : rc == 0 ? -ENOENT : rc;
+}
+
+/* ---- hosts ---- */
+
+#define HOST_COLUMNS                                                                               \
+	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms"
+
+static void read_host(struct sql_row *r, struct store_host *h)
+{
+	*h = (struct store_host){ .id = sql_int(r, 0) };
+	sql_text(r, 1, h->name, sizeof h->name);
+	sql_text(r, 2, h->serial, sizeof h->serial);
+	sql_text(r, 3, h->vendor, sizeof h->vendor);
+	sql_text(r, 4, h->product, sizeof h->product);
+	sql_text(r, 5, h->image, sizeof h->image);
+	sql_text(r, 6, h->code, sizeof h->code);
+	h->has_uuid = sql_blob(r, 7, h->uuid, sizeof h->uuid);
+	h->admitted = sql_int(r, 8) != 0;
+	h->created_ms = sql_int(r, 9);
+	h->seen_ms = sql_int(r, 10);
+}
+
+static int host_of(struct sql_row *r, struct store_host *out)
+{
+	int rc = one(r);
+
+	if (!rc)
+		read_host(r, out);
+	sql_end(r);
+	return rc;
+}
+
+int store_host_by_name(struct store *s, const char *name, struct store_host *out)
+{
+	return host_of(
+		sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE name = ?", "t", name), out);
+}
+
+int store_host_by_id(struct store *s, int64_t id, struct store_host *out)
+{
+	return host_of(sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE id = ?", "i", id),
+		out);
+}
+
+/* Hosts that fit so far, with the weight of the evidence for each. */
+struct votes {
+	size_t n;
+	struct {
+		int64_t host;
+		int weight;
+	} of[HOST_MACS_MAX + 8];
+};
+
+static void vote(struct votes *v, int64_t host, int weight)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->of[i].host == host) {
+			v->of[i].weight += weight;
+			return;
+		}
+	}
+	if (v->n < sizeof v->of / sizeof v->of[0]) {
+		v->of[v->n].host = host;
+		v->of[v->n++].weight = weight;
+	}
+}
+
+/* Every host that the statement names gets the weight. */
+static int vote_rows(struct votes *v, struct sql_row *r, int weight)
+{
+	int rc;
+
+	while ((rc = sql_next(r)) > 0)
+		vote(v, sql_int(r, 0), weight);
+	sql_end(r);
+	return rc;
+}
+
+int store_host_find(struct store *s, const struct host_identity *id, struct store_host *out)
+{
+	/* A vendor may repeat a UUID or a serial; a card may move. Together they outvote either. */
+	enum { UUID = 5, SERIAL = 4, MAC = 3 };
+	struct votes v = { 0 };
+	size_t best = 0;
+	int rc = 0;
+
+	if (id->has_uuid)
+		rc = vote_rows(&v,
+			sql_start(s->q, "SELECT id FROM host WHERE uuid = ? LIMIT 4", "b", id->uuid,
+				sizeof id->uuid),
+			UUID);
+	if (!rc && host_serial_ok(id->serial))
+		rc = vote_rows(&v,
+			sql_start(s->q, "SELECT id FROM host WHERE serial = ? LIMIT 4", "t",
+				id->serial),
+			SERIAL);
+	for (size_t i = 0; i < id->n_macs && !rc; i++)
+		rc = vote_rows(&v,
+			sql_start(s->q, "SELECT host FROM host_mac WHERE mac = ?", "b", id->macs[i],
+				(size_t)6),
+			MAC);
+	if (rc < 0)
+		return rc;
+	if (!v.n)
+		return -ENOENT;
+	for (size_t i = 1; i < v.n; i++) {
+		if (v.of[i].weight > v.of[best].weight)
+			best = i;
+	}
+	return store_host_by_id(s, v.of[best].host, out);
+}
+
+static const void *uuid_of(const struct store_host *h)
+{
+	return h->has_uuid ? h->uuid : NULL;
+}
+
+/* The first free name of the form nNN, from the new row's own number on. */
+static int name_host(struct store *s, struct store_host *h)
+{
+	struct store_host other;
+
+	for (int64_t n = h->id; n < h->id + 1000; n++) {
+		int rc;
+
+		snprintf(h->name, sizeof h->name, "n%02lld", (long long)n);
+		rc = store_host_by_name(s, h->name, &other);
+		if (rc != 0)
+			return rc == -ENOENT ? 0 : rc;
+	}
+	return -EEXIST;
+}
+
+int store_host_add(struct store *s, struct store_host *h)
+{
+	struct store_host other;
+	char temporary[32];
+	int rc;
+
+	if (h->name[0]) {
+		rc = store_host_by_name(s, h->name, &other);
+		if (rc != -ENOENT)
+			return rc == 0 ? -EEXIST : rc;
+	}
+	/* The row's number makes the name: begin with one that no host can have. */
+	snprintf(temporary, sizeof temporary, "?%lld", (long long)h->created_ms);
+	rc = sql_run(s->q,
+		"INSERT INTO host (name, serial, vendor, product, image, code, uuid, admitted,"
+		" created_ms, seen_ms) VALUES (?, '', '', '', '', '', NULL, 0, ?, ?)",
+		"tii", temporary, h->created_ms, h->seen_ms);
+	if (rc < 0)
+		return rc;
+	h->id = sql_last_id(s->q);
+	if (!h->name[0])
+		rc = name_host(s, h);
+	return rc < 0 ? rc : store_host_put(s, h);
+}
+
+int store_host_put(struct store *s, const struct store_host *h)
+{
+	return sql_run(s->q,
+		"UPDATE host SET name = ?, serial = ?, vendor = ?, product = ?, image = ?, code = ?,"
+		" uuid = ?, admitted = ?, seen_ms = ? WHERE id = ?",
+		"ttttttbiii", h->name, h->serial, h->vendor, h->product, h->image, h->code, uuid_of(h),
+		sizeof h->uuid, (int64_t)h->admitted, h->seen_ms, h->id);
+}
+
+int store_host_rm(struct store *s, int64_t id)
+{
+	return sql_run(s->q, "DELETE FROM host WHERE id = ?", "i", id);
+}
+
+int store_host_mac_put(struct store *s, int64_t host, const uint8_t mac[6])
+{
+	return sql_run(s->q,
+		"INSERT INTO host_mac (mac, host) VALUES (?, ?)"
+		" ON CONFLICT (mac) DO UPDATE SET host = excluded.host WHERE host != excluded.host",
+		"bi", mac, (size_t)6, host);
+}
+
+int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len)
+{
+	char *copy = strndup(json, len);
+	int rc = copy ? sql_run(s->q, "UPDATE host SET facts = ? WHERE id = ?", "ti", copy, host)
+		      : -ENOMEM;
+
+	free(copy);
+	return rc;
+}
+
+/* ---- leases ---- */
+
+int store_lease_put(struct store *s, const struct store_lease *l)
+{
+	return sql_run(s->q,
+		"INSERT INTO lease (addr, mac, state, known, expires_ms) VALUES (?, ?, ?, ?, ?)"
+		" ON CONFLICT (addr) DO UPDATE SET mac = excluded.mac, state = excluded.state,"
+		" known = excluded.known, expires_ms = excluded.expires_ms",
+		"ibiii", (int64_t)l->addr, l->mac, sizeof l->mac, (int64_t)l->state,
+		(int64_t)l->known, (int64_t)l->expires_ms);
+}
+
+int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT addr, mac, state, known, expires_ms FROM lease ORDER BY expires_ms DESC", "");
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		struct store_lease l = {
+			.addr = (uint32_t)sql_int(r, 0),
+			.state = (uint8_t)sql_int(r, 2),
+			.known = sql_int(r, 3) != 0,
+			.expires_ms = (uint64_t)sql_int(r, 4),
+		};
+
+		if (sql_blob(r, 1, l.mac, sizeof l.mac))
+			rc = fn(arg, &l);
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- boots ---- */
+
+static const char *const stage_names[STAGES] = { "discover", "offer", "lease", "loader", "script",
+	"agent", "image", "verify", "handoff", "up", "failed" };
+
+const char *boot_stage_name(enum boot_stage stage)
+{
+	return stage < STAGES ? stage_names[stage] : "unknown";
+}
+
+int boot_stage_parse(const char *name, enum boot_stage *out)
+{
+	for (int i = 0; i < STAGES; i++) {
+		if (!strcmp(name, stage_names[i])) {
+			*out = (enum boot_stage)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+#define BOOT_COLUMNS                                                                               \
+	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"  \
+	" firmware, image, version, manifest, session, nonce, reason, sentence"
+
+static void read_boot(struct sql_row *r, struct store_boot *b)
+{
+	*b = (struct store_boot){
+		.id = sql_int(r, 0),
+		.host = sql_int(r, 1),
+		.started_ms = sql_int(r, 2),
+		.mono_ms = sql_int(r, 3),
+		.seen_ms = sql_int(r, 4),
+		.ended_ms = sql_int(r, 5),
+		.stage = (enum boot_stage)sql_int(r, 6),
+		.state = (enum boot_state)sql_int(r, 7),
+		.addr = (uint32_t)sql_int(r, 8),
+		.arch = (uint16_t)sql_int(r, 9),
+		.loader_sent = sql_int(r, 10) != 0,
+	};
+	sql_text(r, 11, b->firmware, sizeof b->firmware);
+	sql_text(r, 12, b->image, sizeof b->image);
+	sql_text(r, 13, b->version, sizeof b->version);
+	b->has_manifest = sql_blob(r, 14, b->manifest.b, sizeof b->manifest.b);
+	b->has_session = sql_blob(r, 15, b->session.b, sizeof b->session.b);
+	sql_text(r, 16, b->nonce, sizeof b->nonce);
+	sql_text(r, 17, b->reason, sizeof b->reason);
+	sql_text(r, 18, b->sentence, sizeof b->sentence);
+}
+
+static int boot_of(struct sql_row *r, struct store_boot *out)
+{
+	int rc = one(r);
+
+	if (!rc)
+		read_boot(r, out);
+	sql_end(r);
+	return rc;
+}
+
+int store_boot_add(struct store *s, struct store_boot *b)
+{
+	int rc = sql_run(s->q,
+		"INSERT INTO boot (host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr,"
+		" arch, loader_sent, firmware, image, version, nonce, reason, sentence)"
+		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '', '')",
+		"iii", b->host, b->started_ms, b->mono_ms);
+
+	if (rc < 0)
+		return rc;
+	b->id = sql_last_id(s->q);
+	return store_boot_put(s, b);
+}
+
+int store_boot_put(struct store *s, const struct store_boot *b)
+{
+	return sql_run(s->q,
+		"UPDATE boot SET seen_ms = ?, ended_ms = ?, stage = ?, state = ?, addr = ?, arch = ?,"
+		" loader_sent = ?, firmware = ?, image = ?, version = ?, manifest = ?, session = ?,"
+		" nonce = ?, reason = ?, sentence = ? WHERE id = ?",
+		"iiiiiiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage, (int64_t)b->state,
+		(int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent, b->firmware, b->image,
+		b->version, b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
+		b->has_session ? b->session.b : NULL, sizeof b->session.b, b->nonce, b->reason,
+		b->sentence, b->id);
+}
+
+int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out)
+{
+	return boot_of(sql_start(s->q, "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?", "i", id),
+		out);
+}
+
+int store_boot_newest(struct store *s, int64_t host, struct store_boot *out)
+{
+	return boot_of(sql_start(s->q,
+			       "SELECT " BOOT_COLUMNS
+			       " FROM boot WHERE host = ? ORDER BY id DESC LIMIT 1",
+			       "i", host),
+		out);
+}
+
+int store_boot_by_session(struct store *s, const struct digest *d, struct store_boot *out)
+{
+	return boot_of(sql_start(s->q, "SELECT " BOOT_COLUMNS " FROM boot WHERE session = ?", "b",
+			       d->b, sizeof d->b),
+		out);
+}
+
+int store_boot_by_addr(struct store *s, uint32_t addr, struct store_boot *out)
+{
+	return boot_of(sql_start(s->q,
+			       "SELECT " BOOT_COLUMNS
+			       " FROM boot WHERE state = 0 AND addr = ? ORDER BY id DESC LIMIT 1",
+			       "i", (int64_t)addr),
+		out);
+}
+
+int store_boot_failures(struct store *s, int64_t host, int *out)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT state FROM boot WHERE host = ? AND state != 0 ORDER BY id DESC LIMIT 20", "i",
+		host);
+	int n = 0, rc;
+
+	while ((rc = sql_next(r)) > 0 && sql_int(r, 0) == BOOT_FAILED)
+		n++;
+	sql_end(r);
+	if (rc < 0)
+		return rc;
+	*out = n;
+	return 0;
+}
+
+int store_boot_stale(struct store *s, int64_t before_ms,
+	int (*fn)(void *arg, const struct store_boot *b), void *arg)
+{
+	/* fn writes to the table that is being read: take what there is first, in bounded steps. */
+	struct store_boot stale[16];
+	size_t n = 0;
+	struct sql_row *r = sql_start(s->q,
+		"SELECT " BOOT_COLUMNS " FROM boot WHERE state = 0 AND seen_ms < ? LIMIT 16", "i",
+		before_ms);
+	int rc;
+
+	while ((rc = sql_next(r)) > 0 && n < sizeof stale / sizeof stale[0])
+		read_boot(r, &stale[n++]);
+	sql_end(r);
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		rc = fn(arg, &stale[i]);
+	return rc < 0 ? rc : 0;
+}
+
+int store_event_add(struct store *s, const struct store_event *e)
+{
+	return sql_run(s->q,
+		"INSERT INTO boot_event (boot, stage, what, source, at_ms, since_ms, bytes, total, detail)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"iittiiiit", e->boot, (int64_t)e->stage, e->what, e->source, e->at_ms, e->since_ms,
+		(int64_t)e->bytes, (int64_t)e->total, e->detail ? e->detail : "");
+}
+
+int store_event_progress(struct store *s, const struct store_event *e)
+{
+	/* A new row with a new number, so that whoever follows by number sees it. */
+	int rc = sql_run(s->q,
+		"DELETE FROM boot_event WHERE boot = ? AND stage = ? AND what = ? AND detail = ?", "iitt",
+		e->boot, (int64_t)e->stage, e->what, e->detail ? e->detail : "");
+
+	return rc < 0 ? rc : store_event_add(s, e);
+}
+
+/* ---- images ---- */
+
+int store_image_add(struct store *s, const struct digest *manifest, const struct manifest *m,
+	const struct digest *sigs, size_t n_sigs, int64_t now_ms)
+{
+	int rc = sql_run(s->q,
+		"INSERT INTO image (manifest, name, version, channel, kind, release, created_s,"
+		" expires_s, args, xen_args, imported_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT DO NOTHING",
+		"btttiiiitti", manifest->b, sizeof manifest->b, m->name, m->version, m->channel,
+		(int64_t)m->kind, (int64_t)m->release, (int64_t)m->created_s, (int64_t)m->expires_s,
+		m->args, m->xen_args, now_ms);
+
+	for (size_t i = 0; i < m->n_files && !rc; i++) {
+		const struct manifest_file *f = &m->files[i];
+
+		rc = sql_run(s->q,
+			"INSERT INTO image_file (manifest, position, role, name, length, digest)"
+			" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			"biitib", manifest->b, sizeof manifest->b, (int64_t)i, (int64_t)f->role, f->name,
+			(int64_t)f->length, f->sha256.b, sizeof f->sha256.b);
+	}
+	for (size_t i = 0; i < n_sigs && !rc; i++)
+		rc = sql_run(s->q,
+			"INSERT INTO image_signature (manifest, digest) VALUES (?, ?)"
+			" ON CONFLICT DO NOTHING",
+			"bb", manifest->b, sizeof manifest->b, sigs[i].b, sizeof sigs[i].b);
+	return rc;
+}
+
+int store_image_newest(struct store *s, const char *name, struct store_image *out)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT manifest, name, version, kind, release FROM image WHERE name = ?"
+		" ORDER BY release DESC, imported_ms DESC LIMIT 1",
+		"t", name);
+	int rc = one(r);
+
+	if (!rc) {
+		*out = (struct store_image){
+			.kind = (enum image_kind)sql_int(r, 3),
+			.release = (uint64_t)sql_int(r, 4),
+		};
+		sql_blob(r, 0, out->manifest.b, sizeof out->manifest.b);
+		sql_text(r, 1, out->name, sizeof out->name);
+		sql_text(r, 2, out->version, sizeof out->version);
+	}
+	sql_end(r);
+	return rc;
+}
+
+int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
+	unsigned nth, struct manifest_file *out)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT role, name, length, digest FROM image_file WHERE manifest = ? AND role = ?"
+		" ORDER BY position LIMIT 1 OFFSET ?",
+		"bii", manifest->b, sizeof manifest->b, (int64_t)role, (int64_t)nth);
+	int rc = one(r);
+
+	if (!rc) {
+		*out = (struct manifest_file){
+			.role = (enum file_role)sql_int(r, 0),
+			.length = (uint64_t)sql_int(r, 2),
+		};
+		sql_text(r, 1, out->name, sizeof out->name);
+		sql_blob(r, 3, out->sha256.b, sizeof out->sha256.b);
+	}
+	sql_end(r);
+	return rc;
+}
+
+int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX])
+{
+	struct sql_row *r = sql_start(s->q, "SELECT args FROM image WHERE manifest = ?", "b",
+		manifest->b, sizeof manifest->b);
+	int rc = one(r);
+
+	if (!rc)
+		sql_text(r, 0, out, MANIFEST_ARGS_MAX);
+	sql_end(r);
+	return rc;
+}
+
+int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT digest FROM image_signature WHERE manifest = ?", "b", manifest->b,
+		sizeof manifest->b);
+	int n = 0, rc;
+
+	while ((rc = sql_next(r)) > 0 && n < max)
+		n += sql_blob(r, 0, out[n].b, sizeof out[n].b);
+	sql_end(r);
+	return rc < 0 ? rc : n;
+}
+
+int store_file_name(struct store *s, const struct digest *file, char name[MANIFEST_NAME_MAX],
+	char image_name[MANIFEST_NAME_MAX], enum file_role *role)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT image_file.name, image.name, role FROM image_file JOIN image USING (manifest)"
+		" WHERE digest = ? ORDER BY release DESC LIMIT 1",
+		"b", file->b, sizeof file->b);
+	int rc = one(r);
+
+	if (!rc) {
+		sql_text(r, 0, name, MANIFEST_NAME_MAX);
+		sql_text(r, 1, image_name, MANIFEST_NAME_MAX);
+		*role = (enum file_role)sql_int(r, 2);
+	}
+	sql_end(r);
+	return rc;
+}
