@@ -75,8 +75,7 @@ struct dhcp_query {
 	uint8_t client_id_len; /* option 61; 0 without */
 	uint8_t relay_len;     /* option 82; 0 without */
 	uint32_t link_select;  /* option 82.5 (RFC 3527): the client's subnet; 0 without */
-	uint32_t
-		id_override; /* option 82.11 (RFC 5107): the server identifier to give; 0 without */
+	uint32_t id_override;  /* option 82.11 (RFC 5107): identifier to give; 0 without */
 	uint8_t client_id[DHCP_ID_MAX];
 	uint8_t relay[DHCP_RELAY_MAX];
 	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */

@@ -1,0 +1,418 @@
+#include "server/core/dhcp_policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* One decision on its way: what is given, and what is being filled. */
+struct ask {
+	const struct dhcp_env *env;
+	struct pool *pool;
+	const struct dhcp_query *q;
+	uint64_t now_ms;
+	const struct config_subnet *subnet; /* the client's, or NULL */
+	struct dhcp_decision *out;
+};
+
+const char *dhcp_reason_text(enum dhcp_reason reason)
+{
+	static const char *const words[DHCP_REASONS] = {
+		[DHCP_REASON_NONE] = "nothing to do",
+		[DHCP_REASON_OFFERED] = "address offered",
+		[DHCP_REASON_LEASED] = "address leased",
+		[DHCP_REASON_RENEWED] = "lease renewed",
+		[DHCP_REASON_INFORMED] = "settings sent",
+		[DHCP_REASON_PROXY_OFFERED] = "boot file offered beside another server's address",
+		[DHCP_REASON_BOOT_SERVER] = "boot file named on port 4011",
+		[DHCP_REASON_RELEASED] = "address released",
+		[DHCP_REASON_DECLINED] = "client found the address in use, it rests",
+		[DHCP_REASON_WRONG_NETWORK] = "address does not belong to this network",
+		[DHCP_REASON_NOT_IN_RANGE] = "address is in no range of this server",
+		[DHCP_REASON_ADDRESS_TAKEN] = "address is held by another host",
+		[DHCP_REASON_OTHER_ADDRESS] = "host has another address",
+		[DHCP_REASON_NO_RECORD] = "no lease of this host is known",
+		[DHCP_REASON_GUESTS_FULL] = "unknown hosts have used up their quarter of the range",
+		[DHCP_REASON_POOL_FULL] = "no free address in the subnet",
+		[DHCP_REASON_NO_SUBNET] = "no subnet is configured for this client's network",
+		[DHCP_REASON_OTHER_SERVER] = "client chose another server",
+		[DHCP_REASON_FOREIGN_LEASE] = "address is not this host's to give up",
+		[DHCP_REASON_NO_ADDRESS] = "client named no address",
+		[DHCP_REASON_NOT_NETBOOT] = "proxy mode answers network boot only",
+		[DHCP_REASON_NO_BOOT_FILE] = "nothing to boot for this client",
+		[DHCP_REASON_NOT_OURS_TO_ANSWER] = "message is for an address server",
+	};
+
+	return reason < DHCP_REASONS ? words[reason] : words[DHCP_REASON_NONE];
+}
+
+/* ---- building blocks ---- */
+
+static int silent(struct ask *a, enum dhcp_reason why)
+{
+	a->out->reason = (uint8_t)why;
+	return 0;
+}
+
+static int answer(struct ask *a, enum dhcp_type type, enum dhcp_reason why)
+{
+	a->out->answer = true;
+	a->out->reason = (uint8_t)why;
+	a->out->reply.type = (uint8_t)type;
+	a->out->reply.server_id = a->q->id_override ? a->q->id_override : a->env->addr;
+	return 1;
+}
+
+static int nak(struct ask *a, enum dhcp_reason why)
+{
+	const char *words = dhcp_reason_text(why);
+
+	memcpy(a->out->reply.message, words, strnlen(words, DHCP_MESSAGE_MAX - 1));
+	return answer(a, DHCP_NAK, why);
+}
+
+/* Only the sole server of a network may refuse what it does not know (RFC 2131 section 4.3.2). */
+static int refuse(struct ask *a, enum dhcp_reason why)
+{
+	return a->env->cfg->authoritative ? nak(a, why) : silent(a, why);
+}
+
+static bool server_id_is_ours(const struct ask *a)
+{
+	const uint32_t id = a->q->server_id;
+
+	return id == a->env->addr || pool_is_own(a->pool, id) ||
+	       (a->q->id_override && id == a->q->id_override);
+}
+
+static unsigned subnet_index(const struct ask *a)
+{
+	return (unsigned)(a->subnet - a->env->cfg->subnets);
+}
+
+static bool in_subnet(const struct config_subnet *s, uint32_t addr)
+{
+	return (addr & s->mask) == s->net;
+}
+
+/* The client's network: as the relay says, else where its address is from, else the interface's. */
+static const struct config_subnet *subnet_of(const struct dhcp_env *env, const struct dhcp_query *q)
+{
+	if (q->link_select)
+		return config_subnet_of(env->cfg, q->link_select);
+	if (q->giaddr)
+		return config_subnet_of(env->cfg, q->giaddr);
+	/* a renewal comes past the relay; who is still choosing has no address to speak of */
+	if (q->ciaddr && q->type != DHCP_DISCOVER && !q->server_id)
+		return config_subnet_of(env->cfg, q->ciaddr);
+	return config_subnet_of(env->cfg, env->addr);
+}
+
+static struct pool_ask pool_ask_of(const struct ask *a, uint32_t requested)
+{
+	struct pool_ask p = {
+		.known = a->env->known, .subnet = subnet_index(a), .requested = requested
+	};
+
+	memcpy(p.mac, a->q->mac, sizeof p.mac);
+	return p;
+}
+
+static void set_change(struct ask *a, enum dhcp_change_op op, uint32_t addr, uint64_t expires_ms)
+{
+	struct dhcp_change *c = &a->out->change;
+
+	c->op = (uint8_t)op;
+	c->addr = addr;
+	c->expires_ms = expires_ms;
+	memcpy(c->mac, a->q->mac, sizeof c->mac);
+}
+
+static uint32_t lease_time(const struct ask *a)
+{
+	const uint32_t lease_s = a->env->cfg->lease_s;
+
+	return a->env->known || lease_s < DHCP_GUEST_LEASE_S ? lease_s : DHCP_GUEST_LEASE_S;
+}
+
+static void add_network(struct ask *a)
+{
+	struct dhcp_reply *r = &a->out->reply;
+	const struct config_subnet *s = a->subnet;
+
+	r->mask = s->mask;
+	r->router = s->router;
+	r->broadcast = s->net | ~s->mask;
+	r->n_dns = (uint8_t)s->n_dns;
+	for (size_t i = 0; i < s->n_dns; i++)
+		r->dns[i] = s->dns[i];
+	memcpy(r->domain, s->domain, sizeof r->domain);
+	memcpy(r->hostname, a->env->hostname, sizeof r->hostname);
+}
+
+static void add_address(struct ask *a, uint32_t addr)
+{
+	struct dhcp_reply *r = &a->out->reply;
+
+	r->yiaddr = addr;
+	r->lease_s = lease_time(a);
+	r->t1_s = r->lease_s / 2;
+	r->t2_s = (uint32_t)((uint64_t)r->lease_s * 7 / 8);
+	add_network(a);
+}
+
+static void set_file(struct ask *a, const char *file)
+{
+	memcpy(a->out->reply.file, file, strnlen(file, DHCP_FILE_MAX)); /* NUL: it was zeroed */
+	a->out->reply.siaddr = a->env->addr;
+}
+
+/* Firmware loads by TFTP, or by HTTP, never by what it cannot do; iPXE takes both. */
+static bool can_load(const struct ask *a)
+{
+	const struct dhcp_boot *b = &a->env->boot;
+
+	switch (a->q->client) {
+	case DHCP_CLIENT_PXE:
+		return b->file[0] && !b->http_url;
+	case DHCP_CLIENT_HTTP:
+		return b->file[0] && b->http_url;
+	case DHCP_CLIENT_IPXE:
+		return b->file[0];
+	default:
+		return false;
+	}
+}
+
+/*
+ * Boot data beside an address. Never option 60 "PXEClient": EDK2 would then ask port 4011 for the
+ * file that it has in hand, and iPXE would take the offer for a proxy's.
+ */
+static void add_boot(struct ask *a)
+{
+	struct dhcp_reply *r = &a->out->reply;
+
+	if (a->q->client == DHCP_CLIENT_AGENT)
+		set_file(a, a->env->url);
+	if (!can_load(a))
+		return;
+	set_file(a, a->env->boot.file);
+	r->vendor_http = a->q->client == DHCP_CLIENT_HTTP;
+	r->ipxe_no_proxy = a->q->client == DHCP_CLIENT_IPXE;
+}
+
+/* ---- full mode: RFC 2131 section 4.3 ---- */
+
+static int decide_discover(struct ask *a)
+{
+	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
+	uint32_t addr;
+
+	switch (pool_offer(a->pool, &ask, a->now_ms, &addr)) {
+	case 0:
+		add_address(a, addr);
+		add_boot(a);
+		return answer(a, DHCP_OFFER, DHCP_REASON_OFFERED);
+	case -EDQUOT:
+		return silent(a, DHCP_REASON_GUESTS_FULL);
+	default:
+		return silent(a, DHCP_REASON_POOL_FULL);
+	}
+}
+
+/* Lease addr to the client. Returns DHCP_REASON_NONE, or why not. */
+static enum dhcp_reason grant(struct ask *a, uint32_t addr)
+{
+	const struct pool_ask ask = pool_ask_of(a, addr);
+	const uint64_t expires_ms = a->now_ms + (uint64_t)lease_time(a) * 1000;
+
+	switch (pool_commit(a->pool, &ask, expires_ms, a->now_ms, &a->out->change.left)) {
+	case 0:
+		set_change(a, DHCP_CHANGE_PUT, addr, expires_ms);
+		add_address(a, addr);
+		add_boot(a);
+		return DHCP_REASON_NONE;
+	case -EDQUOT:
+		return DHCP_REASON_GUESTS_FULL;
+	case -EBUSY:
+		return DHCP_REASON_ADDRESS_TAKEN;
+	default:
+		return DHCP_REASON_NOT_IN_RANGE;
+	}
+}
+
+/* SELECTING: the client answers an offer, ours or another server's. */
+static int decide_selecting(struct ask *a)
+{
+	const uint32_t addr = a->q->requested ? a->q->requested : a->q->ciaddr;
+	enum dhcp_reason why;
+
+	if (!server_id_is_ours(a)) {
+		pool_withdraw(a->pool, subnet_index(a), a->q->mac, a->now_ms);
+		return silent(a, DHCP_REASON_OTHER_SERVER);
+	}
+	why = grant(a, addr);
+	return why ? nak(a, why) : answer(a, DHCP_ACK, DHCP_REASON_LEASED);
+}
+
+/* INIT-REBOOT: the client remembers an address from an earlier life. */
+static int decide_init_reboot(struct ask *a)
+{
+	const struct lease *mine = pool_by_mac(a->pool, subnet_index(a), a->q->mac);
+	enum dhcp_reason why;
+
+	if (!in_subnet(a->subnet, a->q->requested))
+		return refuse(a, DHCP_REASON_WRONG_NETWORK);
+	if (!mine)
+		return refuse(a, DHCP_REASON_NO_RECORD);
+	if (mine->addr != a->q->requested)
+		return nak(a, DHCP_REASON_OTHER_ADDRESS);
+	why = grant(a, a->q->requested);
+	return why ? nak(a, why) : answer(a, DHCP_ACK, DHCP_REASON_RENEWED);
+}
+
+/*
+ * RENEWING and REBINDING: the client uses the address. The sole server of a network also takes up
+ * a lease that it has lost the record of, so that a restored server does not stop running hosts.
+ */
+static int decide_renewing(struct ask *a)
+{
+	const struct lease *mine = pool_by_mac(a->pool, subnet_index(a), a->q->mac);
+	enum dhcp_reason why;
+
+	if (!in_subnet(a->subnet, a->q->ciaddr))
+		return refuse(a, DHCP_REASON_WRONG_NETWORK);
+	if (mine && mine->addr != a->q->ciaddr && lease_held(mine, a->now_ms))
+		return refuse(a, DHCP_REASON_OTHER_ADDRESS);
+	if (!a->env->cfg->authoritative && !(mine && mine->addr == a->q->ciaddr))
+		return silent(a, DHCP_REASON_NO_RECORD);
+	why = grant(a, a->q->ciaddr);
+	return why ? refuse(a, why) : answer(a, DHCP_ACK, DHCP_REASON_RENEWED);
+}
+
+static int decide_request(struct ask *a)
+{
+	if (a->q->server_id)
+		return decide_selecting(a);
+	if (a->q->ciaddr)
+		return decide_renewing(a);
+	if (a->q->requested)
+		return decide_init_reboot(a);
+	return silent(a, DHCP_REASON_NO_ADDRESS);
+}
+
+static int decide_release(struct ask *a)
+{
+	if (a->q->server_id && !server_id_is_ours(a))
+		return silent(a, DHCP_REASON_OTHER_SERVER);
+	if (pool_release(a->pool, a->q->ciaddr, a->q->mac, a->now_ms))
+		return silent(a, DHCP_REASON_FOREIGN_LEASE);
+	set_change(a, DHCP_CHANGE_RELEASE, a->q->ciaddr, a->now_ms);
+	return silent(a, DHCP_REASON_RELEASED);
+}
+
+static int decide_decline(struct ask *a)
+{
+	if (a->q->server_id && !server_id_is_ours(a))
+		return silent(a, DHCP_REASON_OTHER_SERVER);
+	if (pool_decline(a->pool, a->q->requested, a->q->mac, a->now_ms))
+		return silent(a, DHCP_REASON_FOREIGN_LEASE);
+	set_change(a, DHCP_CHANGE_DECLINE, a->q->requested, a->now_ms + POOL_DECLINE_MS);
+	return silent(a, DHCP_REASON_DECLINED);
+}
+
+/* The client has its address from elsewhere: settings only (RFC 2131 section 4.3.5). */
+static int decide_inform(struct ask *a)
+{
+	add_network(a);
+	add_boot(a);
+	return answer(a, DHCP_ACK, DHCP_REASON_INFORMED);
+}
+
+static int decide_full(struct ask *a)
+{
+	if (a->q->type == DHCP_RELEASE)
+		return decide_release(a);
+	if (a->q->type == DHCP_DECLINE)
+		return decide_decline(a);
+	if (!a->subnet)
+		return silent(a, DHCP_REASON_NO_SUBNET);
+	if (a->q->type == DHCP_DISCOVER)
+		return decide_discover(a);
+	return a->q->type == DHCP_REQUEST ? decide_request(a) : decide_inform(a);
+}
+
+/* ---- beside another server's addresses: PXE 2.1 section 2.2 ---- */
+
+/*
+ * The boot server port. UEFI firmware comes here for the file that the proxy's offer did not name;
+ * others after an offer with menus. There is one item, so whatever is asked gets it.
+ */
+static int decide_boot_server(struct ask *a)
+{
+	if (a->q->type != DHCP_REQUEST && a->q->type != DHCP_INFORM)
+		return silent(a, DHCP_REASON_NOT_OURS_TO_ANSWER);
+	if (a->q->server_id && !server_id_is_ours(a))
+		return silent(a, DHCP_REASON_OTHER_SERVER);
+	if (a->q->client != DHCP_CLIENT_PXE && a->q->client != DHCP_CLIENT_IPXE)
+		return silent(a, DHCP_REASON_NOT_NETBOOT);
+	if (!can_load(a))
+		return silent(a, DHCP_REASON_NO_BOOT_FILE);
+	a->out->reply.vendor_pxe = true;
+	set_file(a, a->env->boot.file);
+	return answer(a, DHCP_ACK, DHCP_REASON_BOOT_SERVER);
+}
+
+/*
+ * An offer without an address. BIOS firmware and iPXE read the file from it when option 43 says
+ * so; some UEFI firmware does not honour that, so it is sent to port 4011 by leaving out both.
+ */
+static int decide_proxy(struct ask *a)
+{
+	struct dhcp_reply *r = &a->out->reply;
+	const bool pxe = a->q->client == DHCP_CLIENT_PXE;
+
+	if (!pxe && a->q->client != DHCP_CLIENT_HTTP && a->q->client != DHCP_CLIENT_IPXE)
+		return silent(a, DHCP_REASON_NOT_NETBOOT);
+	if (a->q->type != DHCP_DISCOVER)
+		return silent(a, DHCP_REASON_NOT_OURS_TO_ANSWER);
+	if (!can_load(a))
+		return silent(a, DHCP_REASON_NO_BOOT_FILE);
+	r->vendor_http = a->q->client == DHCP_CLIENT_HTTP;
+	r->vendor_pxe = !r->vendor_http;
+	r->pxe_bypass = r->vendor_pxe && !(pxe && a->q->arch >= 6);
+	set_file(a, a->env->boot.file);
+	if (r->vendor_pxe && !r->pxe_bypass)
+		r->file[0] = '\0';
+	return answer(a, DHCP_OFFER, DHCP_REASON_PROXY_OFFERED);
+}
+
+/*
+ * An agent that has its address from elsewhere asks where we are. The answer goes to the address
+ * that it names, so that must be near, or be where the packet came from.
+ */
+static int decide_agent_inform(struct ask *a)
+{
+	const uint32_t ciaddr = a->q->ciaddr;
+	const bool near = ((ciaddr ^ a->env->addr) & a->env->mask) == 0;
+
+	if (ciaddr && ciaddr != a->q->src_addr && !near && !a->q->giaddr)
+		return silent(a, DHCP_REASON_NO_SUBNET);
+	if (a->subnet && a->env->cfg->dhcp_mode == DHCP_FULL)
+		add_network(a);
+	set_file(a, a->env->url);
+	return answer(a, DHCP_ACK, DHCP_REASON_INFORMED);
+}
+
+int dhcp_decide(const struct dhcp_env *env, struct pool *pool, const struct dhcp_query *q,
+	uint64_t now_ms, struct dhcp_decision *out)
+{
+	struct ask a = { env, pool, q, now_ms, subnet_of(env, q), out };
+
+	memset(out, 0, sizeof *out);
+	if (q->type == DHCP_INFORM && q->client == DHCP_CLIENT_AGENT)
+		return decide_agent_inform(&a);
+	if (env->cfg->dhcp_mode == DHCP_OFF)
+		return silent(&a, DHCP_REASON_NOT_OURS_TO_ANSWER);
+	if (q->port4011)
+		return decide_boot_server(&a);
+	return env->cfg->dhcp_mode == DHCP_FULL ? decide_full(&a) : decide_proxy(&a);
+}
