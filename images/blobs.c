@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -202,6 +203,36 @@ int blobs_add_bytes(const char *dir, const void *p, size_t n, struct digest *out
 	close(t.fd);
 	*out = d;
 	return 0;
+}
+
+int blobs_lock(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd, rc = path_in(dir, "tmp", path);
+
+	if (rc)
+		return rc;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX) < 0) {
+		rc = -errno;
+		if (rc != -EINTR) {
+			close(fd);
+			return rc;
+		}
+	}
+	return fd;
+}
+
+int blobs_remove(const char *dir, const struct digest *d)
+{
+	char path[PATH_MAX];
+	int rc = blob_path(dir, d, path);
+
+	if (rc)
+		return rc;
+	return unlink(path) < 0 ? -errno : 0;
 }
 
 int blobs_open(const char *dir, const struct digest *d, uint64_t *len)

@@ -22,6 +22,15 @@ int blobs_add_fd(
 	const char *dir, int fd, const struct digest *want, struct digest *out, uint64_t *len);
 int blobs_add_bytes(const char *dir, const void *p, size_t n, struct digest *out);
 
+/*
+ * Keep other importers out, waiting for one that is at work. Returns a descriptor, whose close lets
+ * them in again, or -errno. Who removes blobs, or registers what he added, holds it meanwhile.
+ */
+int blobs_lock(const char *dir);
+
+/* Take a blob away again. Returns 0 or -errno. */
+int blobs_remove(const char *dir, const struct digest *d);
+
 /* A read-only descriptor of the blob with *len its size, or -ENOENT, -errno. */
 int blobs_open(const char *dir, const struct digest *d, uint64_t *len);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -142,6 +143,35 @@ static void test_unreadable(void **state)
 	assert_int_equal(entries(p, "sha256") + entries(p, "tmp"), 0);
 }
 
+static void test_remove(void **state)
+{
+	struct place *p = *state;
+	struct digest d;
+	uint64_t len;
+
+	assert_int_equal(blobs_add_bytes(p->dir, "abc", 3, &d), 0);
+	assert_int_equal(blobs_remove(p->dir, &d), 0);
+	assert_int_equal(blobs_open(p->dir, &d, &len), -ENOENT);
+	assert_int_equal(blobs_remove(p->dir, &d), -ENOENT);
+}
+
+/* One importer at a time: the second gets in when the first has closed. */
+static void test_lock(void **state)
+{
+	struct place *p = *state;
+	char path[192];
+	int first = blobs_lock(p->dir), second;
+
+	assert_true(first >= 0);
+	snprintf(path, sizeof path, "%s/tmp", p->dir);
+	second = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(second, LOCK_EX | LOCK_NB), -1);
+	close(first);
+	assert_int_equal(flock(second, LOCK_EX | LOCK_NB), 0);
+	close(second);
+	assert_int_equal(blobs_lock("/proc/none"), -ENOENT);
+}
+
 /* A damaged blob is replaced by a good one of the same name. */
 static void test_heals(void **state)
 {
@@ -212,6 +242,8 @@ int main(void)
 		IN_PLACE(test_add_and_open),
 		IN_PLACE(test_wrong_digest),
 		IN_PLACE(test_unreadable),
+		IN_PLACE(test_remove),
+		IN_PLACE(test_lock),
 		IN_PLACE(test_heals),
 		IN_PLACE(test_symlink),
 		IN_PLACE(test_disk_full),
