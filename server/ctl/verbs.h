@@ -27,7 +27,7 @@ verb_fn verb_host_list, verb_host_show, verb_host_add, verb_host_set, verb_host_
 verb_fn verb_lease_list;
 
 /* key.c: offline, no server needed. */
-verb_fn verb_key_generate, verb_key_show;
+verb_fn verb_key_generate, verb_key_list, verb_key_show;
 /* image.c: build, sign and verify are offline. */
 verb_fn verb_image_build, verb_image_sign, verb_image_verify, verb_image_import, verb_image_list,
 	verb_image_show;
