@@ -1,0 +1,347 @@
+# lab.sh: virtual hosts that boot from a real musterd, for the tests and the demo.
+#
+# A script sources this file, defines lab_main and ends with `lab_enter "$@"`. lab_enter runs the
+# script a second time in a network, process and mount namespace of its own (in a user namespace
+# when not root) and calls lab_main there: process 1 of that namespace is the script itself, so
+# whatever way it ends (return, failure, Ctrl-C, kill -9), the kernel ends every host and server
+# that it started, and bridge and taps vanish with the network. The outer half then removes the
+# work folder.
+#
+# Inside, LAB_DIR is the work folder: muster.conf, run/, state/, loaders/, log/, hosts/NAME/.
+# The network is one bridge, mus0, with the server's address and one tap for each host.
+#
+# Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
+# the programs), LAB_CACHE (images and unpacked packages), LAB_KEEP=1 (leave the folder behind).
+
+LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+LAB_BUILD=${LAB_BUILD:-$LAB_ROOT/build/release}
+LAB_CACHE=${LAB_CACHE:-$LAB_ROOT/build}
+LAB_PACKAGES=$LAB_CACHE/packages
+LAB_NET=10.77.0
+LAB_ADDR=$LAB_NET.1
+LAB_OVMF=${LAB_OVMF:-/usr/share/OVMF}
+LAB_IPXE=${LAB_IPXE:-/usr/lib/ipxe}
+PATH=$PATH:/usr/sbin:/sbin
+
+lab_say() { printf '# %s\n' "$*"; }
+lab_die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
+
+# ---- in and out of the namespace ----
+
+lab_enter() {
+	if [ -n "${LAB_INSIDE:-}" ]; then
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+		set +m
+		lab_main "$@"
+		exit
+	fi
+	lab_outside "$@"
+}
+
+# How to become root enough for a bridge, taps and port 67, as words in lab_become.
+# LAB_ONE_ID is set where the namespace has a single user, in which tftp-hpa cannot run.
+lab_privilege() {
+	LAB_ONE_ID=
+	lab_become=(unshare --net --mount --pid --fork --kill-child)
+	[ "$(id -u)" = 0 ] && return
+	if unshare --map-root-user --map-auto true 2>/dev/null; then
+		lab_become+=(--map-root-user --map-auto)
+	elif unshare --map-root-user true 2>/dev/null; then
+		lab_become+=(--map-root-user)
+		LAB_ONE_ID=1
+	else
+		lab_skip 'user namespaces are not allowed here: run it as root'
+	fi
+	[ -w /dev/net/tun ] || lab_skip '/dev/net/tun may not be written: run it as root'
+}
+
+lab_outside() {
+	local status
+
+	lab_privilege
+	lab_tools
+	lab_accel
+	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/muster-lab.XXXXXX") || exit 1
+	chmod 755 "$LAB_DIR"
+	export LAB_DIR LAB_ONE_ID LAB_ACCEL LAB_BUILD LAB_CACHE
+	trap 'kill -KILL "$lab_inner" 2>/dev/null; lab_remove; exit 143' TERM HUP
+	trap ':' INT # the inner half gets it too, and ends
+	LAB_INSIDE=1 setpriv --pdeathsig KILL "${lab_become[@]}" bash "$0" "$@" <&0 &
+	lab_inner=$!
+	wait "$lab_inner"
+	status=$?
+	while kill -0 "$lab_inner" 2>/dev/null; do # interrupted: it is on its way out
+		wait "$lab_inner"
+		status=$?
+	done
+	lab_remove
+	exit "$status"
+}
+
+lab_remove() {
+	if [ -n "${LAB_KEEP:-}" ]; then
+		lab_say "work folder kept: $LAB_DIR"
+	else
+		rm -rf "$LAB_DIR"
+	fi
+}
+
+# End the script with one line that says why it cannot run here.
+lab_skip() {
+	printf 'skip - %s: %s\n' "$(basename "$0" .sh)" "$*"
+	exit 0
+}
+
+lab_tools() {
+	local missing
+
+	missing=$("$LAB_ROOT/tests/support/need.sh" boot) || lab_skip "missing: $missing"
+	[ -x "$LAB_BUILD/musterd" ] || lab_skip "$LAB_BUILD/musterd is not built"
+}
+
+# /dev/kvm may open and yet not run a guest (nested machines): let a boot ROM come up before it is
+# trusted. The answer holds until this machine restarts.
+lab_accel() {
+	local memo=$LAB_CACHE/accel boot
+
+	[ -z "${LAB_ACCEL:-}" ] || return 0
+	LAB_ACCEL=tcg
+	[ -w /dev/kvm ] || return 0
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if [ -r "$memo" ] && [ "$(cut -d' ' -f1 "$memo")" = "$boot" ]; then
+		LAB_ACCEL=$(cut -d' ' -f2 "$memo")
+		return
+	fi
+	if timeout 6 qemu-system-x86_64 -accel kvm -cpu max -machine pc,graphics=off -nodefaults \
+		-vga none -display none -m 64 -serial stdio -net nic,model=virtio-net-pci -net user \
+		</dev/null 2>/dev/null | grep -q -m1 'Features:'; then
+		LAB_ACCEL=kvm
+	fi
+	mkdir -p "$LAB_CACHE" && printf '%s %s\n' "$boot" "$LAB_ACCEL" >"$memo"
+}
+
+# ---- the network and the server ----
+
+# lab_up [MODE [ADMISSION]]: bridge, keys, configuration, server, images. MODE is that of [dhcp].
+lab_up() {
+	mkdir -p "$LAB_DIR"/{run,state,loaders,log,hosts,keys}
+	mount -t tmpfs none /run 2>/dev/null # nothing of this machine's services shall be in reach
+	lab_bridge
+	lab_loaders
+	lab_config "$@"
+	lab_server start
+}
+
+lab_bridge() {
+	ip link set lo up
+	ip link add mus0 type bridge forward_delay 0 stp_state 0 || lab_die 'no bridge'
+	printf 1 >/proc/sys/net/ipv6/conf/mus0/disable_ipv6 2>/dev/null
+	ip addr add "$LAB_ADDR/24" dev mus0
+	ip link set mus0 up
+}
+
+lab_loaders() {
+	cp "$LAB_IPXE"/undionly.kpxe "$LAB_IPXE"/snponly.efi "$LAB_DIR/loaders/"
+	cp -L "$LAB_IPXE"/ipxe.efi "$LAB_DIR/loaders/" 2>/dev/null
+	chmod 644 "$LAB_DIR"/loaders/*
+}
+
+# The folder that a role of another user has to reach is opened for it by musterd itself.
+lab_config() {
+	local mode=${1:-full} admission=${2:-open} user=nobody tftp=yes
+
+	[ -z "$LAB_ONE_ID" ] || { user=root tftp=no; lab_say 'one user only: TFTP is off'; }
+	cat >"$LAB_DIR/muster.conf" <<-END
+	[server]
+	name = lab
+	state-dir = $LAB_DIR/state
+	run-dir = $LAB_DIR/run
+	user = $user
+	interface = mus0
+	admission = $admission
+	image = ${LAB_IMAGE:-kvm}
+
+	[dhcp]
+	mode = $mode
+	lease-time = 10m
+
+	[subnet $LAB_NET.0/24]
+	range = $LAB_NET.100-$LAB_NET.200
+	router = $LAB_ADDR
+	dns = $LAB_ADDR
+
+	[quirk rom]
+	match-mac = 52:54:00:4d:02
+	loader = undionly.kpxe
+
+	[tftp]
+	enabled = $tftp
+	program = $LAB_PACKAGES/tftpd-hpa/usr/sbin/in.tftpd
+	loaders = $LAB_DIR/loaders
+
+	[http]
+	listen = 0.0.0.0:80
+
+	[log]
+	level = ${LAB_LOG:-info}
+	END
+}
+
+# lab_server start|stop|kill|restart. The log of all runs is log/musterd.log.
+lab_server() {
+	case $1 in
+	start)
+		"$LAB_BUILD/musterd" -f -c "$LAB_DIR/muster.conf" >>"$LAB_DIR/log/musterd.log" 2>&1 &
+		lab_server_pid=$!
+		lab_until 20 "curl -fsS -o $LAB_DIR/log/readyz http://$LAB_ADDR/readyz" && return
+		tail -5 "$LAB_DIR/log/musterd.log" >&2
+		lab_die 'musterd did not get ready'
+		;;
+	stop)
+		kill -TERM "$lab_server_pid"
+		wait "$lab_server_pid"
+		;;
+	kill)
+		kill -KILL "$lab_server_pid"
+		wait "$lab_server_pid" 2>/dev/null
+		;;
+	restart)
+		lab_server stop
+		lab_server start
+		;;
+	esac
+}
+
+# lab_role NAME: process id of one role of the running server, by its title or command.
+lab_role() {
+	local pid
+
+	for pid in $(lab_children "$lab_server_pid"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "^musterd: $1" && printf '%s\n' "$pid"
+	done
+}
+
+lab_children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
+
+# lab_muster WORDS: the command line, speaking to the lab's server.
+lab_muster() { MUSTER_SOCKET=$LAB_DIR/run/muster.sock "$LAB_BUILD/muster" "$@"; }
+
+# lab_until SECONDS COMMAND: try twice a second until it succeeds.
+lab_until() {
+	local deadline=$((SECONDS + $1)) command=$2
+
+	until eval "$command" 2>/dev/null; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.5
+	done
+}
+
+# ---- keys and images ----
+
+# Make the release key, let the server trust it, and hand it every image named. Images are packed
+# once and cached: they hold no keys. The agent image carries the keys, so it is made for the lab.
+lab_images() {
+	local name
+
+	lab_muster key generate release --dir "$LAB_DIR/keys" || lab_die 'no release key'
+	install -m 644 "$LAB_DIR/keys/release.pub" "$LAB_DIR/state/keys/trust/"
+	lab_muster image build agent -o "$LAB_DIR/images/agent" --trust "$LAB_DIR/keys/release.pub" \
+		--site "$LAB_DIR/state/keys/site.pub" || lab_die 'no agent image'
+	for name in "$@"; do
+		mkdir -p "$LAB_DIR/images"
+		cp -r "$LAB_CACHE/images/$name" "$LAB_DIR/images/" || lab_die "$name: not packed"
+	done
+	for name in agent "$@"; do
+		lab_import "$LAB_DIR/images/$name"
+	done
+}
+
+lab_import() {
+	lab_muster image sign "$1" --key "$LAB_DIR/keys/release.key" || lab_die "$1: not signed"
+	lab_muster image import "$1" || lab_die "$1: not imported"
+}
+
+# ---- hosts ----
+
+# lab_host NAME FIRMWARE [MEMORY_MB]: power on. FIRMWARE says how the host finds its first bytes:
+#   bios       SeaBIOS and the iPXE that QEMU's network card carries
+#   bios-tftp  the same, but the server sends undionly.kpxe by TFTP once (see [quirk rom])
+#   uefi       OVMF's own PXE: snponly.efi by TFTP
+#   uefi-http  OVMF's HTTP boot: the agent as one EFI file, no iPXE
+lab_host() {
+	local name=$1 firmware=$2 memory=${3:-1024} dir=$LAB_DIR/hosts/$1 class number
+	local -a machine card=(virtio-net-pci,netdev=n0,bootindex=1)
+
+	case $firmware in
+	bios) class=01 machine=(-machine q35,graphics=off) ;;
+	bios-tftp) class=02 machine=(-machine q35,graphics=off) ;;
+	uefi) class=03 ;;
+	uefi-http) class=04 ;;
+	*) lab_die "$firmware: unknown firmware" ;;
+	esac
+	mkdir -p "$dir"
+	if [ ! -e "$dir/mac" ]; then
+		number=$(printf '%02x' "$(ls "$LAB_DIR/hosts" | wc -l)")
+		printf '52:54:00:4d:%s:%s\n' "$class" "$number" >"$dir/mac"
+		lab_tap "mus-$name"
+	fi
+	if [ "${firmware%%-*}" = uefi ]; then
+		[ -e "$dir/vars.fd" ] || cp "$LAB_OVMF/OVMF_VARS_4M.fd" "$dir/vars.fd"
+		machine=(-machine q35
+			-drive "if=pflash,format=raw,unit=0,readonly=on,file=$LAB_OVMF/OVMF_CODE_4M.fd"
+			-drive "if=pflash,format=raw,unit=1,file=$dir/vars.fd")
+		card[0]+=,romfile= # so that the firmware's own client runs
+	fi
+	[ "$firmware" != uefi-http ] || machine+=(
+		-fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n
+		-fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n)
+	lab_qemu "$name" "$memory" "${machine[@]}" \
+		-netdev "tap,id=n0,ifname=mus-$name,script=no,downscript=no" \
+		-device "${card[0]},mac=$(cat "$dir/mac")"
+}
+
+lab_tap() {
+	ip tuntap add dev "$1" mode tap || lab_die "no tap $1"
+	printf 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6" 2>/dev/null
+	ip link set "$1" master mus0
+	ip link set "$1" up
+}
+
+lab_qemu() {
+	local name=$1 memory=$2 dir=$LAB_DIR/hosts/$1 uuid cpu=max
+
+	shift 2
+	uuid=6d757374-6572-4000-8000-$(tr -d ':\n' <"$dir/mac")
+	# A paravirtual dom0 page-faults under emulation when SMAP is on.
+	[ "$LAB_ACCEL" = kvm ] || cpu=max,smap=off
+	qemu-system-x86_64 -name "$name" -accel "$LAB_ACCEL" -cpu "$cpu" -smp "${LAB_CPUS:-1}" \
+		-m "$memory" -nodefaults -vga none -display none -no-user-config \
+		-smbios "type=1,manufacturer=Muster Lab,product=Virtual Host,serial=LAB-$name,uuid=$uuid" \
+		-serial "file:$dir/console" -monitor "unix:$dir/monitor,server,nowait" \
+		-device virtio-rng-pci "$@" >"$dir/qemu.log" 2>&1 &
+	printf '%s\n' "$!" >"$dir/pid"
+}
+
+lab_mac() { cat "$LAB_DIR/hosts/$1/mac"; }
+
+# lab_monitor NAME COMMAND: what a person would do at the machine: system_reset, stop, cont ...
+lab_monitor() {
+	printf '%s\n' "$2" | socat -t1 - "UNIX-CONNECT:$LAB_DIR/hosts/$1/monitor" >"$LAB_DIR/hosts/$1/said"
+}
+
+# lab_off NAME: pull the plug.
+lab_off() {
+	local pid
+
+	pid=$(cat "$LAB_DIR/hosts/$1/pid")
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
+
+# What is on the host's screen, without the escape sequences.
+lab_screen() {
+	sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\x1b[()c]B\?//g' "$LAB_DIR/hosts/$1/console" |
+		tr -d '\r\000'
+}
