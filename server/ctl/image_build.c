@@ -1,0 +1,334 @@
+/*
+ * image_build.c: `muster image build RECIPE` runs RECIPE.sh OUTDIR, which leaves the image's files
+ * and image.json there; then hashes the files and writes manifest.json, unsigned. Needs no server.
+ *
+ *   { "name": "kvm", "version": "6.1.192-2", "kind": "linux", "channel": "stable", "args": "...",
+ *     "xen_args": "", "files": [ { "role": "kernel", "name": "vmlinuz" } ] }
+ *
+ * channel ("stable"), args and xen_args ("") may be left out; nothing else is known.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "images/json.h"
+#include "server/bytes.h"
+#include "server/ctl/ctl.h"
+#include "server/ctl/format.h"
+#include "server/ctl/image_dir.h"
+#include "server/ctl/verbs.h"
+
+#define SPEC "image.json"
+
+#ifndef MUSTER_RECIPES_DIR
+#define MUSTER_RECIPES_DIR "/usr/share/muster/recipes"
+#endif
+
+struct build {
+	const char *recipe, *out, *recipes; /* recipes: the folder, or NULL for the usual ones */
+	char **more;			    /* for the recipe, NULL-terminated */
+	int n_more;
+};
+
+/* ---- the recipe ---- */
+
+static void list_recipes(const char *dir)
+{
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));) {
+		size_t len = strlen(e->d_name);
+
+		if (len > 3 && strcmp(e->d_name + len - 3, ".sh") == 0)
+			ctl_hint("%s has %.*s", dir, (int)len - 3, e->d_name);
+	}
+	closedir(d);
+}
+
+/* The script's path: from --recipes alone, else from the first of the usual folders that has it. */
+static int find_recipe(const struct build *b, char out[PATH_MAX])
+{
+	const char *env = getenv("MUSTER_RECIPES");
+	const char *const usual[] = { env && *env ? env : NULL, MUSTER_RECIPES_DIR,
+		"images/recipes" };
+	const char *const *dirs = b->recipes ? &b->recipes : usual;
+	size_t n = b->recipes ? 1 : ARRAY_LEN(usual);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!dirs[i])
+			continue;
+		if (snprintf(out, PATH_MAX, "%s/%s.sh", dirs[i], b->recipe) < PATH_MAX &&
+			access(out, R_OK) == 0)
+			return CTL_OK;
+	}
+	ctl_fail(CTL_NOT_FOUND, "there is no recipe %s", b->recipe);
+	for (size_t i = 0; i < n; i++)
+		if (dirs[i])
+			list_recipes(dirs[i]);
+	return CTL_NOT_FOUND;
+}
+
+/* In the child. The recipe talks; our standard output is for data. */
+static void exec_recipe(const struct build *b, char *script, char *out)
+{
+	size_t n = (size_t)b->n_more;
+	char **argv = calloc(n + 4, sizeof *argv);
+
+	if (!argv || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		_exit(126);
+	argv[0] = (char[]){ "/bin/sh" };
+	argv[1] = script;
+	argv[2] = out;
+	for (size_t i = 0; i < n; i++)
+		argv[3 + i] = b->more[i];
+	/* Its #! line decides which shell; without the x bit it is plain sh. */
+	if (access(script, X_OK) == 0)
+		execv(script, argv + 1);
+	else
+		execv(argv[0], argv);
+	_exit(127);
+}
+
+static int run_recipe(const struct build *b, char *script, char *out)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return ctl_fail(CTL_FAILED, "fork: %s", strerror(errno));
+	if (pid == 0)
+		exec_recipe(b, script, out);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return ctl_fail(CTL_FAILED, "waitpid: %s", strerror(errno));
+	if (WIFSIGNALED(status))
+		return ctl_fail(CTL_FAILED, "%s: ended by signal %d", script, WTERMSIG(status));
+	if (WEXITSTATUS(status))
+		return ctl_fail(
+			CTL_FAILED, "%s: failed, exit status %d", script, WEXITSTATUS(status));
+	return CTL_OK;
+}
+
+/* ---- image.json -> struct manifest ---- */
+
+static int fail_spec(const char *dir, const char *what)
+{
+	return ctl_fail(CTL_FAILED, "%s/" SPEC ": %s", dir, what);
+}
+
+/* Copy a value that the strict parser of the finished manifest will judge. */
+static bool copy(char *out, size_t size, const char *s)
+{
+	return (size_t)snprintf(out, size, "%s", s) < size;
+}
+
+static bool known(const struct json *obj, const char *const *keys, size_t n)
+{
+	const char *key;
+
+	for (size_t i = 0; json_member(obj, i, &key); i++) {
+		size_t k = 0;
+
+		while (k < n && strcmp(keys[k], key) != 0)
+			k++;
+		if (k == n)
+			return false;
+	}
+	return json_is_object(obj);
+}
+
+static int spec_kind(const char *name, enum image_kind *out)
+{
+	for (unsigned k = 0; k < IMAGE_KINDS; k++)
+		if (strcmp(name, image_kind_name((enum image_kind)k)) == 0) {
+			*out = (enum image_kind)k;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int spec_role(const char *name, enum file_role *out)
+{
+	for (unsigned r = 0; r < FILE_ROLES; r++)
+		if (strcmp(name, file_role_name((enum file_role)r)) == 0) {
+			*out = (enum file_role)r;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int take_files(const char *dir, const struct json *files, struct manifest *m)
+{
+	static const char *const keys[] = { "role", "name" };
+	size_t n = json_len(files);
+
+	if (!json_is_array(files) || n < 1 || n > MANIFEST_FILES_MAX)
+		return fail_spec(dir, "files: not a list of 1 to 16");
+	for (size_t i = 0; i < n; i++) {
+		const struct json *f = json_at(files, i);
+		struct manifest_file *out = &m->files[i];
+
+		if (!known(f, keys, ARRAY_LEN(keys)))
+			return fail_spec(dir, "files: an unknown key");
+		if (spec_role(json_get_str(f, "role", ""), &out->role))
+			return fail_spec(dir, "files: role: not kernel, initrd, xen or uki");
+		if (!copy(out->name, sizeof out->name, json_get_str(f, "name", "")) ||
+			!manifest_name_ok(out->name))
+			return fail_spec(dir, "files: name: not a file name");
+	}
+	m->n_files = n;
+	return CTL_OK;
+}
+
+static int take_spec(const char *dir, const struct json *doc, struct manifest *m)
+{
+	static const char *const keys[] = { "name", "version", "kind", "channel", "args",
+		"xen_args", "files" };
+
+	if (!known(doc, keys, ARRAY_LEN(keys)))
+		return fail_spec(dir, "an unknown key, or no object");
+	if (spec_kind(json_get_str(doc, "kind", ""), &m->kind))
+		return fail_spec(dir, "kind: not linux or xen");
+	if (!copy(m->name, sizeof m->name, json_get_str(doc, "name", "")) ||
+		!copy(m->version, sizeof m->version, json_get_str(doc, "version", "")) ||
+		!copy(m->channel, sizeof m->channel, json_get_str(doc, "channel", "stable")) ||
+		!copy(m->args, sizeof m->args, json_get_str(doc, "args", "")) ||
+		!copy(m->xen_args, sizeof m->xen_args, json_get_str(doc, "xen_args", "")))
+		return fail_spec(dir, "name, version, channel, args or xen_args: too long");
+	return take_files(dir, json_get(doc, "files"), m);
+}
+
+static int read_spec(const char *dir, struct manifest *m)
+{
+	struct image_text t;
+	struct json *doc;
+	char err[200];
+	int rc = image_dir_text(
+		dir, SPEC, "the recipe writes it beside the files: name, version, kind, files", &t);
+
+	if (rc)
+		return rc;
+	doc = json_read(t.text, t.len, err, sizeof err);
+	if (!doc)
+		return fail_spec(dir, err);
+	rc = take_spec(dir, doc, m);
+	json_free(doc);
+	return rc;
+}
+
+/* ---- the verb ---- */
+
+/* Hash, print, and read back what was printed: the parser is the judge of every value. */
+static int write_manifest(const char *dir, struct manifest *m)
+{
+	struct image_text t;
+	struct manifest back;
+	int n, rc = image_dir_hash(dir, m);
+
+	if (rc)
+		return rc;
+	n = manifest_print(m, t.text, sizeof t.text);
+	if (n < 0)
+		return ctl_fail(CTL_FAILED, "%s: the manifest would be too long", dir);
+	t.len = (size_t)n;
+	rc = image_dir_parse(dir, &t, &back);
+	return rc ? rc : image_dir_write(dir, IMAGE_MANIFEST, t.text, t.len);
+}
+
+/* What was built here before ends being an image until the new build is complete. */
+static int clear_dir(const char *dir)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return ctl_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
+	rc = image_dir_drop_signatures(dir);
+	snprintf(path, sizeof path, "%s/" IMAGE_MANIFEST, dir);
+	if (!rc && unlink(path) < 0 && errno != ENOENT)
+		rc = ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+	return rc;
+}
+
+static int build(const struct ctl *c, const struct build *b)
+{
+	char script[PATH_MAX], out[PATH_MAX], size[FORMAT_MAX];
+	struct manifest m = { 0 };
+	int rc = find_recipe(b, script);
+
+	if (!rc)
+		rc = clear_dir(b->out);
+	if (rc)
+		return rc;
+	if (!realpath(b->out, out))
+		return ctl_fail(CTL_FAILED, "%s: %s", b->out, strerror(errno));
+	rc = run_recipe(b, script, out);
+	if (!rc)
+		rc = read_spec(out, &m);
+	if (!rc)
+		rc = write_manifest(out, &m);
+	if (rc)
+		return rc;
+	if (c->format == CTL_NAME)
+		puts(b->out);
+	else
+		printf("built %s %s: %zu files, %s, in %s\n", m.name, m.version, m.n_files,
+			format_bytes(manifest_total(&m), size), b->out);
+	ctl_hint("muster image sign %s --key NAME", b->out);
+	return CTL_OK;
+}
+
+static const struct option options[] = {
+	{ "out", required_argument, NULL, 'o' },
+	{ "recipes", required_argument, NULL, 'r' },
+	{ 0 },
+};
+
+/* Options up to the first word that is none. Returns how many words they took, or -1. */
+static int take_options(struct build *b, int argc, char **argv)
+{
+	int opt;
+
+	optind = 0; /* start afresh, with an order of its own */
+	while ((opt = getopt_long(argc, argv, "+o:", options, NULL)) != -1) {
+		if (opt == 'o')
+			b->out = optarg;
+		else if (opt == 'r')
+			b->recipes = optarg;
+		else
+			return -1;
+	}
+	return optind;
+}
+
+/* OPTIONS RECIPE OPTIONS [--] MORE...: what follows the second options is the recipe's own. */
+int verb_image_build(struct ctl *c, int argc, char **argv)
+{
+	struct build b = { 0 };
+	int n = take_options(&b, argc, argv), m;
+
+	if (n < 0)
+		return ctl_usage(c, NULL);
+	if (n == argc)
+		return ctl_usage(c, "which recipe?");
+	b.recipe = argv[n];
+	if (!manifest_name_ok(b.recipe))
+		return ctl_usage(c, "'%s' is no recipe's name", b.recipe);
+	m = take_options(&b, argc - n, argv + n);
+	if (m < 0)
+		return ctl_usage(c, "arguments for the recipe come after --");
+	b.more = argv + n + m;
+	b.n_more = argc - n - m;
+	if (!b.out)
+		b.out = b.recipe;
+	return build(c, &b);
+}

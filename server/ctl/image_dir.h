@@ -1,0 +1,53 @@
+/*
+ * image_dir.h: a built image, which is a folder: the files, manifest.json, and for each signer
+ * manifest.json.minisig.KEYID.
+ *
+ * Functions return enum ctl_exit and have said why when it is not CTL_OK. Files are read by name
+ * only when they are regular files: a link in an image folder is refused.
+ */
+#ifndef MUSTER_SERVER_CTL_IMAGE_DIR_H
+#define MUSTER_SERVER_CTL_IMAGE_DIR_H
+
+#include <limits.h>
+#include <stddef.h>
+
+#include "images/manifest.h"
+#include "images/minisig.h"
+
+#define IMAGE_MANIFEST	  "manifest.json"
+#define IMAGE_SIGNATURE	  IMAGE_MANIFEST ".minisig"
+#define IMAGE_SIGNERS_MAX 16
+
+struct image_text {
+	char text[MANIFEST_MAX + 1]; /* NUL-terminated */
+	size_t len;
+};
+
+struct image_signature {
+	char file[NAME_MAX + 1];
+	char text[MINISIG_TEXT_MAX + 1]; /* NUL-terminated, unchecked */
+	size_t len;
+};
+
+/* A read-only descriptor of DIR/NAME, or -errno (-ELOOP for anything but a regular file). */
+int image_dir_open(const char *dir, const char *name);
+
+/* The bytes of DIR/NAME, at most MANIFEST_MAX; a missing one is CTL_NOT_FOUND with `hint`. */
+int image_dir_text(const char *dir, const char *name, const char *hint, struct image_text *out);
+
+int image_dir_parse(const char *dir, const struct image_text *t, struct manifest *out);
+
+/* Length and digest of each file into m->files. */
+int image_dir_hash(const char *dir, struct manifest *m);
+
+/* Do the files have the lengths and digests of the manifest? Every one that differs is named. */
+int image_dir_check(const char *dir, const struct manifest *m);
+
+/* All signature files, at most IMAGE_SIGNERS_MAX of them. */
+int image_dir_signatures(const char *dir, struct image_signature *out, size_t *n);
+int image_dir_drop_signatures(const char *dir);
+
+/* Replace DIR/NAME as a whole, on disk before this returns. */
+int image_dir_write(const char *dir, const char *name, const void *p, size_t len);
+
+#endif
