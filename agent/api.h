@@ -1,0 +1,77 @@
+/*
+ * api.h: the conversation with the server, docs/agent-protocol.md. Requests are repeated with
+ * growing pauses while the server is away. What the server says is believed only as far as a
+ * sentence on the screen; what runs is decided by verify.h.
+ *
+ * Errors of every call, each with the fault filled: -EACCES the session is unknown, begin again at
+ * facts; -ESTALE this boot is over; -ETIMEDOUT the server was away for PACE_PATIENCE_S; -EPROTO it
+ * refused or answered what nobody understands.
+ */
+#ifndef MUSTER_AGENT_API_H
+#define MUSTER_AGENT_API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/cmdline.h"
+#include "agent/facts.h"
+#include "agent/fault.h"
+#include "agent/fetch.h"
+#include "agent/verify.h"
+
+struct api {
+	struct fetch *fetch;
+	char url[URL_MAX];
+	char session[65], server[64], host[64], code[16];
+	int64_t boot;
+	bool waiting;	  /* an administrator must let this host in */
+	int64_t quiet_ms; /* progress is not worth waiting for before this time */
+};
+
+struct api_ticket {
+	char image[64], version[64];
+	char ticket[VERIFY_TICKET_MAX + 1], ticket_sig[MINISIG_TEXT_MAX + 1];
+	struct digest manifest, sigs[VERIFY_SIGS_MAX];
+	size_t n_sigs;
+	int64_t pause_ms;
+};
+
+struct api_progress {
+	const char *stage, *what, *file;
+	uint64_t bytes, total, files_bytes, files_total;
+};
+
+struct api_up {
+	const char *nonce, *guest, *hypervisor, *version, *kernel, *accelerator, *detail;
+	int64_t guest_ms;
+	double uptime_s;
+};
+
+int api_open(const char *url, struct api *out, struct fault *fault);
+void api_close(struct api *a);
+
+int api_facts(struct api *a, const struct facts *f, struct fault *fault);
+
+/*
+ * Also -EAGAIN: not now; *retry_s says when to ask again, and the fault's message why not. The
+ * texts and digests in *out are as the server sent them.
+ */
+int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
+	struct fault *fault);
+
+/* One quick try; a server that is away is left alone for a while. */
+void api_progress(struct api *a, const struct api_progress *p);
+/* The same, until the server has it. */
+int api_verified(struct api *a, const struct api_progress *p, struct fault *fault);
+
+/* A few tries. *reboot_s changes only when the server names a pause. */
+void api_failed(struct api *a, const struct fault *f, unsigned *reboot_s);
+
+/* *boot_json: free() it. */
+int api_handoff(struct api *a, const char *kind, const struct digest *manifest, char **boot_json,
+	struct fault *fault);
+
+int api_up(struct api *a, const struct api_up *up, struct fault *fault);
+int api_heartbeat(struct api *a, double uptime_s, double load1, int guests, struct fault *fault);
+
+#endif

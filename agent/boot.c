@@ -1,0 +1,386 @@
+#include "agent/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/download.h"
+#include "agent/facts.h"
+#include "agent/file.h"
+#include "agent/handoff.h"
+#include "agent/net.h"
+#include "agent/pace.h"
+#include "agent/screen.h"
+#include "agent/trust.h"
+
+#define SITE_URL	  "/etc/muster/site.url"
+#define PROGRESS_EVERY_MS 1000
+
+/* A verified file; kept when a lost session makes us begin again. */
+struct held {
+	struct digest sha256;
+	int fd;
+};
+
+struct boot {
+	struct trust trust;
+	struct facts facts;
+	struct api api;
+	struct fetch *blobs;
+	char nonce[VERIFY_NONCE_LEN + 1]; /* of the last ticket request */
+	struct ticket ticket;
+	struct manifest manifest;
+	struct held held[MANIFEST_FILES_MAX];
+	size_t n_held;
+	int fds[MANIFEST_FILES_MAX];	  /* borrowed from held, in the manifest's order */
+	const struct manifest_file *file; /* that is being received */
+	uint64_t files_done;		  /* bytes of the files before it */
+	int64_t progress_ms;
+};
+
+static int boot_init(struct boot *b, const char *url, const char *trust_dir, const char *sysroot,
+	const char *boot_mac, struct fault *fault)
+{
+	int rc = trust_load(trust_dir, &b->trust, fault);
+
+	if (rc == 0)
+		rc = api_open(url, &b->api, fault);
+	if (rc == 0 && fetch_open(url, &b->blobs) < 0)
+		rc = fault_set(fault, -EIO, "agent", "server", "libcurl does not start.");
+	if (rc < 0)
+		return rc;
+	facts_read(sysroot, boot_mac, &b->facts);
+	return 0;
+}
+
+static void boot_fini(struct boot *b)
+{
+	for (size_t i = 0; i < b->n_held; i++)
+		close(b->held[i].fd);
+	fetch_close(b->blobs);
+	api_close(&b->api);
+}
+
+/* ---- facts and ticket ---- */
+
+static int introduce(struct boot *b, struct fault *fault)
+{
+	int rc = api_facts(&b->api, &b->facts, fault);
+
+	if (rc < 0)
+		return rc;
+	screen_say("server %s at %s, host %s, boot %lld", b->api.server, b->api.url, b->api.host,
+		(long long)b->api.boot);
+	if (b->api.waiting)
+		screen_say("host %s waits for approval, code %s: muster host approve %s",
+			b->api.host, b->api.code, b->api.host);
+	return 0;
+}
+
+static int make_nonce(char out[VERIFY_NONCE_LEN + 1])
+{
+	uint8_t bytes[VERIFY_NONCE_LEN / 2];
+
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		return -EIO;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Ask with a fresh nonce each time, for as long as the server says "not now". */
+static int get_ticket(struct boot *b, struct api_ticket *t, struct fault *fault)
+{
+	char told[sizeof fault->message] = "";
+	unsigned retry_s = 0;
+	int rc;
+
+	do {
+		if (make_nonce(b->nonce) < 0)
+			return fault_set(fault, -EIO, "verify", "random",
+				"The kernel gives no random numbers.");
+		rc = api_ticket(&b->api, b->nonce, t, &retry_s, fault);
+		if (rc == -EAGAIN && strcmp(told, fault->message) != 0) {
+			screen_say("%s (asking again every %u s)", fault->message, retry_s);
+			snprintf(told, sizeof told, "%s", fault->message);
+		}
+		if (rc == -EAGAIN)
+			pace_sleep_ms((int64_t)retry_s * 1000);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
+static int check_ticket(struct boot *b, const struct api_ticket *t, struct fault *fault)
+{
+	const struct ticket_want want = {
+		.nonce = b->nonce, .host = b->api.host, .boot = b->api.boot
+	};
+
+	return verify_ticket(&b->trust, t->ticket, t->ticket_sig, &want, &b->ticket, fault);
+}
+
+/* ---- manifest ---- */
+
+static int check_signatures(struct boot *b, const struct api_ticket *t,
+	const struct fetch_answer *text, struct fault *fault)
+{
+	struct fetch_answer sigs[VERIFY_SIGS_MAX] = { 0 };
+	const char *texts[VERIFY_SIGS_MAX];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < t->n_sigs && rc == 0; i++) {
+		rc = download_small(
+			b->blobs, &t->sigs[i], MINISIG_TEXT_MAX, "a signature", &sigs[i], fault);
+		if (rc == 0)
+			rc = verify_signature_digest(&t->sigs[i], sigs[i].body, sigs[i].len, fault);
+		texts[n] = sigs[i].body;
+		n += rc == 0;
+	}
+	if (rc == 0)
+		rc = verify_manifest_signature(&b->trust, text->body, text->len, texts, n, fault);
+	for (size_t i = 0; i < t->n_sigs; i++)
+		fetch_answer_fini(&sigs[i]);
+	return rc;
+}
+
+static int get_manifest(struct boot *b, const struct api_ticket *t, struct fault *fault)
+{
+	struct verify_host host = { .memory_free = (uint64_t)b->facts.memory_free };
+	struct fetch_answer text = { 0 };
+	int rc;
+
+	/* only kexec_load can start Xen, and lockdown forbids it */
+	host.kind_ok[IMAGE_LINUX] = true;
+	host.kind_ok[IMAGE_XEN] = !b->facts.secure_boot &&
+				  (!b->facts.lockdown[0] || strcmp(b->facts.lockdown, "none") == 0);
+	rc = download_small(
+		b->blobs, &b->ticket.manifest, MANIFEST_MAX, "the manifest", &text, fault);
+	if (rc == 0)
+		rc = verify_manifest_digest(&b->ticket, text.body, text.len, fault);
+	if (rc == 0)
+		rc = check_signatures(b, t, &text, fault);
+	if (rc == 0)
+		rc = verify_manifest(text.body, text.len, &b->ticket, &host, &b->manifest, fault);
+	fetch_answer_fini(&text);
+	if (rc == 0)
+		screen_say("image %s %s, release %llu, %zu files, %llu KiB", b->manifest.name,
+			b->manifest.version, (unsigned long long)b->manifest.release,
+			b->manifest.n_files,
+			(unsigned long long)manifest_total(&b->manifest) >> 10);
+	return rc;
+}
+
+/* ---- files ---- */
+
+static struct api_progress progress_of(
+	const struct boot *b, const char *stage, const char *what, uint64_t done)
+{
+	return (struct api_progress){
+		.stage = stage,
+		.what = what,
+		.file = b->file ? b->file->name : "",
+		.bytes = done,
+		.total = b->file ? b->file->length : 0,
+		.files_bytes = b->files_done + done,
+		.files_total = manifest_total(&b->manifest),
+	};
+}
+
+static void on_progress(void *arg, uint64_t done)
+{
+	struct boot *b = arg;
+	struct api_progress p = progress_of(b, "image", "progress", done);
+
+	screen_bar(b->file->name, p.files_bytes, p.files_total);
+	if (pace_now_ms() - b->progress_ms < PROGRESS_EVERY_MS)
+		return;
+	api_progress(&b->api, &p);
+	b->progress_ms = pace_now_ms();
+}
+
+static int held_fd(const struct boot *b, const struct digest *d)
+{
+	for (size_t i = 0; i < b->n_held; i++)
+		if (digest_equal(&b->held[i].sha256, d))
+			return b->held[i].fd;
+	return -1;
+}
+
+/* One file of the manifest: a sealed descriptor, or an error with the fault. */
+static int get_file(struct boot *b, struct fault *fault)
+{
+	const struct download d = { .name = b->file->name,
+		.sha256 = b->file->sha256,
+		.length = b->file->length,
+		.progress = on_progress,
+		.arg = b };
+	struct api_progress p = progress_of(b, "image", "started", 0);
+	int fd = held_fd(b, &d.sha256);
+
+	if (fd >= 0)
+		return fd;
+	if (b->n_held == MANIFEST_FILES_MAX)
+		return fault_set(fault, -EBADMSG, "image", "memory",
+			"Too many different images were offered in one boot.");
+	api_progress(&b->api, &p);
+	fd = download_file(b->blobs, &d, fault);
+	p = progress_of(b, "image", fd < 0 ? "aborted" : "finished", fd < 0 ? 0 : d.length);
+	api_progress(&b->api, &p);
+	if (fd >= 0)
+		b->held[b->n_held++] = (struct held){ .sha256 = d.sha256, .fd = fd };
+	return fd;
+}
+
+/* The UKI is for firmware; a kexec does not need it. */
+static int get_files(struct boot *b, struct fault *fault)
+{
+	struct api_progress p;
+
+	b->files_done = 0;
+	for (size_t i = 0; i < b->manifest.n_files; i++) {
+		b->file = &b->manifest.files[i];
+		b->fds[i] = -1;
+		if (b->file->role != FILE_UKI) {
+			b->fds[i] = get_file(b, fault);
+			if (b->fds[i] < 0)
+				return b->fds[i];
+		}
+		b->files_done += b->file->length;
+	}
+	b->file = NULL;
+	screen_say("all files are as the manifest says; it is signed by a key of this agent");
+	p = progress_of(b, "verify", "finished", 0);
+	return api_verified(&b->api, &p, fault);
+}
+
+/* ---- the line of steps ---- */
+
+static int session(struct boot *b, struct fault *fault)
+{
+	struct api_ticket t = { 0 };
+	int rc = introduce(b, fault);
+
+	if (rc == 0)
+		rc = get_ticket(b, &t, fault);
+	if (rc == 0)
+		rc = check_ticket(b, &t, fault);
+	if (rc == 0)
+		rc = get_manifest(b, &t, fault);
+	if (rc < 0)
+		return rc;
+	pace_sleep_ms(t.pause_ms);
+	return get_files(b, fault);
+}
+
+static int hand_over(struct boot *b, struct net *net, struct fault *fault)
+{
+	struct handoff h = {
+		.m = &b->manifest, .fds = b->fds, .boot_mac = net->mac, .uefi = b->facts.uefi
+	};
+	char *boot_json;
+	int rc = api_handoff(
+		&b->api, image_kind_name(b->manifest.kind), &b->ticket.manifest, &boot_json, fault);
+
+	if (rc < 0)
+		return rc;
+	h.boot_json = boot_json;
+	rc = handoff_load(&h, fault);
+	free(boot_json);
+	if (rc < 0)
+		return rc;
+	screen_say("handing over to %s %s", b->manifest.name, b->manifest.version);
+	net_down(net);
+	return handoff_go(fault);
+}
+
+/* Once more from the facts whenever the server does not know our session any more. */
+static int steps(struct boot *b, struct net *net, struct fault *fault)
+{
+	struct pace pace;
+	int rc;
+
+	pace_start(&pace, PACE_PATIENCE_S);
+	do {
+		rc = session(b, fault);
+		if (rc == 0 && net)
+			rc = hand_over(b, net, fault);
+	} while (rc == -EACCES && pace_wait(&pace) == 0);
+	return rc;
+}
+
+/* muster.url, else what DHCP said, else what is built into the ramdisk. 0 or -ENOENT. */
+static int find_url(const struct cmdline *cmd, const struct net *net, char out[URL_MAX])
+{
+	char site[URL_MAX];
+
+	if (cmdline_url(cmd->url, out) == 0 || cmdline_url(net->lease.url, out) == 0)
+		return 0;
+	file_text(SITE_URL, site, sizeof site);
+	return cmdline_url(site, out) == 0 ? 0 : -ENOENT;
+}
+
+static void mount_firmware(void)
+{
+	static const struct {
+		const char *type, *at;
+	} all[] = {
+		{ "efivarfs", "/sys/firmware/efi/efivars" },
+		{ "securityfs", "/sys/kernel/security" },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (mount(all[i].type, all[i].at, all[i].type, 0, NULL) < 0)
+			continue; /* mounted already, or not there: facts copes with both */
+}
+
+int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
+{
+	int need_url = !cmd->url[0] && access(SITE_URL, F_OK) < 0;
+	struct boot b = { 0 };
+	struct net net = { 0 };
+	char url[URL_MAX] = "";
+	int rc = net_up(cmd->boot_mac, need_url, &net, fault);
+
+	if (rc < 0)
+		return rc;
+	screen_say("network %s (%s), address %u.%u.%u.%u", net.ifname, net.mac, net.lease.ip >> 24,
+		net.lease.ip >> 16 & 255, net.lease.ip >> 8 & 255, net.lease.ip & 255);
+	if (find_url(cmd, &net, url) < 0)
+		return fault_set(fault, -ENOENT, "agent", "server",
+			"Nothing that this agent understands says where the muster server is.");
+	mount_firmware();
+	rc = boot_init(&b, url, TRUST_DIR, "", cmd->boot_mac[0] ? cmd->boot_mac : net.mac, fault);
+	if (rc == 0)
+		rc = steps(&b, &net, fault);
+	if (rc < 0 && b.api.session[0])
+		api_failed(&b.api, fault, reboot_s);
+	boot_fini(&b);
+	return rc;
+}
+
+int boot_rehearse(const char *url, const char *trust_dir, const char *sysroot, struct fault *fault)
+{
+	struct boot b = { 0 };
+	char origin[URL_MAX];
+	int rc;
+
+	if (cmdline_url(url, origin) < 0)
+		return fault_set(
+			fault, -EINVAL, "agent", "server", "%.100s is no http address.", url);
+	rc = boot_init(&b, origin, trust_dir, sysroot, "", fault);
+	if (rc == 0)
+		rc = steps(&b, NULL, fault);
+	if (rc < 0 && b.api.session[0]) {
+		unsigned reboot_s = 0;
+
+		api_failed(&b.api, fault, &reboot_s);
+	}
+	boot_fini(&b);
+	return rc;
+}

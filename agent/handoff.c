@@ -1,0 +1,226 @@
+#include "agent/handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kexec.h>
+#include <linux/reboot.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/cpio.h"
+#include "agent/file.h"
+#include "agent/lowmem.h"
+#include "agent/memfile.h"
+#include "agent/run.h"
+
+#define KEXEC_TIMEOUT_MS 120000
+#define CPIO_OVERHEAD	 2048
+#define FD_PATH_LEN	 32
+
+/* ---- the last initrd: what this boot is told ---- */
+
+static int add_boot_files(int to, const struct handoff *h)
+{
+	size_t json_len = strlen(h->boot_json);
+	struct cpio c = { .size = json_len + CPIO_OVERHEAD };
+	int rc;
+
+	c.buf = malloc(c.size);
+	if (!c.buf)
+		return -ENOMEM;
+	cpio_dir(&c, "etc", 0755);
+	cpio_dir(&c, "etc/muster", 0755);
+	cpio_file(&c, "etc/muster/boot.json", 0600, h->boot_json, json_len);
+	cpio_file(&c, "etc/muster/boot-nic", 0644, h->boot_mac, strlen(h->boot_mac));
+	cpio_end(&c);
+	rc = c.bad ? -ENOSPC : file_put(to, c.buf, c.len);
+	free(c.buf);
+	return rc;
+}
+
+/* All initrds and ours, each at a multiple of 4 bytes. A sealed descriptor or -errno. */
+static int make_initrd(const struct handoff *h)
+{
+	int fd = memfile_new("initrd");
+	int rc = fd < 0 ? fd : 0;
+
+	for (size_t i = 0; i < h->m->n_files && rc == 0; i++)
+		if (h->m->files[i].role == FILE_INITRD)
+			rc = memfile_append(fd, h->fds[i]);
+	if (rc == 0)
+		rc = add_boot_files(fd, h);
+	if (rc == 0)
+		return memfile_seal_take(fd);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int file_fd(const struct handoff *h, enum file_role role)
+{
+	const struct manifest_file *f = manifest_file(h->m, role);
+
+	return f ? h->fds[f - h->m->files] : -1;
+}
+
+/* ---- linux ---- */
+
+static const char *kexec_problem(int err)
+{
+	switch (err) {
+	case ENOEXEC:
+		return "it is no bzImage";
+	case ENOKEY:
+	case EKEYREJECTED:
+	case ENODATA:
+	case EBADMSG:
+		return "it is not signed by a key that this host's firmware trusts (Secure Boot)";
+	case EPERM:
+	case EACCES:
+		return "kexec is locked (Secure Boot or kernel.kexec_load_disabled)";
+	case ENOMEM:
+	case EADDRNOTAVAIL:
+		return "there is not enough memory for it";
+	default:
+		return strerror(err);
+	}
+}
+
+static int load_linux(const struct handoff *h, int initrd, struct fault *fault)
+{
+	const char *args = h->m->args;
+	int err;
+
+	if (syscall(SYS_kexec_file_load, file_fd(h, FILE_KERNEL), initrd, strlen(args) + 1, args,
+		    0UL) == 0)
+		return 0;
+	err = errno;
+	return fault_set(fault, -err, "handoff", "kexec",
+		"The kernel of image %s was not accepted: %s (errno %d).", h->m->name,
+		kexec_problem(err), err);
+}
+
+/* ---- xen ---- */
+
+/* The path by which a child process opens one of our sealed files. */
+static int child_path(int fd, char out[FD_PATH_LEN])
+{
+	snprintf(out, FD_PATH_LEN, "/proc/self/fd/%d", fd);
+	return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
+}
+
+static int load_xen(const struct handoff *h, int initrd, struct fault *fault)
+{
+	char xen[FD_PATH_LEN], kernel[FD_PATH_LEN], rd[FD_PATH_LEN];
+	char command_line[MANIFEST_ARGS_MAX + 64], kernel_arg[MANIFEST_ARGS_MAX + 64], rd_arg[64];
+	char said[256] = "";
+	const char *argv[] = { "/sbin/kexec", "-l", xen, "-t", "multiboot2-x86", command_line,
+		kernel_arg, rd_arg, NULL };
+	int rc;
+
+	if (child_path(file_fd(h, FILE_XEN), xen) < 0 ||
+		child_path(file_fd(h, FILE_KERNEL), kernel) < 0 || child_path(initrd, rd) < 0)
+		return fault_set(fault, -EBADF, "handoff", "kexec",
+			"A file of image %s is missing.", h->m->name);
+	/* there is no BIOS that Xen could ask */
+	snprintf(command_line, sizeof command_line, "--command-line=%s%s", h->m->xen_args,
+		h->uefi ? " no-real-mode edd=off" : "");
+	snprintf(kernel_arg, sizeof kernel_arg, "--module=%s %s", kernel, h->m->args);
+	snprintf(rd_arg, sizeof rd_arg, "--module=%s", rd);
+	rc = run_capture(argv, KEXEC_TIMEOUT_MS, said, sizeof said);
+	if (rc == 0)
+		return 0;
+	said[strcspn(said, "\n")] = '\0';
+	return fault_set(fault, rc < 0 ? rc : -EIO, "handoff", "kexec",
+		"kexec did not accept Xen of image %s: status %d, \"%.100s\".", h->m->name, rc,
+		said);
+}
+
+/* The XSDT's address from the kernel's log; no file in sysfs has it. 0 or -ENOENT. */
+static int find_xsdt(uint64_t *xsdt)
+{
+	char record[1024];
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int found = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -ENOENT;
+	do {
+		n = read(fd, record, sizeof record - 1);
+		record[n > 0 ? n : 0] = '\0';
+		found = lowmem_xsdt(record, xsdt);
+	} while (!found && (n > 0 || (n < 0 && errno == EPIPE))); /* EPIPE: overtaken */
+	close(fd);
+	return found ? 0 : -ENOENT;
+}
+
+/* Write and read back: a kernel may silently drop writes to memory that it calls its own. */
+static int patch_memory(uint64_t xsdt)
+{
+	struct lowmem_patch patches[LOWMEM_PATCHES];
+	uint8_t back[LOWMEM_RSDP_LEN];
+	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	lowmem_patches(xsdt, patches);
+	for (size_t i = 0; i < LOWMEM_PATCHES && rc == 0; i++) {
+		const struct lowmem_patch *p = &patches[i];
+
+		if (pwrite(fd, p->bytes, p->len, p->at) != (ssize_t)p->len ||
+			pread(fd, back, p->len, p->at) != (ssize_t)p->len)
+			rc = -errno;
+		else if (memcmp(p->bytes, back, p->len) != 0)
+			rc = -EIO;
+	}
+	close(fd);
+	return rc;
+}
+
+static int prepare_low_memory(struct fault *fault)
+{
+	uint64_t xsdt;
+	int rc = find_xsdt(&xsdt);
+
+	if (rc < 0)
+		return fault_set(fault, rc, "handoff", "kexec",
+			"The kernel's log does not say where the ACPI tables are, and Xen needs them.");
+	rc = patch_memory(xsdt);
+	if (rc < 0)
+		return fault_set(fault, rc, "handoff", "kexec",
+			"Low memory could not be made ready for Xen: %s.", strerror(-rc));
+	return 0;
+}
+
+/* ---- both ---- */
+
+int handoff_load(const struct handoff *h, struct fault *fault)
+{
+	int initrd = make_initrd(h);
+	int rc;
+
+	if (initrd < 0)
+		return fault_set(fault, initrd, "handoff", "memory",
+			"The initrd could not be put together: %s.", strerror(-initrd));
+	rc = h->m->kind == IMAGE_XEN ? load_xen(h, initrd, fault) : load_linux(h, initrd, fault);
+	close(initrd);
+	if (rc == 0 && h->m->kind == IMAGE_XEN && h->uefi)
+		rc = prepare_low_memory(fault);
+	return rc;
+}
+
+int handoff_go(struct fault *fault)
+{
+	int err;
+
+	sync();
+	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
+	err = errno;
+	return fault_set(fault, -err, "handoff", "kexec",
+		"The kernel did not jump to the image: %s (errno %d).", strerror(err), err);
+}
