@@ -80,6 +80,13 @@ lab_outside() {
 }
 
 lab_remove() {
+	local log
+
+	for log in "$LAB_DIR"/log/* "$LAB_DIR"/hosts/*/{console,qemu.log} "$LAB_DIR/muster.conf"; do
+		[ -n "${LAB_LOGS:-}" ] && [ -s "$log" ] || continue
+		mkdir -p "$LAB_LOGS"
+		cp "$log" "$LAB_LOGS/$(printf '%s' "${log#"$LAB_DIR"/}" | tr / -)"
+	done
 	if [ -n "${LAB_KEEP:-}" ]; then
 		lab_say "work folder kept: $LAB_DIR"
 	else
@@ -129,6 +136,7 @@ lab_up() {
 	mount -t tmpfs none /run 2>/dev/null # nothing of this machine's services shall be in reach
 	lab_bridge
 	lab_loaders
+	lab_keys
 	lab_config "$@"
 	lab_server start
 }
@@ -213,16 +221,10 @@ lab_server() {
 	esac
 }
 
-# lab_role NAME: process id of one role of the running server, by its title or command.
+# lab_role NAME: process id of a role of the running server, which says it at log level debug.
 lab_role() {
-	local pid
-
-	for pid in $(lab_children "$lab_server_pid"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "^musterd: $1" && printf '%s\n' "$pid"
-	done
+	sed -n "s/.*role started: role=$1 pid=\\([0-9]*\\)$/\\1/p" "$LAB_DIR/log/musterd.log" | tail -1
 }
-
-lab_children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
 
 # lab_muster WORDS: the command line, speaking to the lab's server.
 lab_muster() { MUSTER_SOCKET=$LAB_DIR/run/muster.sock "$LAB_BUILD/muster" "$@"; }
@@ -239,27 +241,131 @@ lab_until() {
 
 # ---- keys and images ----
 
-# Make the release key, let the server trust it, and hand it every image named. Images are packed
-# once and cached: they hold no keys. The agent image carries the keys, so it is made for the lab.
+# The release key and the site's key of the tests, made once: so the agent's image, which carries
+# both public keys, is built and signed once too. Before the server's first start.
+lab_keys() {
+	local keys=$LAB_CACHE/lab/keys name
+
+	for name in release site; do
+		[ -e "$keys/$name.pub" ] || lab_muster key generate "$name" --dir "$keys" >/dev/null ||
+			lab_die "no $name key"
+	done
+	mkdir -p "$LAB_DIR/state/keys/trust"
+	cp "$keys/site.key" "$keys/site.pub" "$LAB_DIR/state/keys/"
+	cp "$keys/release.pub" "$LAB_DIR/state/keys/trust/"
+}
+
+# lab_images NAME...: give the agent and these images to the server, built and signed if need be.
 lab_images() {
 	local name
 
-	lab_muster key generate release --dir "$LAB_DIR/keys" || lab_die 'no release key'
-	install -m 644 "$LAB_DIR/keys/release.pub" "$LAB_DIR/state/keys/trust/"
-	lab_muster image build agent -o "$LAB_DIR/images/agent" --trust "$LAB_DIR/keys/release.pub" \
-		--site "$LAB_DIR/state/keys/site.pub" || lab_die 'no agent image'
-	for name in "$@"; do
-		mkdir -p "$LAB_DIR/images"
-		cp -r "$LAB_CACHE/images/$name" "$LAB_DIR/images/" || lab_die "$name: not packed"
-	done
 	for name in agent "$@"; do
-		lab_import "$LAB_DIR/images/$name"
+		lab_pack "$name" || lab_die "$name: not built"
+		lab_muster image import "$LAB_CACHE/lab/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
+			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
 	done
 }
 
-lab_import() {
-	lab_muster image sign "$1" --key "$LAB_DIR/keys/release.key" || lab_die "$1: not signed"
-	lab_muster image import "$1" || lab_die "$1: not imported"
+# A signed image in the cache, made anew when the programs, the recipes or the keys changed.
+lab_pack() {
+	local name=$1 dir=$LAB_CACHE/lab/images/$1 keys=$LAB_CACHE/lab/keys inputs
+	local -a more=()
+
+	inputs=$(cat "$LAB_BUILD/muster-agent" "$LAB_ROOT"/images/recipes/{*.sh,files/*} "$keys"/*.pub |
+		sha256sum)
+	[ "$(cat "$dir.inputs" 2>/dev/null)" != "$inputs" ] || return 0
+	[ "$name" != agent ] || more=(--trust "$keys/release.pub" --site "$keys/site.pub")
+	mkdir -p "${dir%/*}"
+	rm -rf "$dir" "$dir.inputs"
+	{
+		lab_muster image build "$name" -o "$dir" "${more[@]}" &&
+			lab_muster image sign "$dir" --key "$keys/release.key"
+	} >>"$LAB_DIR/log/images.log" 2>&1 || {
+		tail -3 "$LAB_DIR/log/images.log" >&2
+		return 1
+	}
+	printf '%s\n' "$inputs" >"$dir.inputs"
+}
+
+# ---- what is asked of the server ----
+
+# lab_api PATH: GET it over the server's own socket.
+lab_api() {
+	curl -fsS --max-time 20 --unix-socket "$LAB_DIR/run/muster.sock" "http://muster/api/v1$1"
+}
+
+# lab_boot NAME [FILTER]: the newest boot of a host, with its events; or what jq makes of it.
+lab_boot() {
+	local id
+
+	id=$(lab_api "/hosts/$1" | jq '.boot // empty')
+	[ -n "$id" ] && lab_api "/boots/$id" | jq -r "${2:-.}"
+}
+
+# lab_wait_up NAMES [SECONDS]: until the server has it on record that the hypervisor is up.
+lab_wait_up() {
+	lab_muster host wait "$1" --for up --timeout "${2:-240}s" >>"$LAB_DIR/log/wait.log" 2>&1
+}
+
+# The proof of arrival: the server closed the boot as `up`, which it does only when the guest on
+# the hypervisor gave back the random number that the server made for this boot.
+lab_proof() {
+	[ "$(lab_boot "$1" '[.state, .stage, .image] | join(" ")')" = "up up $2" ] &&
+		[ "$(lab_boot "$1" '.nonce | length')" = 32 ] &&
+		[ "$(lab_boot "$1" '[.events[] | select(.stage == "up")] | length')" -ge 1 ]
+}
+
+# ---- results ----
+
+lab_failures=0
+lab_ok() { printf 'ok - %s\n' "$*"; }
+lab_not_ok() {
+	printf 'not ok - %s\n' "$*"
+	lab_failures=$((lab_failures + 1))
+}
+
+# lab_check TEXT COMMAND...: one result.
+lab_check() {
+	local text=$1
+
+	shift
+	if "$@"; then lab_ok "$text"; else lab_not_ok "$text"; fi
+}
+
+# A test's last line: what can be looked at when something failed.
+lab_done() {
+	local host
+
+	[ "$lab_failures" -gt 0 ] || return 0
+	for host in "$LAB_DIR"/hosts/*/; do
+		host=$(basename "$host")
+		lab_say "screen of $host:"
+		lab_screen "$host" | tail -15 | sed 's/^/#   /'
+	done
+	lab_say "log of musterd:"
+	tail -15 "$LAB_DIR/log/musterd.log" | sed 's/^/#   /'
+	return 1
+}
+
+# lab_chain FIRMWARE IMAGE [HOSTS]: hosts from power-on to hypervisor, all at once.
+lab_chain() {
+	local firmware=$1 image=$2 count=${3:-1} memory=1024 i started=$SECONDS
+
+	LAB_IMAGE=$image
+	lab_up
+	lab_images "$image"
+	for ((i = 1; i <= count; i++)); do
+		lab_host "n$i" "$firmware" "$memory"
+		lab_muster host add "n$i" --mac "$(lab_mac "n$i")" >>"$LAB_DIR/log/wait.log" 2>&1
+	done
+	lab_check "$firmware $image: $count of $count up" lab_wait_up "n[1-$count]" $((120 + 60 * count))
+	for ((i = 1; i <= count; i++)); do
+		lab_check "n$i: the record proves it" lab_proof "n$i" "$image"
+		lab_check "n$i: at most 48 MiB over the wire" lab_within "n$i" $((48 << 20))
+	done
+	lab_say "$((SECONDS - started)) s"
+	lab_sizes n1
+	lab_done
 }
 
 # ---- hosts ----
@@ -344,4 +450,32 @@ lab_off() {
 lab_screen() {
 	sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\x1b[()c]B\?//g' "$LAB_DIR/hosts/$1/console" |
 		tr -d '\r\000'
+}
+
+# ---- what crossed the wire ----
+
+# One row for each part that the host loaded: what, file, bytes. Bytes are those that the server
+# counted; of a file sent by TFTP it sees the request only, so there its size stands.
+lab_transfers() {
+	lab_boot "$1" '.events[] | select(.what == "finished" or .what == "requested")
+		| select(.source == "http" or .source == "tftp")
+		| [.stage, .detail // "-", .bytes // 0] | @tsv' |
+		while IFS=$'\t' read -r stage file bytes; do
+			[ "$bytes" != 0 ] || bytes=$(stat -c %s "$LAB_DIR/loaders/$file" 2>/dev/null) || continue
+			printf '%s\t%s\t%s\n' "$stage" "$file" "$bytes"
+		done
+}
+
+lab_sizes() {
+	lab_transfers "$1" | awk -F '\t' '
+		{ printf "# %-8s %-24s %10d\n", $1, $2, $3; sum += $3 }
+		END { printf "# %-8s %-24s %10d  %.1f MiB\n", "total", "", sum, sum / 1048576 }'
+}
+
+# lab_within NAME BYTES: something was loaded, and not more than that.
+lab_within() {
+	local sum
+
+	sum=$(lab_transfers "$1" | awk -F '\t' '{ n += $3 } END { print n + 0 }')
+	[ "$sum" -gt 0 ] && [ "$sum" -le "$2" ]
 }
