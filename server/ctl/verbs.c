@@ -48,15 +48,34 @@ const struct verb verbs[] = {
 		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
 		"Exit 1 as soon as a failed host makes it impossible.\n" },
 
-	{ "image", "build", verb_image_build, "RECIPE", "build a hypervisor image", NULL },
-	{ "image", "sign", verb_image_sign, "DIR", "sign an image's manifest", NULL },
-	{ "image", "verify", verb_image_verify, "DIR", "check signatures and digests", NULL },
-	{ "image", "import", verb_image_import, "DIR", "give an image to the server", NULL },
+	{ "image", "build", verb_image_build, "RECIPE [--out DIR] [-- MORE...]",
+		"build a hypervisor image; needs no server",
+		"  --out DIR      where to (default: a folder named like the recipe)\n"
+		"  --recipes DIR  where RECIPE.sh is (default: $MUSTER_RECIPES, then\n"
+		"                 /usr/share/muster/recipes, then images/recipes)\n"
+		"What follows -- goes to the recipe.\n" },
+	{ "image", "sign", verb_image_sign, "DIR --key KEY", "sign an image; needs no server",
+		"  --key KEY       a secret key's file, or the name of a key\n"
+		"  --valid TIME    400d, 12h (default 400d)\n"
+		"  --release N     counts up with each release (default: seconds since 1970)\n"
+		"  --channel NAME  instead of the recipe's\n"
+		"  --restamp       a new release of the same files; other signatures go\n"
+		"A second signer signs the same release: just sign again with another key.\n" },
+	{ "image", "verify", verb_image_verify, "DIR --key KEY",
+		"check a signature and every file; needs no server",
+		"  --key KEY  a public key's file, or the name of a key; repeatable, one suffices\n" },
+	{ "image", "import", verb_image_import, "DIR",
+		"give a signed image to the server, on its own machine", NULL },
 	{ "image", "list", verb_image_list, "", "images that the server has", NULL },
 	{ "image", "show", verb_image_show, "NAME", "one image and its files", NULL },
 
-	{ "key", "generate", verb_key_generate, "NAME", "make a key pair", NULL },
-	{ "key", "show", verb_key_show, "FILE", "whose key a file holds", NULL },
+	{ "key", "generate", verb_key_generate, "NAME [--dir DIR]", "make a key pair for signing",
+		"  --dir DIR  where keys are kept ($MUSTER_KEYS, else ~/.config/muster/keys)\n"
+		"Its files are minisign's, not encrypted: NAME.key stays off the server.\n" },
+	{ "key", "list", verb_key_list, "[--dir DIR]", "the keys that are kept here",
+		"  --dir DIR  where keys are kept ($MUSTER_KEYS, else ~/.config/muster/keys)\n" },
+	{ "key", "show", verb_key_show, "KEY", "the public half of a key's file, or of a kept key",
+		NULL },
 
 	{ "lease", "list", verb_lease_list, "", "addresses that hosts have", NULL },
 };
