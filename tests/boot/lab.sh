@@ -11,12 +11,14 @@
 # The network is one bridge, mus0, with the server's address and one tap for each host.
 #
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
-# the programs), LAB_CACHE (images and unpacked packages), LAB_KEEP=1 (leave the folder behind).
+# the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
+# LAB_KEEP=1 (leave the work folder behind).
 
 LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 LAB_BUILD=${LAB_BUILD:-$LAB_ROOT/build/release}
 LAB_CACHE=${LAB_CACHE:-$LAB_ROOT/build}
 LAB_PACKAGES=$LAB_CACHE/packages
+LAB_SIGNED=${LAB_SIGNED:-$LAB_CACHE/lab}
 LAB_NET=10.77.0
 LAB_ADDR=$LAB_NET.1
 LAB_OVMF=${LAB_OVMF:-/usr/share/OVMF}
@@ -30,6 +32,7 @@ lab_die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
 
 lab_enter() {
 	if [ -n "${LAB_INSIDE:-}" ]; then
+		read -r LAB_OUTER_PID _ </proc/self/stat # the name of process 1 outside
 		trap 'exit 130' INT
 		trap 'exit 143' TERM HUP
 		set +m
@@ -101,10 +104,11 @@ lab_skip() {
 }
 
 lab_tools() {
-	local missing
+	local missing unpack=$LAB_ROOT/tests/support/unpack.sh
 
 	missing=$("$LAB_ROOT/tests/support/need.sh" boot) || lab_skip "missing: $missing"
-	[ -x "$LAB_BUILD/musterd" ] || lab_skip "$LAB_BUILD/musterd is not built"
+	"$unpack" tftpd-hpa "$LAB_PACKAGES" || lab_skip 'no tftpd-hpa'
+	[ -x "$LAB_BUILD/musterd" ] || lab_die "$LAB_BUILD/musterd is not built"
 }
 
 # /dev/kvm may open and yet not run a guest (nested machines): let a boot ROM come up before it is
@@ -130,10 +134,14 @@ lab_accel() {
 
 # ---- the network and the server ----
 
+# Process ids are those of the namespace, also under /proc where that may be mounted anew.
+lab_proc() { mount -t proc proc /proc 2>/dev/null || lab_say 'no /proc of our own'; }
+
 # lab_up [MODE [ADMISSION]]: bridge, keys, configuration, server, images. MODE is that of [dhcp].
 lab_up() {
 	mkdir -p "$LAB_DIR"/{run,state,loaders,log,hosts,keys}
 	mount -t tmpfs none /run 2>/dev/null # nothing of this machine's services shall be in reach
+	lab_proc
 	lab_bridge
 	lab_loaders
 	lab_keys
@@ -227,7 +235,10 @@ lab_role() {
 }
 
 # lab_muster WORDS: the command line, speaking to the lab's server.
-lab_muster() { MUSTER_SOCKET=$LAB_DIR/run/muster.sock "$LAB_BUILD/muster" "$@"; }
+lab_muster() {
+	MUSTER_SOCKET=$LAB_DIR/run/muster.sock MUSTER_RECIPES=$LAB_ROOT/images/recipes \
+		MUSTER_CACHE=$LAB_PACKAGES "$LAB_BUILD/muster" "$@"
+}
 
 # lab_until SECONDS COMMAND: try twice a second until it succeeds.
 lab_until() {
@@ -242,9 +253,10 @@ lab_until() {
 # ---- keys and images ----
 
 # The release key and the site's key of the tests, made once: so the agent's image, which carries
-# both public keys, is built and signed once too. Before the server's first start.
+# both public keys, is built and signed once too. Before the server's first start. LAB_SIGNED is
+# the folder of keys and signed images.
 lab_keys() {
-	local keys=$LAB_CACHE/lab/keys name
+	local keys=$LAB_SIGNED/keys name
 
 	for name in release site; do
 		[ -e "$keys/$name.pub" ] || lab_muster key generate "$name" --dir "$keys" >/dev/null ||
@@ -261,14 +273,14 @@ lab_images() {
 
 	for name in agent "$@"; do
 		lab_pack "$name" || lab_die "$name: not built"
-		lab_muster image import "$LAB_CACHE/lab/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
+		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
 			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
 	done
 }
 
 # A signed image in the cache, made anew when the programs, the recipes or the keys changed.
 lab_pack() {
-	local name=$1 dir=$LAB_CACHE/lab/images/$1 keys=$LAB_CACHE/lab/keys inputs
+	local name=$1 dir=$LAB_SIGNED/images/$1 keys=$LAB_SIGNED/keys inputs
 	local -a more=()
 
 	inputs=$(cat "$LAB_BUILD/muster-agent" "$LAB_ROOT"/images/recipes/{*.sh,files/*} "$keys"/*.pub |
@@ -278,7 +290,7 @@ lab_pack() {
 	mkdir -p "${dir%/*}"
 	rm -rf "$dir" "$dir.inputs"
 	{
-		lab_muster image build "$name" -o "$dir" "${more[@]}" &&
+		lab_muster image build "$name" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" &&
 			lab_muster image sign "$dir" --key "$keys/release.key"
 	} >>"$LAB_DIR/log/images.log" 2>&1 || {
 		tail -3 "$LAB_DIR/log/images.log" >&2
