@@ -124,7 +124,8 @@ static int stamp(const struct sign *s, struct manifest *m, struct image_text *t)
 	struct manifest back;
 	int n, rc;
 
-	m->release = s->release ? s->release : now;
+	/* Counts up even when two releases fall into one second. */
+	m->release = s->release ? s->release : now > m->release ? now : m->release + 1;
 	m->created_s = now;
 	m->expires_s = now + (s->valid_s ? s->valid_s : 400 * DAY_S);
 	if (s->channel)
