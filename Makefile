@@ -2,7 +2,9 @@
 MODE ?= release
 B    ?= build/$(MODE)
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 WERROR  ?= -Werror
 PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
@@ -35,29 +37,29 @@ all: $(BIN)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC $<" && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Text that the programs carry with them: db/schema.sql becomes the string embed_schema_sql.
 $(B)/embed/%.h: %
 	@mkdir -p $(@D)
-	(printf 'static const char embed_%s[] =\n' $(subst -,_,$(subst .,_,$(notdir $<))); \
+	@(printf 'static const char embed_%s[] =\n' $(subst -,_,$(subst .,_,$(notdir $<))); \
 	 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; printf ';\n') >$@
 
 $(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
 $(B)/server/core/script.o: $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
 
 $(LIB): $(call OBJ,$(filter-out $(MAINS),$(SRC)))
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
 
 $(B)/musterd: $(call OBJ,server/main.c) $(LIB)
-	$(CC) $(LINK) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 $(B)/muster: $(call OBJ,server/ctl/main.c) $(LIB)
-	$(CC) $(LINK) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 $(B)/muster-agent: $(call OBJ,agent/main.c) $(LIB)
-	$(CC) $(LINK) -o $@ $^ $(LDLIBS)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 $(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ $(LDLIBS) -lcmocka
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS) -lcmocka
 
 .PHONY: unit
 unit: $(UNIT)

@@ -115,7 +115,7 @@ struct store_boot {
 	struct digest session;	  /* SHA-256 of the agent's token */
 	char nonce[40];		  /* what the guest has to write, hex */
 	char reason[32];	  /* code, with BOOT_FAILED */
-	char sentence[256];
+	char sentence[448];
 };
 
 int store_boot_add(struct store *s, struct store_boot *b); /* fills b->id */

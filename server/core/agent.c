@@ -1,0 +1,483 @@
+/*
+ * What agents ask: docs/agent-protocol.md. A request may come twice; it does no harm the second time.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "images/json.h"
+#include "server/bytes.h"
+#include "server/core/core.h"
+#include "server/core/record.h"
+#include "server/log.h"
+
+#define SIGNATURES_MAX 8
+#define WAIT_S	       5  /* until a host that waits for its admission asks again */
+#define REBOOT_S       30 /* until a host that failed restarts; doubles with each failure */
+#define REBOOT_MAX_S   600
+
+/* A request of a known boot, taken apart. */
+struct talk {
+	struct core *c;
+	const struct request *q;
+	struct answer *a;
+	struct json *body;
+	struct store_boot boot;
+	struct store_host host;
+};
+
+static void random_hex(char *out, size_t bytes)
+{
+	uint8_t raw[DIGEST_LEN];
+
+	if (getrandom(raw, bytes, 0) != (ssize_t)bytes)
+		abort(); /* cannot happen for so few bytes; a guessable token must not */
+	for (size_t i = 0; i < bytes; i++)
+		sprintf(out + 2 * i, "%02x", raw[i]);
+}
+
+/* ---- facts: who is there ---- */
+
+/* Fill text from a fact, cut and without control characters. */
+static void fact(const struct json *body, const char *key, char *out, size_t size)
+{
+	snprintf(out, size, "%s", json_get_str(body, key, ""));
+	for (char *s = out; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+	}
+}
+
+static bool identity_of(const struct json *body, struct host_identity *id)
+{
+	const struct json *nics = json_get(body, "nics");
+	uint8_t mac[6];
+
+	*id = (struct host_identity){ 0 };
+	id->has_uuid = host_uuid_parse(json_get_str(body, "uuid", ""), id->uuid) == 0;
+	fact(body, "serial", id->serial, sizeof id->serial);
+	for (size_t i = 0; i < json_len(nics) && id->n_macs < HOST_MACS_MAX; i++) {
+		if (host_mac_parse(json_get_str(json_at(nics, i), "mac", ""), mac) == 0)
+			host_mac_add(id, mac);
+	}
+	return id->has_uuid || id->n_macs || host_serial_ok(id->serial);
+}
+
+/* The code that a person compares between the host's screen and the waiting room. */
+static void need_code(struct core *c, struct store_host *h)
+{
+	uint32_t r;
+
+	if (h->code[0] || record_is_admitted(c, h))
+		return;
+	if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+		abort();
+	snprintf(h->code, sizeof h->code, "%06u", r % 1000000);
+	core_must(c, store_host_put(c->store, h), "host code");
+}
+
+static void new_session(struct core *c, struct store_boot *b, char token[DIGEST_HEX])
+{
+	random_hex(token, DIGEST_LEN);
+	b->has_session = true;
+	core_must(c, digest_bytes(token, strlen(token), &b->session), "session digest");
+}
+
+static void answer_facts(struct core *c, struct answer *a, const struct store_host *h,
+	const struct store_boot *b, const char *token)
+{
+	struct jw w = { 0 };
+
+	jw_obj(&w, NULL);
+	jw_str(&w, "server", c->cfg->name);
+	jw_str(&w, "host", h->name);
+	jw_int(&w, "boot", b->id);
+	jw_str(&w, "session", token);
+	jw_str(&w, "state", record_is_admitted(c, h) ? "admitted" : "waiting");
+	if (h->code[0])
+		jw_str(&w, "code", h->code);
+	jw_end_obj(&w);
+	answer_jw(a, 200, &w);
+}
+
+static void handle_facts(struct core *c, const struct request *q, const struct json *body,
+	struct answer *a)
+{
+	struct happened e = { STAGE_AGENT, "done", "agent", 0, 0, NULL };
+	char vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX], token[DIGEST_HEX], detail[160];
+	struct host_identity id;
+	struct store_host h;
+	struct store_boot b;
+
+	if (!identity_of(body, &id)) {
+		answer_problem(a, 422, "identity", NULL,
+			"the facts hold no usable UUID, serial number or MAC address");
+		return;
+	}
+	fact(body, "vendor", vendor, sizeof vendor);
+	fact(body, "product", product, sizeof product);
+	record_host(c, &id, vendor, product, &h);
+	need_code(c, &h);
+	core_must(c, store_host_facts_put(c->store, h.id, q->body, q->h->body_len), "facts");
+	if (!record_open_boot(c, &h, STAGE_HANDOFF, &b))
+		record_new_boot(c, &h, id.n_macs ? id.macs[0] : NULL, &b);
+	if (q->h->peer == HTTP_PEER_TCP)
+		b.addr = q->h->addr;
+	if (!b.firmware[0])
+		fact(body, "firmware", b.firmware, sizeof b.firmware);
+	new_session(c, &b, token);
+	snprintf(detail, sizeof detail, "muster-agent %.32s on %.100s",
+		json_get_str(body, "agent", "?"), product);
+	e.detail = detail;
+	record_event(c, &b, &e);
+	answer_facts(c, a, &h, &b, token);
+}
+
+/* ---- ticket: what to run ---- */
+
+static const char *image_of(const struct talk *t)
+{
+	return t->host.image[0] ? t->host.image : t->c->cfg->image;
+}
+
+static void ask_sign(struct core *c, const struct ticket_wait *w)
+{
+	core_send(c, LINK_SIGN, MSG_SIGN_REQUEST, w->http_id, &w->ask, sizeof w->ask, NULL, 0);
+}
+
+static struct ticket_wait *ticket_slot(struct core *c, uint64_t http_id)
+{
+	for (size_t i = 0; i < TICKETS_MAX; i++) {
+		if (c->tickets[i].http_id == http_id)
+			return &c->tickets[i];
+	}
+	return NULL;
+}
+
+/* The host's boot is bound to this image and gets the nonce that its guest will have to write. */
+static void bind_image(struct talk *t, const struct store_image *image)
+{
+	struct happened e = { STAGE_IMAGE, "requested", "agent", 0, 0, NULL };
+	struct store_boot *b = &t->boot;
+	char detail[160];
+
+	if (b->has_manifest && digest_equal(&b->manifest, &image->manifest))
+		return; /* asked again */
+	b->manifest = image->manifest;
+	b->has_manifest = true;
+	memcpy(b->image, image->name, sizeof b->image);
+	memcpy(b->version, image->version, sizeof b->version);
+	random_hex(b->nonce, 16);
+	snprintf(detail, sizeof detail, "%s %s", image->name, image->version);
+	e.detail = detail;
+	record_event(t->c, b, &e);
+}
+
+static void handle_ticket(struct talk *t)
+{
+	struct ticket_wait *w = ticket_slot(t->c, 0);
+	struct store_image image;
+	struct digest nonce;
+	int rc;
+
+	if (digest_parse(json_get_str(t->body, "nonce", ""), &nonce) < 0) {
+		answer_problem(t->a, 422, "nonce", NULL, "nonce is not 64 lower-case hex digits");
+		return;
+	}
+	if (!record_is_admitted(t->c, &t->host)) {
+		t->a->retry_after_s = WAIT_S;
+		answer_problem(t->a, 403, "waiting", "muster host approve NAME",
+			"%s waits for its admission", t->host.name);
+		return;
+	}
+	rc = *image_of(t) ? store_image_newest(t->c->store, image_of(t), &image) : -ENOENT;
+	if (rc == -ENOENT || !w) {
+		t->a->retry_after_s = WAIT_S;
+		if (!w)
+			answer_problem(t->a, 503, "busy", NULL, "too many tickets wait for a signature");
+		else if (*image_of(t))
+			answer_problem(t->a, 404, "no-image", "muster image import DIR",
+				"the image '%s' of %s is not on the server", image_of(t), t->host.name);
+		else
+			answer_problem(t->a, 404, "no-image", "muster host set NAME --image IMAGE",
+				"no image is assigned to %s", t->host.name);
+		return;
+	}
+	core_must(t->c, rc, "image");
+	bind_image(t, &image);
+	*w = (struct ticket_wait){ .http_id = t->q->id, .boot = t->boot.id };
+	memcpy(w->ask.nonce, nonce.b, sizeof w->ask.nonce);
+	memcpy(w->ask.manifest, image.manifest.b, sizeof w->ask.manifest);
+	w->ask.boot = (uint64_t)t->boot.id;
+	w->ask.issued_s = (uint64_t)t->c->wall_ms / 1000;
+	memcpy(w->ask.host, t->host.name, sizeof w->ask.host);
+	ask_sign(t->c, w);
+	t->a->later = true;
+}
+
+static void answer_ticket(struct core *c, const struct ticket_wait *w, const struct sign_answer *s,
+	struct answer *a)
+{
+	struct digest sigs[SIGNATURES_MAX], manifest;
+	struct store_boot b;
+	struct jw j = { 0 };
+	char hex[DIGEST_HEX];
+	int n, rc = store_boot_by_id(c->store, w->boot, &b);
+
+	if (rc == -ENOENT) { /* the host was removed meanwhile */
+		answer_problem(a, 409, "boot-over", NULL, "this boot is no longer known");
+		return;
+	}
+	core_must(c, rc, "boot of ticket");
+	memcpy(manifest.b, w->ask.manifest, sizeof manifest.b);
+	n = core_must(c, store_image_sigs(c->store, &manifest, sigs, SIGNATURES_MAX), "signatures");
+	digest_hex(&manifest, hex);
+	jw_obj(&j, NULL);
+	jw_str(&j, "image", b.image);
+	jw_str(&j, "version", b.version);
+	jw_str(&j, "ticket", s->ticket);
+	jw_str(&j, "ticket_minisig", s->minisig);
+	jw_str(&j, "manifest", hex);
+	jw_arr(&j, "signatures");
+	for (int i = 0; i < n; i++) {
+		digest_hex(&sigs[i], hex);
+		jw_str(&j, NULL, hex);
+	}
+	jw_end_arr(&j);
+	jw_int(&j, "pause_ms", 0);
+	jw_end_obj(&j);
+	answer_jw(a, 200, &j);
+}
+
+void agent_ticket_signed(struct core *c, uint64_t id, const struct sign_answer *s)
+{
+	struct ticket_wait *w = id ? ticket_slot(c, id) : NULL;
+	struct answer a = { 0 };
+
+	if (!w || !msg_text_ok(s->ticket, sizeof s->ticket) ||
+		!msg_text_ok(s->minisig, sizeof s->minisig))
+		return;
+	if (s->error)
+		answer_problem(&a, 503, "site-key", "musterd -T", "the ticket cannot be signed: %s",
+			strerror((int)s->error));
+	else
+		answer_ticket(c, w, s, &a);
+	core_answer(c, id, &a);
+	w->http_id = 0;
+}
+
+void agent_ask_again(struct core *c)
+{
+	for (size_t i = 0; i < TICKETS_MAX; i++) {
+		if (c->tickets[i].http_id)
+			ask_sign(c, &c->tickets[i]);
+	}
+}
+
+/* ---- progress and the end ---- */
+
+static void handle_progress(struct talk *t)
+{
+	static const char *const words[] = { "started", "progress", "finished", "aborted" };
+	const char *what = json_get_str(t->body, "what", "");
+	struct happened e = { .source = "agent" };
+	char file[MANIFEST_NAME_MAX];
+
+	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0 ||
+		(e.stage != STAGE_IMAGE && e.stage != STAGE_VERIFY)) {
+		answer_problem(t->a, 422, "stage", NULL, "stage is neither image nor verify");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (!strcmp(what, words[i]))
+			e.what = words[i];
+	}
+	if (!e.what) {
+		answer_problem(t->a, 422, "what", NULL, "'what' is not a known word");
+		return;
+	}
+	/* A row for the whole image while it moves; one for each file when it is done. */
+	if (!strcmp(e.what, "progress")) {
+		e.bytes = (uint64_t)json_get_int(t->body, "files_bytes", 0);
+		e.total = (uint64_t)json_get_int(t->body, "files_total", 0);
+	} else {
+		fact(t->body, "file", file, sizeof file);
+		e.detail = file;
+		e.bytes = (uint64_t)json_get_int(t->body, "bytes", 0);
+		e.total = (uint64_t)json_get_int(t->body, "total", 0);
+	}
+	record_event(t->c, &t->boot, &e);
+	answer_empty(t->a);
+}
+
+static void answer_reboot(struct talk *t)
+{
+	struct jw w = { 0 };
+	int64_t pause = REBOOT_S;
+	int failures;
+
+	core_must(t->c, store_boot_failures(t->c->store, t->host.id, &failures), "failures");
+	while (--failures > 0 && pause < REBOOT_MAX_S)
+		pause *= 2;
+	jw_obj(&w, NULL);
+	jw_int(&w, "reboot_s", pause < REBOOT_MAX_S ? pause : REBOOT_MAX_S);
+	jw_end_obj(&w);
+	answer_jw(t->a, 200, &w);
+}
+
+static void handle_failed(struct talk *t)
+{
+	struct happened e = { .what = "aborted", .source = "agent" };
+	char code[32], message[160], file[64], expected[80], found[80], detail[220];
+
+	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0)
+		e.stage = t->boot.stage;
+	fact(t->body, "code", code, sizeof code);
+	fact(t->body, "message", message, sizeof message);
+	fact(t->body, "file", file, sizeof file);
+	fact(t->body, "expected", expected, sizeof expected);
+	fact(t->body, "found", found, sizeof found);
+	snprintf(detail, sizeof detail, "%.64s%sexpected %.64s found %.64s", file,
+		*file ? ": " : "", expected, found);
+	e.detail = *expected ? detail : message;
+	record_event(t->c, &t->boot, &e);
+	record_failed(t->c, &t->boot, *code ? code : "agent", "%s%s%s", message,
+		*expected ? "; " : "", *expected ? detail : "");
+	answer_reboot(t);
+}
+
+/* ---- hand-off and what comes after ---- */
+
+static void handle_handoff(struct talk *t)
+{
+	const struct happened e = { STAGE_HANDOFF, "done", "agent", 0, 0,
+		json_get_str(t->body, "kind", "") };
+	struct jw inner = { 0 }, w = { 0 };
+
+	jw_obj(&inner, NULL);
+	jw_str(&inner, "url", t->c->server->url);
+	jw_str(&inner, "host", t->host.name);
+	jw_int(&inner, "boot", t->boot.id);
+	jw_str(&inner, "session", t->q->h->bearer);
+	jw_str(&inner, "image", t->boot.image);
+	jw_str(&inner, "version", t->boot.version);
+	jw_str(&inner, "nonce", t->boot.nonce);
+	jw_end_obj(&inner);
+	if (!inner.bad) {
+		jw_obj(&w, NULL);
+		jw_str(&w, "boot_json", inner.buf);
+		jw_end_obj(&w);
+	}
+	jw_fini(&inner);
+	record_event(t->c, &t->boot, &e);
+	answer_jw(t->a, 200, &w);
+}
+
+static void handle_up(struct talk *t)
+{
+	struct happened e = { STAGE_UP, "done", "agent", 0, 0, NULL };
+	char detail[500], kind[16], version[80], kernel[80], accelerator[32], guest[80];
+
+	fact(t->body, "guest", guest, sizeof guest);
+	if (!t->boot.nonce[0] || strcmp(json_get_str(t->body, "nonce", ""), t->boot.nonce)) {
+		record_failed(t->c, &t->boot, "nonce",
+			"the guest wrote another nonce than this boot's: '%s'", guest);
+		answer_problem(t->a, 409, "nonce", NULL, "this is not the nonce of boot %lld",
+			(long long)t->boot.id);
+		return;
+	}
+	fact(t->body, "hypervisor", kind, sizeof kind);
+	fact(t->body, "version", version, sizeof version);
+	fact(t->body, "kernel", kernel, sizeof kernel);
+	fact(t->body, "accelerator", accelerator, sizeof accelerator);
+	snprintf(detail, sizeof detail, "%s: %s, kernel %s, %s; a guest wrote '%s' after %lld ms", kind,
+		version, kernel, accelerator, guest,
+		(long long)json_get_int(t->body, "guest_ms", 0));
+	e.detail = detail;
+	record_event(t->c, &t->boot, &e);
+	record_up(t->c, &t->boot);
+	answer_empty(t->a);
+}
+
+static void handle_heartbeat(struct talk *t)
+{
+	core_write(t->c);
+	t->boot.seen_ms = t->host.seen_ms = t->c->wall_ms;
+	core_must(t->c, store_boot_put(t->c->store, &t->boot), "heartbeat");
+	core_must(t->c, store_host_put(t->c->store, &t->host), "heartbeat host");
+	answer_empty(t->a);
+}
+
+/* Which boots a request is for: open ones, those that are up, or both. */
+enum wants { WANTS_OPEN = 1, WANTS_UP = 2 };
+
+static const struct {
+	const char *path;
+	void (*handle)(struct talk *);
+	unsigned wants;
+} requests[] = {
+	{ "/v1/agent/ticket", handle_ticket, WANTS_OPEN },
+	{ "/v1/agent/progress", handle_progress, WANTS_OPEN },
+	{ "/v1/agent/failed", handle_failed, WANTS_OPEN },
+	{ "/v1/agent/handoff", handle_handoff, WANTS_OPEN },
+	{ "/v1/agent/up", handle_up, WANTS_OPEN },
+	{ "/v1/agent/heartbeat", handle_heartbeat, WANTS_UP },
+};
+
+/* The boot and the host of the session token. 1, or 0 with the answer made. */
+static int find_session(struct talk *t)
+{
+	struct digest d;
+	int rc = digest_bytes(t->q->h->bearer, strlen(t->q->h->bearer), &d);
+
+	if (!rc)
+		rc = store_boot_by_session(t->c->store, &d, &t->boot);
+	if (!rc)
+		rc = store_host_by_id(t->c->store, t->boot.host, &t->host);
+	if (rc == -ENOENT) {
+		answer_problem(t->a, 401, "session", "post your facts again",
+			"this session is not known");
+		return 0;
+	}
+	core_must(t->c, rc, "session");
+	return 1;
+}
+
+static void dispatch(struct talk *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		unsigned is = t->boot.state == BOOT_OPEN ? WANTS_OPEN
+			      : t->boot.state == BOOT_UP ? WANTS_UP
+							 : 0;
+
+		if (strcmp(t->q->h->path, requests[i].path))
+			continue;
+		if (requests[i].wants & is)
+			requests[i].handle(t);
+		else if (is == WANTS_UP && requests[i].handle == handle_up)
+			answer_empty(t->a); /* said twice: the first answer was lost */
+		else
+			answer_problem(t->a, 409, "boot-over", NULL, "boot %lld is over",
+				(long long)t->boot.id);
+		return;
+	}
+	answer_problem(t->a, 404, "path", NULL, "no such request");
+}
+
+void agent_handle(struct core *c, const struct request *q, struct answer *a)
+{
+	struct talk t = { .c = c, .q = q, .a = a };
+	char err[200];
+
+	t.body = json_read(q->body, q->h->body_len, err, sizeof err);
+	if (!t.body || !json_is_object(t.body))
+		answer_problem(a, 400, "json", NULL, "the body is no JSON object: %s",
+			t.body ? "another type" : err);
+	else if (!strcmp(q->h->path, "/v1/agent/facts"))
+		handle_facts(c, q, t.body, a);
+	else if (find_session(&t))
+		dispatch(&t);
+	json_free(t.body);
+}

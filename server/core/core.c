@@ -1,0 +1,352 @@
+#include "server/core/core.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "server/bytes.h"
+#include "server/core/record.h"
+#include "server/log.h"
+
+#define ROUND_MAX 256 /* messages of one link in one round: they share one commit */
+
+struct out_msg {
+	struct out_msg *next;
+	enum msg_type type;
+	uint64_t id;
+	size_t len;
+	uint8_t bytes[];
+};
+
+void core_die(struct core *c, const char *where)
+{
+	(void)c;
+	log_error("database: %s failed; starting anew", where);
+	exit(1);
+}
+
+int core_must(struct core *c, int rc, const char *where)
+{
+	if (rc < 0)
+		core_die(c, where);
+	return rc;
+}
+
+void core_write(struct core *c)
+{
+	if (c->in_transaction)
+		return;
+	core_must(c, store_begin(c->store), "begin");
+	c->in_transaction = true;
+}
+
+/* ---- what leaves ---- */
+
+void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, const void *a,
+	size_t a_len, const void *b, size_t b_len)
+{
+	struct out_msg *m = malloc(sizeof *m + a_len + b_len);
+
+	if (!m) {
+		log_error("out of memory: a message was lost");
+		return;
+	}
+	*m = (struct out_msg){ .type = type, .id = id, .len = a_len + b_len };
+	memcpy(m->bytes, a, a_len);
+	if (b_len)
+		memcpy(m->bytes + a_len, b, b_len);
+	*c->out_tail[link] = m;
+	c->out_tail[link] = &m->next;
+}
+
+void core_answer(struct core *c, uint64_t http_id, struct answer *a)
+{
+	const size_t piece_max = MSG_MAX - sizeof(struct msg_head) - sizeof(struct http_answer);
+	struct http_answer h = {
+		.status = (uint16_t)a->status,
+		.retry_after = a->retry_after_s,
+	};
+	size_t at = 0;
+
+	memcpy(h.type, a->type, sizeof h.type);
+	do {
+		size_t n = a->len - at < piece_max ? a->len - at : piece_max;
+
+		h.body_len = (uint32_t)n;
+		h.more = at + n < a->len;
+		core_send(c, LINK_HTTP, MSG_HTTP_ANSWER, http_id, &h, sizeof h, a->body + at, n);
+		at += n;
+	} while (at < a->len);
+	free(a->body);
+	a->body = NULL;
+}
+
+static void on_link(void *arg, uint32_t events);
+
+/*
+ * Send what waits for a link. A role that does not keep up is waited for; but an answer to a DHCP
+ * packet is worth nothing later, so net's are dropped like packets.
+ */
+static void flush(struct core *c, enum link link)
+{
+	int fd = c->server->core_side[link], rc = 0;
+	struct out_msg *m;
+
+	while ((m = c->out[link])) {
+		rc = msg_send(fd, m->type, m->id, m->bytes, m->len, NULL, 0);
+		if (rc == -EAGAIN && link != LINK_NET)
+			break;
+		c->out[link] = m->next;
+		if (!c->out[link])
+			c->out_tail[link] = &c->out[link];
+		free(m);
+	}
+	loop_change(c->loop, fd, EPOLLIN | (c->out[link] ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void end_round(void *arg, uint32_t events)
+{
+	struct core *c = arg;
+
+	(void)events;
+	if (c->in_transaction) {
+		core_must(c, store_commit(c->store), "commit");
+		c->in_transaction = false;
+	}
+	for (int i = 0; i < LINKS; i++)
+		flush(c, (enum link)i);
+}
+
+/* ---- what arrives ---- */
+
+static int query_ok(const struct core *c, const struct dhcp_query *q)
+{
+	return q && dhcp_query_ok(q) && q->endpoint < c->server->n_endpoints;
+}
+
+static int request_ok(const struct msg_head *head, const struct http_request *h)
+{
+	return h && h->method < HTTP_METHODS && h->peer <= HTTP_PEER_UNIX &&
+	       h->body_len <= HTTP_BODY_MAX && head->len == sizeof *h + h->body_len &&
+	       msg_text_ok(h->host, sizeof h->host) && msg_text_ok(h->bearer, sizeof h->bearer) &&
+	       msg_text_ok(h->path, sizeof h->path) && msg_text_ok(h->query, sizeof h->query);
+}
+
+static void handle_http(struct core *c, const struct msg_head *head, const void *body)
+{
+	static const struct {
+		const char *prefix;
+		void (*handle)(struct core *, const struct request *, struct answer *);
+	} families[] = {
+		{ "/v1/agent/", agent_handle },
+		{ "/api/v1/", api_handle },
+		{ "/boot.ipxe", loader_handle_http },
+		{ "/efi/agent.efi", loader_handle_http },
+		{ "/readyz", api_handle },
+	};
+	const struct http_request *h = msg_fixed(head, body, sizeof *h, 0);
+	struct request q = { .id = head->id, .h = h };
+	struct answer a = { 0 };
+
+	if (!request_ok(head, h))
+		return;
+	q.body = (const char *)(h + 1);
+	for (size_t i = 0; i < ARRAY_LEN(families) && !a.status && !a.later; i++) {
+		if (!strncmp(h->path, families[i].prefix, strlen(families[i].prefix)))
+			families[i].handle(c, &q, &a);
+	}
+	if (a.later)
+		return;
+	if (!a.status)
+		answer_problem(&a, 404, "path", NULL, "nothing is at %s", h->path);
+	core_answer(c, head->id, &a);
+}
+
+static int blob_ok(const struct blob_event *e)
+{
+	return e && e->phase < BLOB_PHASES;
+}
+
+static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)
+{
+	const struct dhcp_query *query;
+	const struct blob_event *blob;
+	const struct tftp_read *read;
+	const struct sign_answer *signature;
+
+	switch (head->type) {
+	case MSG_HELLO:
+		if (link == LINK_SIGN)
+			agent_ask_again(c);
+		break;
+	case MSG_DHCP_QUERY:
+		query = msg_fixed(head, body, sizeof *query, 1);
+		if (link == LINK_NET && query_ok(c, query))
+			dhcp_handle(c, head->id, query);
+		break;
+	case MSG_HTTP_REQUEST:
+		if (link == LINK_HTTP)
+			handle_http(c, head, body);
+		break;
+	case MSG_BLOB_EVENT:
+		blob = msg_fixed(head, body, sizeof *blob, 1);
+		if (link == LINK_HTTP && blob_ok(blob))
+			loader_handle_blob(c, blob);
+		break;
+	case MSG_TFTP_READ:
+		read = msg_fixed(head, body, sizeof *read, 1);
+		if (link == LINK_TFTP && read && msg_text_ok(read->file, sizeof read->file))
+			loader_handle_tftp(c, read);
+		break;
+	case MSG_SIGN_ANSWER:
+		signature = msg_fixed(head, body, sizeof *signature, 1);
+		if (link == LINK_SIGN && signature)
+			agent_ticket_signed(c, head->id, signature);
+		break;
+	default:
+		break; /* not for us */
+	}
+}
+
+static void now(struct core *c)
+{
+	c->wall_ms = (int64_t)now_wall_ms();
+	c->mono_ms = (int64_t)now_mono_ms();
+}
+
+struct link_watch {
+	struct core *c;
+	enum link link;
+};
+
+static void on_link(void *arg, uint32_t events)
+{
+	static _Alignas(8) uint8_t buf[MSG_MAX];
+	const struct link_watch *w = arg;
+	struct core *c = w->c;
+
+	if (!(events & EPOLLIN))
+		return; /* there is room again: the round's end sends */
+	now(c);
+	for (int i = 0; i < ROUND_MAX; i++) {
+		struct msg_head head;
+		const void *body;
+		int rc = msg_recv(c->server->core_side[w->link], buf, &head, &body);
+
+		if (rc == 0)
+			return;
+		if (rc == -EPIPE) {
+			loop_stop(c->loop);
+			return;
+		}
+		if (rc > 0)
+			handle(c, w->link, &head, body);
+	}
+}
+
+static void on_tick(void *arg, uint32_t events)
+{
+	struct core *c = arg;
+
+	(void)events;
+	now(c);
+	record_sweep(c);
+}
+
+/* ---- start ---- */
+
+static int load_lease(void *arg, const struct store_lease *l)
+{
+	struct core *c = arg;
+	struct lease lease = {
+		.addr = l->addr,
+		.state = l->state,
+		.known = l->known,
+		.expires_ms = l->expires_ms,
+	};
+
+	memcpy(lease.mac, l->mac, sizeof lease.mac);
+	/* Outside the ranges since the configuration changed, or a second address of the host: the
+	 * row stays in the database, the address is not ours to give. */
+	pool_load(c->pool, &lease);
+	return 0;
+}
+
+static int open_pool(struct core *c)
+{
+	uint32_t own[CONFIG_INTERFACES_MAX];
+	int rc;
+
+	for (size_t i = 0; i < c->server->n_endpoints; i++)
+		own[i] = c->server->endpoints[i].addr;
+	rc = pool_new(c->cfg, own, c->server->n_endpoints, &c->pool);
+	return rc < 0 ? rc : store_lease_each(c->store, load_lease, c);
+}
+
+static int open_store(const struct server *s, struct store **out)
+{
+	char file[CONFIG_TEXT_MAX + 16], err[300];
+	int rc;
+
+	snprintf(file, sizeof file, "%s/muster.db", s->cfg.state_dir);
+	rc = store_open(file, out, err, sizeof err);
+	if (rc < 0)
+		log_error("%s", err);
+	return rc;
+}
+
+int core_check(const struct server *s)
+{
+	struct store *store;
+	int rc = open_store(s, &store);
+
+	if (rc < 0)
+		return 78;
+	store_close(store);
+	return 0;
+}
+
+static int run(struct core *c)
+{
+	static struct link_watch watches[LINKS];
+	int rc = loop_new(&c->loop);
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < LINKS; i++) {
+		watches[i] = (struct link_watch){ c, (enum link)i };
+		c->out_tail[i] = &c->out[i];
+		rc = loop_watch(c->loop, c->server->core_side[i], EPOLLIN, on_link, &watches[i]);
+		if (rc < 0)
+			return rc;
+		/* Whoever waits for an answer of the former core asks again. */
+		msg_send(c->server->core_side[i], MSG_HELLO, 0, NULL, 0, NULL, 0);
+	}
+	loop_after(c->loop, end_round, c);
+	rc = loop_timer(c->loop, 5000, on_tick, c);
+	return rc < 0 ? rc : loop_run(c->loop);
+}
+
+int core_main(const struct server *s)
+{
+	static struct core c;
+	int rc;
+
+	c.server = s;
+	c.cfg = &s->cfg;
+	c.started_ms = (int64_t)now_mono_ms();
+	rc = open_store(s, &c.store);
+	if (rc < 0)
+		return rc == -EPROTO ? 78 : 1;
+	rc = open_pool(&c);
+	if (!rc)
+		rc = run(&c);
+	if (rc < 0)
+		log_error("core: %s", strerror(-rc));
+	pool_free(c.pool);
+	store_close(c.store);
+	loop_free(c.loop);
+	return rc < 0;
+}

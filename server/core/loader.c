@@ -1,0 +1,307 @@
+/*
+ * The part of a boot before the agent: loaders read by TFTP or HTTP, the iPXE script, and what http
+ * saw of transfers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "server/core/core.h"
+#include "server/core/record.h"
+#include "server/core/script.h"
+
+#define AGENT_IMAGE "agent" /* the name of the image that holds kernel, ramdisk and UKI of the agent */
+#define SCRIPT_MAX  8192
+#define PAUSE_S	    10 /* before a host that failed starts again; doubles with each failure */
+#define PAUSE_MAX_S 300
+#define WAIT_S	    15 /* between two questions of a host that has nothing to boot */
+
+/* ---- TFTP ---- */
+
+/* tftp-hpa never says how much it sent: the file's size, once the loader is known to run. */
+static uint64_t loader_size(const struct core *c, const char *file)
+{
+	char path[CONFIG_TEXT_MAX + sizeof((struct tftp_read *)0)->file + 2];
+	struct stat st;
+
+	if (strstr(file, ".."))
+		return 0;
+	snprintf(path, sizeof path, "%s/%s", c->cfg->loader_dir, file);
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+void loader_handle_tftp(struct core *c, const struct tftp_read *r)
+{
+	struct happened e = { STAGE_LOADER, "requested", "tftp", 0, 0, r->file };
+	struct store_boot b;
+	int rc = store_boot_by_addr(c->store, r->addr, &b);
+
+	if (rc == -ENOENT)
+		return; /* not a host that boots: in.tftpd serves anybody */
+	core_must(c, rc, "boot by addr");
+	e.total = loader_size(c, r->file);
+	b.loader_sent = e.total > 0;
+	record_event(c, &b, &e);
+}
+
+/* ---- transfers that http saw ---- */
+
+static const char *const phase_words[BLOB_PHASES] = { "started", "finished", "aborted" };
+
+void loader_handle_blob(struct core *c, const struct blob_event *t)
+{
+	struct happened e = { .what = phase_words[t->phase], .source = "http" };
+	char name[MANIFEST_NAME_MAX], image[MANIFEST_NAME_MAX];
+	struct digest digest;
+	struct store_boot b;
+	enum file_role role;
+	int rc = store_boot_by_addr(c->store, t->addr, &b);
+
+	if (rc == -ENOENT)
+		return;
+	core_must(c, rc, "boot by addr");
+	memcpy(digest.b, t->digest, sizeof digest.b);
+	rc = store_file_name(c->store, &digest, name, image, &role);
+	if (rc == -ENOENT)
+		return; /* a manifest or a signature: too small to be worth a row */
+	core_must(c, rc, "file name");
+	if (role == FILE_UKI)
+		e.stage = STAGE_LOADER;
+	else
+		e.stage = b.stage < STAGE_IMAGE && !b.has_session ? STAGE_AGENT : STAGE_IMAGE;
+	e.bytes = t->bytes;
+	e.total = t->total;
+	e.detail = name;
+	record_event(c, &b, &e);
+}
+
+/* ---- /boot.ipxe ---- */
+
+static bool identity_of(const char *query, struct host_identity *id)
+{
+	char text[HOST_TEXT_MAX];
+	uint8_t mac[6];
+
+	*id = (struct host_identity){ 0 };
+	if (query_get(query, "uuid", text, sizeof text))
+		id->has_uuid = host_uuid_parse(text, id->uuid) == 0;
+	if (query_get(query, "mac", text, sizeof text) && host_mac_parse(text, mac) == 0)
+		host_mac_add(id, mac);
+	query_get(query, "serial", id->serial, sizeof id->serial);
+	return id->has_uuid || id->n_macs || host_serial_ok(id->serial);
+}
+
+static void answer_script(struct answer *a, const char *template, const struct script_value *v,
+	size_t n)
+{
+	char *out = malloc(SCRIPT_MAX);
+	int rc = out ? script_fill(template, v, n, out, SCRIPT_MAX) : -ENOMEM;
+
+	if (rc < 0) {
+		free(out);
+		answer_problem(a, 503, "script", NULL, "the boot script cannot be made: %s",
+			strerror(-rc));
+		return;
+	}
+	answer_take(a, 200, "text/plain", out);
+}
+
+static void answer_wait(struct core *c, struct answer *a, const char *host, const char *reason)
+{
+	char pause[16];
+	const struct script_value v[] = {
+		{ "server", c->cfg->name, false },
+		{ "host", host, false },
+		{ "reason", reason, false },
+		{ "base", c->server->url, false },
+		{ "pause_s", pause, false },
+	};
+
+	snprintf(pause, sizeof pause, "%d", WAIT_S);
+	answer_script(a, script_wait, v, sizeof v / sizeof v[0]);
+}
+
+/* "initrd --name NAME …" for each ramdisk, and "initrd=NAME" for a kernel started by EFI. */
+static void initrd_lines(struct core *c, const struct digest *manifest, char *lines, size_t lines_size,
+	char *args, size_t args_size)
+{
+	struct manifest_file f;
+	size_t n = 0, m = 0;
+	char hex[DIGEST_HEX];
+
+	*lines = *args = 0;
+	for (unsigned i = 0; store_image_file(c->store, manifest, FILE_INITRD, i, &f) == 0; i++) {
+		digest_hex(&f.sha256, hex);
+		n += (size_t)snprintf(lines + n, lines_size - n,
+			"%sinitrd --name %s --timeout 60000 %s/blobs/sha256/%s || goto failed",
+			i ? "\n" : "", f.name, c->server->url, hex);
+		m += (size_t)snprintf(args + m, args_size - m, "%sinitrd=%s", i ? " " : "", f.name);
+		if (n >= lines_size || m >= args_size)
+			break;
+	}
+}
+
+static unsigned pause_after(struct core *c, const struct store_host *h)
+{
+	unsigned pause = PAUSE_S;
+	int failures = 0;
+
+	core_must(c, store_boot_failures(c->store, h->id, &failures), "failures");
+	while (failures-- > 0 && pause < PAUSE_MAX_S)
+		pause *= 2;
+	return pause < PAUSE_MAX_S ? pause : PAUSE_MAX_S;
+}
+
+static const char *image_of(const struct core *c, const struct store_host *h)
+{
+	return h->image[0] ? h->image : c->cfg->image[0] ? c->cfg->image : "none assigned yet";
+}
+
+static void answer_boot(struct core *c, struct answer *a, const struct store_host *h,
+	const struct store_image *agent, const char *mac)
+{
+	char lines[2048], initrd_args[256], args[MANIFEST_ARGS_MAX + 512], kernel[DIGEST_HEX];
+	char own[MANIFEST_ARGS_MAX], pause[16];
+	struct manifest_file f;
+	const struct script_value v[] = {
+		{ "server", c->cfg->name, false },
+		{ "host", h->name, false },
+		{ "image", image_of(c, h), false },
+		{ "reason", h->image[0] ? "assigned to this host" : "the default of this server", false },
+		{ "base", c->server->url, false },
+		{ "kernel", kernel, false },
+		{ "initrds", lines, true },
+		{ "initrd_args", initrd_args, false },
+		{ "args", args, false },
+		{ "pause_s", pause, false },
+	};
+
+	if (store_image_file(c->store, &agent->manifest, FILE_KERNEL, 0, &f) < 0 ||
+		store_image_args(c->store, &agent->manifest, own) < 0) {
+		answer_wait(c, a, h->name, "the agent image on the server has no kernel");
+		return;
+	}
+	digest_hex(&f.sha256, kernel);
+	snprintf(args, sizeof args, "%s muster.url=%s%s%s", own, c->server->url,
+		*mac ? " BOOTIF=01-" : "", mac);
+	initrd_lines(c, &agent->manifest, lines, sizeof lines, initrd_args, sizeof initrd_args);
+	snprintf(pause, sizeof pause, "%u", pause_after(c, h));
+	answer_script(a, script_boot, v, sizeof v / sizeof v[0]);
+}
+
+/* iPXE reports a step that failed; after its last try the boot is over. */
+static bool record_beacon(struct core *c, const char *query, struct store_boot *b)
+{
+	struct happened e = { STAGE_SCRIPT, "aborted", "http", 0, 0, NULL };
+	char part[32], code[32], try[8], detail[160];
+
+	if (!query_get(query, "failed", part, sizeof part))
+		return false;
+	query_get(query, "errno", code, sizeof code);
+	query_get(query, "try", try, sizeof try);
+	snprintf(detail, sizeof detail, "iPXE could not load the agent's %s: error %s, try %s", part,
+		code, try);
+	e.detail = detail;
+	record_event(c, b, &e);
+	if (!strcmp(try, "5"))
+		record_failed(c, b, "agent-load", "%s", detail);
+	return true;
+}
+
+/* iPXE's first question carries no name; the answer tells it how to ask. */
+static void answer_hello(struct core *c, struct answer *a)
+{
+	const struct script_value v[] = {
+		{ "server", c->cfg->name, false },
+		{ "base", c->server->url, false },
+	};
+
+	answer_script(a, script_hello, v, sizeof v / sizeof v[0]);
+}
+
+static void firmware_of(const char *query, struct store_boot *b)
+{
+	char platform[16];
+
+	if (!b->firmware[0] && query_get(query, "platform", platform, sizeof platform))
+		snprintf(b->firmware, sizeof b->firmware, "%s",
+			!strcmp(platform, "efi") ? "uefi" : "bios");
+}
+
+static void handle_script(struct core *c, const struct request *q, struct answer *a)
+{
+	struct happened e = { STAGE_SCRIPT, "done", "http", 0, 0, NULL };
+	char vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX], mac[HOST_MAC_TEXT];
+	const char *query = q->h->query;
+	struct host_identity id;
+	struct store_image agent;
+	struct store_host h;
+	struct store_boot b;
+	int rc;
+
+	if (!identity_of(query, &id)) {
+		answer_hello(c, a);
+		return;
+	}
+	query_get(query, "manufacturer", vendor, sizeof vendor);
+	query_get(query, "product", product, sizeof product);
+	query_get(query, "mac", mac, sizeof mac);
+	record_host(c, &id, vendor, product, &h);
+	/* Asking for the script again is fine until the agent runs. */
+	if (!record_open_boot(c, &h, STAGE_IMAGE, &b))
+		record_new_boot(c, &h, id.n_macs ? id.macs[0] : NULL, &b);
+	if (q->h->peer == HTTP_PEER_TCP)
+		b.addr = q->h->addr;
+	firmware_of(query, &b);
+	if (record_beacon(c, query, &b)) {
+		answer_text(a, 200, "text/plain", "#!ipxe\n");
+		return;
+	}
+	if (b.stage == STAGE_LOADER && b.loader_sent) {
+		const struct happened end = { STAGE_LOADER, "finished", "http", 0, 0,
+			"inferred: the loader asks for its script" };
+
+		record_event(c, &b, &end);
+	}
+	rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
+	if (rc == -ENOENT) {
+		e.detail = "no agent image on the server";
+		record_event(c, &b, &e);
+		answer_wait(c, a, h.name, "the server has no agent image: muster image import");
+		return;
+	}
+	core_must(c, rc, "agent image");
+	record_event(c, &b, &e);
+	answer_boot(c, a, &h, &agent, mac);
+}
+
+/* ---- /efi/agent.efi: http serves the blob that we name ---- */
+
+static void handle_uki(struct core *c, struct answer *a)
+{
+	struct store_image agent;
+	struct manifest_file f;
+	char hex[DIGEST_HEX];
+	int rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
+
+	if (!rc)
+		rc = store_image_file(c->store, &agent.manifest, FILE_UKI, 0, &f);
+	if (rc == -ENOENT) {
+		answer_problem(a, 404, "no-agent", "muster image build agent; sign; import",
+			"there is no agent image with an EFI file");
+		return;
+	}
+	core_must(c, rc, "uki");
+	digest_hex(&f.sha256, hex);
+	answer_text(a, 200, "application/x-muster-blob", hex);
+}
+
+void loader_handle_http(struct core *c, const struct request *q, struct answer *a)
+{
+	if (!strcmp(q->h->path, "/boot.ipxe"))
+		handle_script(c, q, a);
+	else
+		handle_uki(c, a);
+}

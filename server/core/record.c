@@ -1,0 +1,181 @@
+#include "server/core/record.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/log.h"
+
+/* An emulated or slow machine may need minutes between two signs of life; a dead one needs a verdict. */
+#define SILENT_MS (15 * 60 * 1000)
+
+int record_is_admitted(const struct core *c, const struct store_host *h)
+{
+	return c->cfg->admission == ADMISSION_OPEN || h->admitted;
+}
+
+/* Take from the identity what the host lacks. A UUID or serial that differs is the newer truth. */
+static bool learn(struct store_host *h, const struct host_identity *id, const char *vendor,
+	const char *product)
+{
+	struct store_host before = *h;
+
+	if (id->has_uuid) {
+		h->has_uuid = true;
+		memcpy(h->uuid, id->uuid, sizeof h->uuid);
+	}
+	if (host_serial_ok(id->serial))
+		memcpy(h->serial, id->serial, sizeof h->serial);
+	if (vendor && *vendor)
+		snprintf(h->vendor, sizeof h->vendor, "%s", vendor);
+	if (product && *product)
+		snprintf(h->product, sizeof h->product, "%s", product);
+	return before.has_uuid != h->has_uuid || memcmp(before.uuid, h->uuid, sizeof h->uuid) ||
+	       strcmp(before.serial, h->serial) || strcmp(before.vendor, h->vendor) ||
+	       strcmp(before.product, h->product);
+}
+
+void record_host(struct core *c, const struct host_identity *id, const char *vendor,
+	const char *product, struct store_host *out)
+{
+	struct store_host h;
+	int rc = store_host_find(c->store, id, &h);
+
+	core_write(c);
+	if (rc == -ENOENT) {
+		h = (struct store_host){ .created_ms = c->wall_ms, .seen_ms = c->wall_ms };
+		learn(&h, id, vendor, product);
+		core_must(c, store_host_add(c->store, &h), "host add");
+		log_info("host new: host=%s vendor=%s product=%s", h.name, h.vendor, h.product);
+	} else {
+		core_must(c, rc, "host find");
+		h.seen_ms = c->wall_ms;
+		learn(&h, id, vendor, product);
+		core_must(c, store_host_put(c->store, &h), "host put");
+	}
+	for (size_t i = 0; i < id->n_macs; i++)
+		core_must(c, store_host_mac_put(c->store, h.id, id->macs[i]), "host mac");
+	*out = h;
+}
+
+int record_open_boot(struct core *c, const struct store_host *h, enum boot_stage below,
+	struct store_boot *out)
+{
+	struct store_boot b;
+	int rc = store_boot_newest(c->store, h->id, &b);
+
+	if (rc == -ENOENT)
+		return 0;
+	core_must(c, rc, "boot newest");
+	if (b.state != BOOT_OPEN)
+		return 0;
+	if (b.stage >= below) {
+		record_failed(c, &b, "restarted", "%s started over after stage %s", h->name,
+			boot_stage_name(b.stage));
+		return 0;
+	}
+	*out = b;
+	return 1;
+}
+
+/* A row with times of its own: what was kept in memory is older than this round. */
+static void write_event(struct core *c, const struct store_boot *b, const struct happened *e,
+	int64_t wall_ms, int64_t mono_ms)
+{
+	struct store_event row = {
+		.boot = b->id,
+		.stage = e->stage,
+		.what = e->what,
+		.source = e->source,
+		.at_ms = wall_ms,
+		/* After a restart of the machine the monotonic clock says nothing about that boot. */
+		.since_ms = mono_ms >= b->mono_ms ? mono_ms - b->mono_ms : wall_ms - b->started_ms,
+		.bytes = e->bytes,
+		.total = e->total,
+		.detail = e->detail,
+	};
+
+	core_must(c,
+		!strcmp(e->what, "progress") ? store_event_progress(c->store, &row)
+					     : store_event_add(c->store, &row),
+		"event");
+}
+
+void record_new_boot(struct core *c, const struct store_host *h, const uint8_t *mac,
+	struct store_boot *out)
+{
+	struct waiting_host *w = mac ? waiting_find(&c->waiting, mac, c->mono_ms) : NULL;
+	struct happened discover = { STAGE_DISCOVER, "done", "net", 0, 0, NULL };
+	struct happened offer = { STAGE_OFFER, "done", "net", 0, 0, NULL };
+	struct store_boot b = {
+		.host = h->id,
+		.started_ms = w ? w->discover_ms : c->wall_ms,
+		.mono_ms = w ? w->discover_mono_ms : c->mono_ms,
+		.seen_ms = c->wall_ms,
+		.arch = 0xffff,
+	};
+	char repeated[32];
+
+	core_write(c);
+	core_must(c, store_boot_add(c->store, &b), "boot add");
+	if (w) {
+		snprintf(repeated, sizeof repeated, "%u packets", w->discovers);
+		discover.detail = w->discovers > 1 ? repeated : NULL;
+		write_event(c, &b, &discover, w->discover_ms, w->discover_mono_ms);
+		if (w->offer_mono_ms)
+			write_event(c, &b, &offer, w->offer_ms, w->offer_mono_ms);
+		waiting_forget(w);
+	}
+	*out = b;
+}
+
+void record_event(struct core *c, struct store_boot *b, const struct happened *e)
+{
+	core_write(c);
+	if (e->stage > b->stage && e->stage < STAGE_FAILED)
+		b->stage = e->stage;
+	b->seen_ms = c->wall_ms;
+	core_must(c, store_boot_put(c->store, b), "boot put");
+	write_event(c, b, e, c->wall_ms, c->mono_ms);
+}
+
+void record_up(struct core *c, struct store_boot *b)
+{
+	core_write(c);
+	b->state = BOOT_UP;
+	b->ended_ms = c->wall_ms;
+	core_must(c, store_boot_put(c->store, b), "boot up");
+	log_info("host up: boot=%lld image=%s seconds=%.1f", (long long)b->id, b->image,
+		(double)(b->ended_ms - b->started_ms) / 1000);
+}
+
+void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)
+{
+	struct happened e = { STAGE_FAILED, "done", "core", 0, 0, b->sentence };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(b->sentence, sizeof b->sentence, fmt, ap);
+	va_end(ap);
+	snprintf(b->reason, sizeof b->reason, "%s", reason);
+	b->state = BOOT_FAILED;
+	b->ended_ms = c->wall_ms;
+	record_event(c, b, &e);
+	log_info("host failed: boot=%lld stage=%s reason=%s %s", (long long)b->id,
+		boot_stage_name(b->stage), b->reason, b->sentence);
+}
+
+static int fail_silent(void *arg, const struct store_boot *stale)
+{
+	struct store_boot b = *stale;
+
+	record_failed(arg, &b, "silent", "no word for %d minutes after stage %s",
+		SILENT_MS / 60000, boot_stage_name(b.stage));
+	return 0;
+}
+
+void record_sweep(struct core *c)
+{
+	core_must(c, store_boot_stale(c->store, c->wall_ms - SILENT_MS, fail_silent, c), "sweep");
+}

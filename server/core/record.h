@@ -1,0 +1,51 @@
+/*
+ * record.h: the history of boots as core writes it: which boot a sign of life belongs to, and what
+ * becomes of a boot.
+ */
+#ifndef MUSTER_SERVER_CORE_RECORD_H
+#define MUSTER_SERVER_CORE_RECORD_H
+
+#include "server/core/core.h"
+
+/* What happened, to be written as one row. */
+struct happened {
+	enum boot_stage stage;
+	const char *what;   /* "requested", "started", "progress", "finished", "aborted", "done" */
+	const char *source; /* "net", "tftp", "http", "agent", "core" */
+	uint64_t bytes, total;
+	const char *detail; /* or NULL */
+};
+
+/*
+ * The host with this identity, made when there is none; what is new in the identity is added to
+ * the host. vendor and product may be NULL.
+ */
+void record_host(struct core *c, const struct host_identity *id, const char *vendor,
+	const char *product, struct store_host *out);
+
+/*
+ * The host's open boot. 1: found. 0: none. When `below` is not STAGES and the boot has come that
+ * far, the host has started over: that boot is closed as failed, and 0 returned.
+ */
+int record_open_boot(struct core *c, const struct store_host *h, enum boot_stage below,
+	struct store_boot *out);
+
+/* A new boot that begins now, or when the waiting host sent its DISCOVER (then written with it). */
+void record_new_boot(struct core *c, const struct store_host *h, const uint8_t *mac,
+	struct store_boot *out);
+
+/* Write a row, and move the boot's stage forward to it. `b` is stored. */
+void record_event(struct core *c, struct store_boot *b, const struct happened *e);
+
+/* The end of a boot: up, or failed with a reason code and a sentence. */
+void record_up(struct core *c, struct store_boot *b);
+void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Fail the boots that have been silent for too long. */
+void record_sweep(struct core *c);
+
+/* 1 when the host may have images and lasting addresses. */
+int record_is_admitted(const struct core *c, const struct store_host *h);
+
+#endif

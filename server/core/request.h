@@ -1,0 +1,46 @@
+/*
+ * request.h: one HTTP request as core sees it, and the answer being made.
+ */
+#ifndef MUSTER_SERVER_CORE_REQUEST_H
+#define MUSTER_SERVER_CORE_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/msg.h"
+
+struct request {
+	uint64_t id; /* http's name for it */
+	const struct http_request *h;
+	const char *body; /* h->body_len bytes, not NUL-terminated */
+};
+
+struct answer {
+	unsigned status;
+	unsigned retry_after_s; /* 0: no header */
+	bool later;		/* sent when the sign role has answered */
+	char type[48];
+	char *body; /* allocated; whoever sends it frees it */
+	size_t len;
+};
+
+/* The body is taken over; NULL becomes 503 (out of memory). */
+void answer_take(struct answer *a, unsigned status, const char *type, char *body);
+void answer_json(struct answer *a, unsigned status, char *json);
+struct jw;
+void answer_jw(struct answer *a, unsigned status, struct jw *w); /* what it wrote is taken over */
+void answer_text(struct answer *a, unsigned status, const char *type, const char *text);
+void answer_empty(struct answer *a); /* 204 */
+
+/* application/problem+json (RFC 9457): code is stable, hint says what to do next (or NULL). */
+void answer_problem(struct answer *a, unsigned status, const char *code, const char *hint,
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * One value of a query string, percent-decoded. 1: found and printable ASCII that fits (cut to
+ * size); 0: absent, empty or not printable, out is "". Pure.
+ */
+int query_get(const char *query, const char *key, char *out, size_t size);
+
+#endif

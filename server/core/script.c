@@ -1,0 +1,98 @@
+#include "server/core/script.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "embed/ipxe-scripts/boot.ipxe.in.h"
+#include "embed/ipxe-scripts/hello.ipxe.in.h"
+#include "embed/ipxe-scripts/wait.ipxe.in.h"
+
+const char *const script_boot = embed_boot_ipxe_in;
+const char *const script_hello = embed_hello_ipxe_in;
+const char *const script_wait = embed_wait_ipxe_in;
+
+int script_value_ok(const char *value)
+{
+	for (const char *s = value; *s; s++) {
+		if (*s < 0x20 || *s > 0x7e || strchr("$`\"'\\|&;<>", *s))
+			return 0;
+	}
+	return 1;
+}
+
+static const struct script_value *value_of(const struct script_value *values, size_t n,
+	const char *name, size_t len)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(values[i].name) == len && !memcmp(values[i].name, name, len))
+			return &values[i];
+	}
+	return NULL;
+}
+
+struct out {
+	char *p;
+	size_t left; /* with room for the NUL */
+};
+
+static int put(struct out *o, const char *text, size_t len)
+{
+	if (len >= o->left)
+		return -ENOSPC;
+	memcpy(o->p, text, len);
+	o->p += len;
+	o->left -= len;
+	return 0;
+}
+
+/* One line of the template, without its LF. */
+static int fill_line(const char *line, size_t len, const struct script_value *values, size_t n,
+	struct out *o)
+{
+	const char *end = line + len;
+
+	while (line < end) {
+		const char *mark = memmem(line, (size_t)(end - line), "@{", 2), *close;
+		const struct script_value *v;
+		int rc;
+
+		if (!mark)
+			return put(o, line, (size_t)(end - line));
+		rc = put(o, line, (size_t)(mark - line));
+		if (rc < 0)
+			return rc;
+		close = memchr(mark, '}', (size_t)(end - mark));
+		v = close ? value_of(values, n, mark + 2, (size_t)(close - mark - 2)) : NULL;
+		if (!v)
+			return -EBADMSG;
+		if (!v->lines && !script_value_ok(v->value))
+			return -EINVAL;
+		rc = put(o, v->value, strlen(v->value));
+		if (rc < 0)
+			return rc;
+		line = close + 1;
+	}
+	return 0;
+}
+
+int script_fill(const char *template, const struct script_value *values, size_t n, char *out,
+	size_t size)
+{
+	struct out o = { out, size };
+
+	while (*template) {
+		size_t len = strcspn(template, "\n");
+		int rc = 0;
+
+		if (strncmp(template, "##", 2)) {
+			rc = fill_line(template, len, values, n, &o);
+			if (!rc)
+				rc = put(&o, "\n", 1);
+		}
+		if (rc < 0)
+			return rc;
+		template += len + (template[len] == '\n');
+	}
+	*o.p = 0;
+	return (int)(o.p - out);
+}

@@ -1,0 +1,34 @@
+/*
+ * waiting.h: hosts that have been offered an address, or boot data, and have not taken it yet.
+ *
+ * A DISCOVER costs its sender nothing, so it may cost the disk nothing: when it came and when it
+ * was answered is kept here, in a bounded table, and is written with the first thing that is
+ * committed for that host. The oldest gives way. Pure.
+ */
+#ifndef MUSTER_SERVER_CORE_WAITING_H
+#define MUSTER_SERVER_CORE_WAITING_H
+
+#include <stdint.h>
+
+#define WAITING_MAX    4096 /* a power of two */
+#define WAITING_LIVE_MS 300000
+
+struct waiting_host {
+	uint8_t mac[6];
+	int64_t discover_ms, discover_mono_ms; /* first DISCOVER; mono 0: free */
+	int64_t offer_ms, offer_mono_ms;       /* newest OFFER; mono 0: none yet */
+	unsigned discovers;
+};
+
+struct waiting {
+	struct waiting_host hosts[WAITING_MAX];
+};
+
+/* A DISCOVER came: find or make the host's entry. Never NULL. */
+struct waiting_host *waiting_discover(struct waiting *w, const uint8_t mac[6], int64_t wall_ms,
+	int64_t mono_ms);
+/* The host's entry, if it is younger than WAITING_LIVE_MS, or NULL. */
+struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
+void waiting_forget(struct waiting_host *h);
+
+#endif
