@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (64 * 1024 * 1024) /* bytes of a body that we take */
@@ -94,6 +93,7 @@ static void set_options(struct client *k, const struct ctl *c)
 
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, ANSWER_MS);
 	curl_easy_setopt(h, CURLOPT_USERAGENT, "muster/" MUSTER_VERSION);
@@ -184,11 +184,6 @@ static CURLcode ask_once(
 	return code;
 }
 
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
-}
-
 int client_ask(
 	struct ctl *c, const char *method, const char *path, const char *body, struct answer *out)
 {
@@ -201,7 +196,7 @@ int client_ask(
 		return rc;
 	code = ask_once(c, method, path, body, &a);
 	for (int i = 0; i < RETRIES && !code && a.status == 503 && !strcmp(method, "GET"); i++) {
-		pause_ms(RETRY_MS);
+		ctl_pause(RETRY_MS);
 		answer_fini(&a);
 		code = ask_once(c, method, path, body, &a);
 	}

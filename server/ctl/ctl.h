@@ -55,4 +55,7 @@ void ctl_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Wrong arguments: TEXT (NULL when getopt has spoken), then the verb's usage; returns CTL_USAGE. */
 int ctl_usage(const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sleep so many milliseconds: between two questions to the server. */
+void ctl_pause(unsigned ms);
+
 #endif

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "server/ctl/text.h"
 
 #define DIGITS_MAX 6	/* of a number in a range */
 #define TERM_MAX   1024 /* bytes */
@@ -16,7 +19,7 @@
 bool hostlist_has(const struct hostlist *l, const char *name)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		if (!strcmp(l->names[i], name))
+		if (!strcasecmp(l->names[i], name))
 			return true;
 	}
 	return false;
@@ -53,7 +56,7 @@ static int remove_name(struct hostlist *l, const char *name)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		if (!strcmp(l->names[i], name))
+		if (!strcasecmp(l->names[i], name))
 			continue;
 		if (kept != i)
 			memcpy(l->names[kept], l->names[i], sizeof *l->names);
@@ -349,29 +352,13 @@ static bool same_family(const char *a, const char *b)
 	       x.digits <= DIGITS_MAX && y.digits <= DIGITS_MAX && !strcmp(x.suffix, y.suffix);
 }
 
-struct text {
-	char *out;
-	size_t len, size;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->out + t->len, t->size - t->len, fmt, ap);
-	va_end(ap);
-	t->len = t->len + (size_t)n < t->size ? t->len + (size_t)n : t->size - 1;
-}
-
 /* Names [i, n) that differ in their number only. Returns where the next family begins. */
 static size_t fold_family(const struct hostlist *l, size_t i, struct text *t)
 {
 	struct cut c = cut_name(l->names[i]);
 	size_t first = i;
 
-	put(t, "%.*s[", c.prefix, l->names[i]);
+	text_put(t, "%.*s[", c.prefix, l->names[i]);
 	do {
 		struct cut from = cut_name(l->names[i]), to;
 		const char *comma = i == first ? "" : ",";
@@ -379,12 +366,12 @@ static size_t fold_family(const struct hostlist *l, size_t i, struct text *t)
 		while (i + 1 < l->n && follows(l->names[i], l->names[i + 1], from.digits))
 			i++;
 		to = cut_name(l->names[i]);
-		put(t, "%s%.*s", comma, from.digits, from.number);
+		text_put(t, "%s%.*s", comma, from.digits, from.number);
 		if (to.number != from.number)
-			put(t, "-%.*s", to.digits, to.number);
+			text_put(t, "-%.*s", to.digits, to.number);
 		i++;
 	} while (i < l->n && same_family(l->names[first], l->names[i]));
-	put(t, "]%s", c.suffix);
+	text_put(t, "]%s", c.suffix);
 	return i;
 }
 
@@ -399,25 +386,25 @@ static void shorten(struct text *t, size_t n_hosts)
 	t->len = t->size - 1 - (size_t)n;
 	while (t->len && t->out[t->len] != ',')
 		t->len--;
-	put(t, "%s", t->len ? tail : tail + 1);
+	text_put(t, "%s", t->len ? tail : tail + 1);
 }
 
 char *hostlist_fold(struct hostlist *l, char *out, size_t size)
 {
-	struct text t = { out, 0, size };
+	struct text t = { out, 0, size, false };
 
 	*out = 0;
 	if (l->n)
 		qsort(l->names, l->n, sizeof *l->names, compare_entries);
 	for (size_t i = 0; i < l->n;) {
 		if (i)
-			put(&t, ",");
+			text_put(&t, ",");
 		if (i + 1 < l->n && same_family(l->names[i], l->names[i + 1]))
 			i = fold_family(l, i, &t);
 		else
-			put(&t, "%s", l->names[i++]);
+			text_put(&t, "%s", l->names[i++]);
 	}
-	if (t.len + 1 >= size)
+	if (t.cut)
 		shorten(&t, l->n);
 	return out;
 }

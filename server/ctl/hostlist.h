@@ -7,7 +7,8 @@
  *   all             every known host
  *   image=X stage=X every known host whose newest state says so
  *   -TERM           takes what the term names out again
- * A range's first number says how many digits are written: n[08-10] is n08 n09 n10.
+ * A range's first number says how many digits are written: n[08-10] is n08 n09 n10. Upper and
+ * lower case are the same name.
  */
 #ifndef MUSTER_SERVER_CTL_HOSTLIST_H
 #define MUSTER_SERVER_CTL_HOSTLIST_H

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/bytes.h"
@@ -68,6 +69,11 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 	}
 	put_usage(stderr, c->verb);
 	return CTL_USAGE;
+}
+
+void ctl_pause(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
 }
 
 /* ---- help ---- */

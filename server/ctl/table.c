@@ -112,6 +112,12 @@ static void put_csv(const char *s, int last)
 	putchar(last ? '\n' : ',');
 }
 
+void csv_row(const char *const *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put_csv(cells[i], i + 1 == n);
+}
+
 static void print_csv(const struct table *t)
 {
 	for (size_t i = 0; i < t->n_cols; i++) {

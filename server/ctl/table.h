@@ -32,4 +32,7 @@ void table_cell(struct table *t, const char *people, const char *machine);
 /* Print all rows as c->format says (CTL_JSON is the caller's: it has the server's own text). */
 void table_print(const struct table *t, const struct ctl *c);
 
+/* One line of RFC 4180, for rows that come one at a time. */
+void csv_row(const char *const *cells, size_t n);
+
 #endif

@@ -1,0 +1,570 @@
+/* verb_host.c: `muster host list|show|add|set|approve|rm`. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/bytes.h"
+#include "server/ctl/format.h"
+#include "server/ctl/hosts.h"
+#include "server/ctl/table.h"
+#include "server/ctl/verbs.h"
+#include "server/loop.h"
+
+#define FOLDED_MAX 400 /* bytes of a folded list in a message */
+
+/* ---- list ---- */
+
+static const struct column host_columns[] = {
+	{ "NAME", COL_LEFT, COL_ALWAYS },
+	{ "STAGE", COL_LEFT, COL_ALWAYS },
+	{ "ADMITTED", COL_LEFT, COL_ALWAYS },
+	{ "IMAGE", COL_LEFT, COL_ALWAYS },
+	{ "ADDRESS", COL_LEFT, COL_ALWAYS },
+	{ "BOOT", COL_RIGHT, COL_ALWAYS },
+	{ "SEEN", COL_RIGHT, COL_ALWAYS },
+	{ "MACS", COL_LEFT, COL_WIDE },
+	{ "SERIAL", COL_LEFT, COL_WIDE },
+	{ "UUID", COL_LEFT, COL_WIDE },
+	{ "VENDOR", COL_LEFT, COL_WIDE },
+	{ "PRODUCT", COL_LEFT, COL_WIDE },
+	{ "WHY", COL_LEFT, COL_WIDE },
+};
+
+/* "-" for people, nothing for machines where the server has nothing. */
+static void text_cell(struct table *t, const struct json *o, const char *key)
+{
+	const char *s = json_get_str(o, key, "");
+
+	table_cell(t, *s ? s : "-", s);
+}
+
+static void macs_cell(struct table *t, const struct json *macs)
+{
+	char all[512] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < json_len(macs) && len < sizeof all; i++)
+		len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", i ? " " : "",
+			json_str(json_at(macs, i), "?"));
+	table_cell(t, *all ? all : "-", all);
+}
+
+static void number_cell(struct table *t, const struct json *n)
+{
+	char number[FORMAT_MAX] = "";
+
+	if (json_is_int(n))
+		format_count((uint64_t)json_int(n, 0), number);
+	table_cell(t, *number ? number : "-", number);
+}
+
+static void seen_cell(struct table *t, int64_t seen_ms)
+{
+	char age[FORMAT_MAX], exact[FORMAT_MAX];
+
+	snprintf(exact, sizeof exact, "%" PRId64, seen_ms);
+	table_cell(t, seen_ms ? format_age((int64_t)now_wall_ms() - seen_ms, age) : "never", exact);
+}
+
+static void host_row(struct table *t, const struct json *h)
+{
+	table_cell(t, hosts_name(h), NULL);
+	text_cell(t, h, "stage");
+	table_cell(t, json_bool(json_get(h, "admitted"), false) ? "yes" : "no", NULL);
+	text_cell(t, h, "image");
+	text_cell(t, h, "addr");
+	number_cell(t, json_get(h, "boot"));
+	seen_cell(t, json_get_int(h, "seen", 0));
+	macs_cell(t, json_get(h, "macs"));
+	text_cell(t, h, "serial");
+	text_cell(t, h, "uuid");
+	text_cell(t, h, "vendor");
+	text_cell(t, h, "product");
+	text_cell(t, h, "sentence");
+}
+
+/* The server's own objects; its own text where nothing was left out. */
+static void print_json(const struct hosts *h, bool all)
+{
+	struct jw w = { 0 };
+
+	if (all) {
+		puts(h->answers[0].text);
+		return;
+	}
+	jw_obj(&w, NULL);
+	jw_arr(&w, "hosts");
+	for (size_t i = 0; i < h->n; i++) {
+		char *text = json_text(h->nodes[i]);
+
+		jw_raw(&w, NULL, text ? text : "null");
+		free(text);
+	}
+	jw_end_arr(&w);
+	jw_end_obj(&w);
+	if (!w.bad)
+		puts(w.buf);
+	jw_fini(&w);
+}
+
+static void print_hosts(const struct ctl *c, const struct hosts *h)
+{
+	struct table t;
+
+	table_init(&t, host_columns, ARRAY_LEN(host_columns));
+	for (size_t i = 0; i < h->n; i++)
+		host_row(&t, h->nodes[i]);
+	table_print(&t, c);
+	table_fini(&t);
+}
+
+/* CTL_NOT_FOUND, naming them, when some of the wanted hosts are not there. */
+static int missing(const struct hostlist *want, const struct hosts *have)
+{
+	struct hostlist none = { 0 };
+	char folded[FOLDED_MAX];
+	int rc = CTL_OK;
+
+	for (size_t i = 0; i < want->n; i++) {
+		if (!hosts_find(have, want->names[i]))
+			hostlist_add_name(&none, want->names[i]);
+	}
+	if (none.n)
+		rc = ctl_fail(CTL_NOT_FOUND, "there is no host %s",
+			hostlist_fold(&none, folded, sizeof folded));
+	hostlist_fini(&none);
+	return rc;
+}
+
+int verb_host_list(struct ctl *c, int argc, char **argv)
+{
+	struct hostlist names = { 0 };
+	struct hosts h = { 0 };
+	bool all = argc < 2;
+	int rc = hosts_resolve(c, argc - 1, argv + 1, &names);
+
+	if (!rc)
+		rc = hosts_fetch(c, all ? NULL : &names, &h);
+	if (!rc) {
+		if (c->format == CTL_JSON)
+			print_json(&h, all);
+		else
+			print_hosts(c, &h);
+		rc = missing(&names, &h);
+	}
+	hosts_fini(&h);
+	hostlist_fini(&names);
+	return rc;
+}
+
+/* ---- show ---- */
+
+static void put_line(const char *label, const char *value)
+{
+	char clean[512];
+
+	if (!value || !*value)
+		return;
+	snprintf(clean, sizeof clean, "%s", value);
+	printf("  %-12s %s\n", label, format_clean(clean));
+}
+
+static void put_facts(const struct json *facts)
+{
+	const struct json *cpu = json_get(facts, "cpu"), *nics = json_get(facts, "nics"),
+			  *disks = json_get(facts, "disks");
+	char line[256], size[FORMAT_MAX];
+
+	if (!json_is_object(facts))
+		return;
+	snprintf(line, sizeof line, "%s%s, lockdown %s, TPM %s",
+		json_get_str(facts, "firmware", "?"),
+		json_bool(json_get(facts, "secure_boot"), false) ? ", Secure Boot" : "",
+		json_get_str(facts, "lockdown", "?"), json_get_str(facts, "tpm", "?"));
+	put_line("firmware", line);
+	snprintf(line, sizeof line, "%" PRId64 " x %s (%s)", json_get_int(cpu, "count", 0),
+		json_get_str(cpu, "model", "?"), json_get_str(cpu, "virt", "none"));
+	put_line("processor", line);
+	format_bytes((uint64_t)json_get_int(facts, "memory_mb", 0) << 20, size);
+	put_line("memory", size);
+	for (size_t i = 0; i < json_len(nics); i++) {
+		const struct json *n = json_at(nics, i);
+
+		snprintf(line, sizeof line, "%s %s %s%s%s", json_get_str(n, "name", "?"),
+			json_get_str(n, "mac", "?"), json_get_str(n, "driver", "?"),
+			json_bool(json_get(n, "link"), false) ? "" : ", no link",
+			json_bool(json_get(n, "boot"), false) ? ", boots here" : "");
+		put_line(i ? "" : "network", line);
+	}
+	for (size_t i = 0; i < json_len(disks); i++) {
+		const struct json *d = json_at(disks, i);
+
+		snprintf(line, sizeof line, "%s %s %s", json_get_str(d, "name", "?"),
+			format_bytes((uint64_t)json_get_int(d, "size", 0), size),
+			json_get_str(d, "model", ""));
+		put_line(i ? "" : "disks", line);
+	}
+}
+
+static void boot_row(struct table *t, const struct json *b)
+{
+	int64_t started = json_get_int(b, "started", 0), ended = json_get_int(b, "ended", 0);
+	char took[FORMAT_MAX], age[FORMAT_MAX], bytes[FORMAT_MAX], exact[FORMAT_MAX];
+
+	number_cell(t, json_get(b, "id"));
+	table_cell(t, format_age((int64_t)now_wall_ms() - started, age), NULL);
+	text_cell(t, b, "state");
+	text_cell(t, b, "stage");
+	text_cell(t, b, "image");
+	text_cell(t, b, "version");
+	text_cell(t, b, "firmware");
+	table_cell(t, ended ? format_seconds(ended - started, took) : "-", NULL);
+	format_count((uint64_t)json_get_int(b, "bytes", 0), exact);
+	table_cell(t, format_bytes((uint64_t)json_get_int(b, "bytes", 0), bytes), exact);
+	text_cell(t, b, "reason");
+}
+
+static void put_boots(const struct ctl *c, const struct json *boots)
+{
+	static const struct column columns[] = {
+		{ "BOOT", COL_RIGHT, COL_ALWAYS },
+		{ "AGO", COL_RIGHT, COL_ALWAYS },
+		{ "STATE", COL_LEFT, COL_ALWAYS },
+		{ "STAGE", COL_LEFT, COL_ALWAYS },
+		{ "IMAGE", COL_LEFT, COL_ALWAYS },
+		{ "VERSION", COL_LEFT, COL_ALWAYS },
+		{ "FIRMWARE", COL_LEFT, COL_ALWAYS },
+		{ "TOOK", COL_RIGHT, COL_ALWAYS },
+		{ "BYTES", COL_RIGHT, COL_ALWAYS },
+		{ "REASON", COL_LEFT, COL_ALWAYS },
+	};
+	struct table t;
+
+	if (!json_len(boots))
+		return;
+	putchar('\n');
+	table_init(&t, columns, ARRAY_LEN(columns));
+	for (size_t i = 0; i < json_len(boots); i++)
+		boot_row(&t, json_at(boots, i));
+	table_print(&t, c);
+	table_fini(&t);
+}
+
+static void show_host(const struct ctl *c, const struct json *h)
+{
+	const struct json *macs = json_get(h, "macs");
+	bool admitted = json_bool(json_get(h, "admitted"), false);
+	char machine[160], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX];
+	int64_t seen_ms = json_get_int(h, "seen", 0);
+
+	snprintf(name, sizeof name, "%s", hosts_name(h));
+	printf("%s  %s\n", format_clean(name), json_get_str(h, "stage", "never booted"));
+	put_line("why", json_get_str(h, "sentence", NULL));
+	put_line("image", json_get_str(h, "image", "(the server's default)"));
+	put_line("admitted", admitted ? "yes" : "no, in the waiting room");
+	put_line("code", admitted ? NULL : json_get_str(h, "code", NULL));
+	put_line("address", json_get_str(h, "addr", NULL));
+	snprintf(machine, sizeof machine, "%s %s", json_get_str(h, "vendor", ""),
+		json_get_str(h, "product", ""));
+	put_line("machine", strcmp(machine, " ") ? machine : NULL);
+	put_line("serial", json_get_str(h, "serial", NULL));
+	put_line("uuid", json_get_str(h, "uuid", NULL));
+	for (size_t i = 0; i < json_len(macs); i++)
+		put_line(i ? "" : "mac", json_str(json_at(macs, i), NULL));
+	if (seen_ms)
+		printf("  %-12s %s ago\n", "seen",
+			format_age((int64_t)now_wall_ms() - seen_ms, seen));
+	put_facts(json_get(h, "facts"));
+	put_boots(c, json_get(h, "boots"));
+}
+
+static int show_one(struct ctl *c, const char *name)
+{
+	struct answer a;
+	char path[128];
+	int rc;
+
+	snprintf(path, sizeof path, "/api/v1/hosts/%s", name);
+	rc = client_get(c, path, &a);
+	if (rc)
+		return rc;
+	if (c->format == CTL_JSON)
+		puts(a.text);
+	else
+		show_host(c, a.doc);
+	answer_fini(&a);
+	return CTL_OK;
+}
+
+int verb_host_show(struct ctl *c, int argc, char **argv)
+{
+	struct hostlist names = { 0 };
+	int rc;
+
+	if (argc < 2)
+		return ctl_usage(c, "which host?");
+	if (c->format == CTL_CSV || c->format == CTL_NAME)
+		return verb_host_list(c, argc, argv);
+	rc = hosts_resolve(c, argc - 1, argv + 1, &names);
+	for (size_t i = 0; !rc && i < names.n; i++) {
+		if (i && c->format != CTL_JSON)
+			putchar('\n');
+		rc = show_one(c, names.names[i]);
+	}
+	hostlist_fini(&names);
+	return rc;
+}
+
+/* ---- changes ---- */
+
+enum {
+	OPT_MAC = 256,
+	OPT_UUID,
+	OPT_SERIAL,
+	OPT_IMAGE,
+	OPT_NO_IMAGE,
+	OPT_NAME,
+	OPT_YES,
+	OPT_DRY_RUN
+};
+
+/* What a change says; the same options mean the same with every verb that knows them. */
+struct change {
+	const char *mac, *uuid, *serial, *image, *name;
+	bool no_image, admitted, yes, dry_run;
+};
+
+static const struct option add_options[] = {
+	{ "mac", required_argument, NULL, OPT_MAC },
+	{ "uuid", required_argument, NULL, OPT_UUID },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+static const struct option set_options[] = {
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "no-image", no_argument, NULL, OPT_NO_IMAGE },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+static const struct option approve_options[] = {
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+static const struct option rm_options[] = {
+	{ "yes", no_argument, NULL, OPT_YES },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+
+/* Options into *ch, names into *names: at least one. */
+static int parse_change(struct ctl *c, int argc, char **argv, const struct option *options,
+	struct change *ch, struct hostlist *names)
+{
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (o) {
+		case OPT_MAC:
+			ch->mac = optarg;
+			break;
+		case OPT_UUID:
+			ch->uuid = optarg;
+			break;
+		case OPT_SERIAL:
+			ch->serial = optarg;
+			break;
+		case OPT_IMAGE:
+			ch->image = optarg;
+			break;
+		case OPT_NO_IMAGE:
+			ch->no_image = true;
+			break;
+		case OPT_NAME:
+			ch->name = optarg;
+			break;
+		case OPT_YES:
+			ch->yes = true;
+			break;
+		case OPT_DRY_RUN:
+			ch->dry_run = true;
+			break;
+		default:
+			return ctl_usage(c, NULL);
+		}
+	}
+	if (optind == argc)
+		return ctl_usage(c, "which host?");
+	return hosts_resolve(c, argc - optind, argv + optind, names);
+}
+
+static void member(struct jw *w, const char *key, const char *value)
+{
+	if (value)
+		jw_str(w, key, value);
+}
+
+/* The JSON body of a change; free() it. NULL without memory. */
+static char *change_body(const struct change *ch, const char *name)
+{
+	struct jw w = { 0 };
+
+	jw_obj(&w, NULL);
+	member(&w, "name", name);
+	member(&w, "mac", ch->mac);
+	member(&w, "uuid", ch->uuid);
+	member(&w, "serial", ch->serial);
+	member(&w, "image", ch->image);
+	if (ch->no_image)
+		jw_null(&w, "image");
+	if (ch->admitted)
+		jw_bool(&w, "admitted", true);
+	jw_end_obj(&w);
+	if (w.bad) {
+		jw_fini(&w);
+		return NULL;
+	}
+	return w.buf;
+}
+
+/* Send one change, or with --dry-run say what would be sent. */
+static int send_change(struct ctl *c, const char *method, const char *path, const struct change *ch,
+	const char *name)
+{
+	struct answer a = { 0 };
+	char *body = strcmp(method, "DELETE") ? change_body(ch, name) : NULL;
+	int rc = CTL_OK;
+
+	if (ch->dry_run)
+		printf("would send: %s %s%s%s\n", method, path, body ? " " : "", body ? body : "");
+	else
+		rc = client_call(c, method, path, body, &a);
+	answer_fini(&a);
+	free(body);
+	return rc;
+}
+
+/*
+ * The same change for each host; goes on after a failure. Then says which hosts have it, as
+ * "n[01-03]: WHAT". Returns the first failure.
+ */
+static int change_each(struct ctl *c, const char *method, const struct change *ch,
+	struct hostlist *names, const char *what)
+{
+	struct hostlist done = { 0 };
+	char path[128], folded[FOLDED_MAX];
+	int first = CTL_OK;
+
+	for (size_t i = 0; i < names->n && first != CTL_UNREACHABLE; i++) {
+		int rc;
+
+		snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[i]);
+		rc = send_change(c, method, path, ch, ch->name);
+		if (!rc)
+			hostlist_add_name(&done, names->names[i]);
+		else if (!first)
+			first = rc;
+	}
+	if (done.n && !ch->dry_run)
+		printf("%s: %s\n", hostlist_fold(&done, folded, sizeof folded), what);
+	hostlist_fini(&done);
+	return first;
+}
+
+int verb_host_add(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { 0 };
+	struct hostlist names = { 0 };
+	int rc = parse_change(c, argc, argv, add_options, &ch, &names);
+
+	if (!rc && names.n != 1)
+		rc = ctl_usage(c, "one host at a time, each has its own identity");
+	if (!rc && !ch.mac && !ch.uuid && !ch.serial)
+		rc = ctl_usage(c, "how is it known? --mac, --uuid or --serial");
+	if (!rc)
+		rc = send_change(c, "POST", "/api/v1/hosts", &ch, names.names[0]);
+	if (!rc && !ch.dry_run)
+		printf("%s: added\n", names.names[0]);
+	hostlist_fini(&names);
+	return rc;
+}
+
+static int check_set(struct ctl *c, const struct change *ch, const struct hostlist *names)
+{
+	if (!ch->image && !ch->no_image && !ch->name)
+		return ctl_usage(c, "what shall change? --image, --no-image or --name");
+	if (ch->image && ch->no_image)
+		return ctl_usage(c, "--image and --no-image exclude each other");
+	if (ch->name && names->n != 1)
+		return ctl_usage(c, "--name is for one host");
+	return CTL_OK;
+}
+
+int verb_host_set(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { 0 };
+	struct hostlist names = { 0 };
+	char what[256];
+	int rc = parse_change(c, argc, argv, set_options, &ch, &names);
+
+	if (!rc)
+		rc = check_set(c, &ch, &names);
+	snprintf(what, sizeof what, "%s%s%s%s%s",
+		ch.image      ? "image "
+		: ch.no_image ? "image of the server's default"
+			      : "",
+		ch.image ? ch.image : "", ch.name && (ch.image || ch.no_image) ? ", " : "",
+		ch.name ? "now " : "", ch.name ? ch.name : "");
+	if (!rc)
+		rc = change_each(c, "PATCH", &ch, &names, what);
+	hostlist_fini(&names);
+	return rc;
+}
+
+int verb_host_approve(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { .admitted = true };
+	struct hostlist names = { 0 };
+	int rc = parse_change(c, argc, argv, approve_options, &ch, &names);
+
+	if (!rc)
+		rc = change_each(c, "PATCH", &ch, &names, "approved");
+	hostlist_fini(&names);
+	return rc;
+}
+
+/* Ask on a terminal; without one only --yes will do. */
+static int confirm_rm(struct hostlist *names)
+{
+	char folded[FOLDED_MAX], answer[16];
+
+	hostlist_fold(names, folded, sizeof folded);
+	if (!isatty(STDIN_FILENO))
+		return ctl_fail(
+			CTL_USAGE, "forgetting %s needs --yes where nobody can be asked", folded);
+	fprintf(stderr, "Forget %zu host%s, %s, and their record? [y/N] ", names->n,
+		names->n == 1 ? "" : "s", folded);
+	if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y'))
+		return ctl_fail(CTL_FAILED, "nothing was changed");
+	return CTL_OK;
+}
+
+int verb_host_rm(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { 0 };
+	struct hostlist names = { 0 };
+	int rc = parse_change(c, argc, argv, rm_options, &ch, &names);
+
+	if (!rc && !ch.yes && !ch.dry_run && names.n)
+		rc = confirm_rm(&names);
+	if (!rc)
+		rc = change_each(c, "DELETE", &ch, &names, "forgotten");
+	hostlist_fini(&names);
+	return rc;
+}
