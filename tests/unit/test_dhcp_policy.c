@@ -1,0 +1,591 @@
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/bytes.h"
+#include "server/core/dhcp_policy.h"
+
+#define SERVER 0x0a4d0001u /* 10.77.0.1 */
+#define NET(n) (0x0a4d0000u + (n))
+#define FAR(n) (0x0a090000u + (n)) /* 10.9.0.0/24, behind the relay 10.9.0.1 */
+#define OTHER  0x0a4d0002u	   /* another server */
+#define URL    "http://10.77.0.1"
+#define SCRIPT URL "/boot.ipxe"
+#define UKI    URL "/efi/agent.efi"
+#define START  1000000000000u
+
+static struct config cfg_of(enum dhcp_mode mode)
+{
+	struct config c = { .lease_s = 3600,
+		.authoritative = true,
+		.dhcp_mode = mode,
+		.n_subnets = 2,
+		.n_relays = 1,
+		.relays = { FAR(1) } };
+
+	c.subnets[0] = (struct config_subnet){ .net = NET(0),
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { NET(100), NET(199) } },
+		.router = SERVER,
+		.n_dns = 1,
+		.dns = { SERVER },
+		.domain = "lab" };
+	c.subnets[1] = (struct config_subnet){ .net = FAR(0),
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { FAR(100), FAR(199) } },
+		.router = FAR(1) };
+	return c;
+}
+
+/* A packet of host `host`; the tests say what else is in it. */
+static struct dhcp_query query(enum dhcp_type type, enum dhcp_client client, unsigned host)
+{
+	struct dhcp_query q = { .type = (uint8_t)type,
+		.client = (uint8_t)client,
+		.arch = DHCP_ARCH_NONE,
+		.max_size = 576,
+		.mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)host } };
+
+	memcpy(q.chaddr, q.mac, sizeof q.mac);
+	if (client == DHCP_CLIENT_PXE || client == DHCP_CLIENT_IPXE)
+		q.arch = 7;
+	if (client == DHCP_CLIENT_HTTP)
+		q.arch = 16;
+	return q;
+}
+
+/* As core's boot plan would fill it. */
+static struct dhcp_env env_of(const struct config *cfg, enum dhcp_client client)
+{
+	static const struct dhcp_boot plans[DHCP_CLIENTS] = {
+		[DHCP_CLIENT_PXE] = { "snponly.efi", false },
+		[DHCP_CLIENT_HTTP] = { UKI, true },
+		[DHCP_CLIENT_IPXE] = { SCRIPT, true },
+	};
+
+	return (struct dhcp_env){ .cfg = cfg,
+		.addr = SERVER,
+		.mask = 0xffffff00,
+		.url = URL,
+		.boot = plans[client],
+		.known = true,
+		.hostname = "n01" };
+}
+
+struct world {
+	struct config cfg;
+	struct pool *pool;
+	uint64_t now;
+	bool known;
+};
+
+static void world_init(struct world *w, enum dhcp_mode mode)
+{
+	const uint32_t own[] = { SERVER, NET(5) };
+
+	w->cfg = cfg_of(mode);
+	w->now = START;
+	w->known = true;
+	assert_int_equal(pool_new(&w->cfg, own, 2, &w->pool), 0);
+}
+
+static struct dhcp_decision ask(struct world *w, const struct dhcp_query *q)
+{
+	struct dhcp_env env = env_of(&w->cfg, q->client);
+	struct dhcp_decision d;
+	int rc;
+
+	env.known = w->known;
+	rc = dhcp_decide(&env, w->pool, q, w->now, &d);
+	assert_int_equal(rc, d.answer);
+	return d;
+}
+
+/* ---- address decisions: a story of packets, one row each ---- */
+
+enum {
+	NO = 0,
+	D = DHCP_DISCOVER,
+	R = DHCP_REQUEST,
+	DECL = DHCP_DECLINE,
+	REL = DHCP_RELEASE,
+	INF = DHCP_INFORM,
+	OFFER = DHCP_OFFER,
+	ACK = DHCP_ACK,
+	NAK = DHCP_NAK
+};
+
+struct packet_row {
+	const char *name;
+	unsigned wait_s; /* before it */
+	unsigned host;
+	int type;
+	uint32_t server_id, requested, ciaddr, giaddr;
+	int want; /* reply's type or NO */
+	enum dhcp_reason reason;
+	uint32_t addr; /* yiaddr, or the changed address */
+	enum dhcp_change_op change;
+};
+
+static void play(struct world *w, const struct packet_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct packet_row *r = &rows[i];
+		struct dhcp_query q = query((enum dhcp_type)r->type, DHCP_CLIENT_OTHER, r->host);
+		struct dhcp_decision d;
+
+		print_message("row: %s\n", r->name);
+		w->now += (uint64_t)r->wait_s * 1000;
+		q.server_id = r->server_id;
+		q.requested = r->requested;
+		q.ciaddr = r->ciaddr;
+		q.giaddr = r->giaddr;
+		d = ask(w, &q);
+		assert_string_equal(dhcp_reason_text(d.reason), dhcp_reason_text(r->reason));
+		assert_int_equal(d.answer ? d.reply.type : NO, r->want);
+		assert_int_equal(d.change.op, r->change);
+		if (d.change.op) {
+			assert_int_equal(d.change.addr, r->addr);
+			assert_memory_equal(d.change.mac, q.mac, 6);
+		}
+		if (d.answer) {
+			assert_int_equal(d.reply.server_id, SERVER);
+			assert_int_equal(d.reply.yiaddr, r->want == NAK ? 0 : r->addr);
+			assert_int_equal(!d.reply.lease_s, !d.reply.yiaddr);
+			assert_int_equal(!d.reply.message[0], r->want != NAK);
+		}
+	}
+}
+
+static void test_lease_life(void **state)
+{
+	static const struct packet_row rows[] = {
+		{ "DISCOVER", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
+		{ "again", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
+		{ "SELECTING", 0, 1, R, SERVER, NET(100), 0, 0, ACK, DHCP_REASON_LEASED, NET(100),
+			DHCP_CHANGE_PUT },
+		{ "another of our addresses", 0, 1, R, NET(5), NET(100), 0, 0, ACK,
+			DHCP_REASON_LEASED, NET(100), DHCP_CHANGE_PUT },
+		{ "the loader discovers: the same", 1, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(100), 0 },
+		{ "RENEWING", 1800, 1, R, 0, 0, NET(100), 0, ACK, DHCP_REASON_RENEWED, NET(100),
+			DHCP_CHANGE_PUT },
+		{ "INIT-REBOOT", 10, 1, R, 0, NET(100), 0, 0, ACK, DHCP_REASON_RENEWED, NET(100),
+			DHCP_CHANGE_PUT },
+		{ "INIT-REBOOT after its end", 9000, 1, R, 0, NET(100), 0, 0, ACK,
+			DHCP_REASON_RENEWED, NET(100), DHCP_CHANGE_PUT },
+		{ "INIT-REBOOT, not its address", 0, 1, R, 0, NET(101), 0, 0, NAK,
+			DHCP_REASON_OTHER_ADDRESS, 0, 0 },
+		{ "P28 RELEASE by another", 0, 2, REL, SERVER, 0, NET(100), 0, NO,
+			DHCP_REASON_FOREIGN_LEASE, 0, 0 },
+		{ "P28 DECLINE by another", 0, 2, DECL, SERVER, NET(100), 0, 0, NO,
+			DHCP_REASON_FOREIGN_LEASE, 0, 0 },
+		{ "RELEASE to another server", 0, 1, REL, OTHER, 0, NET(100), 0, NO,
+			DHCP_REASON_OTHER_SERVER, 0, 0 },
+		{ "P25 renewal of another's lease", 0, 2, R, 0, 0, NET(100), 0, NAK,
+			DHCP_REASON_ADDRESS_TAKEN, 0, 0 },
+		{ "P25 it is still there", 0, 1, R, 0, 0, NET(100), 0, ACK, DHCP_REASON_RENEWED,
+			NET(100), DHCP_CHANGE_PUT },
+		{ "RELEASE", 0, 1, REL, SERVER, 0, NET(100), 0, NO, DHCP_REASON_RELEASED, NET(100),
+			DHCP_CHANGE_RELEASE },
+		{ "RELEASE again", 0, 1, REL, SERVER, 0, NET(100), 0, NO, DHCP_REASON_FOREIGN_LEASE,
+			0, 0 },
+		{ "back again", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
+		{ "taken up", 0, 1, R, SERVER, NET(100), 0, 0, ACK, DHCP_REASON_LEASED, NET(100),
+			DHCP_CHANGE_PUT },
+		{ "DECLINE to another server", 0, 1, DECL, OTHER, NET(100), 0, 0, NO,
+			DHCP_REASON_OTHER_SERVER, 0, 0 },
+		{ "DECLINE", 0, 1, DECL, SERVER, NET(100), 0, 0, NO, DHCP_REASON_DECLINED, NET(100),
+			DHCP_CHANGE_DECLINE },
+		{ "another address then", 0, 1, D, 0, NET(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(101), 0 },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	play(&w, rows, ARRAY_LEN(rows));
+	pool_free(w.pool);
+}
+
+static void test_requests(void **state)
+{
+	static const struct packet_row rows[] = {
+		{ "offer", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
+		{ "P24 another server chosen", 0, 1, R, OTHER, NET(44), 0, 0, NO,
+			DHCP_REASON_OTHER_SERVER, 0, 0 },
+		{ "P24 the offer is free", 0, 2, D, 0, NET(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(100), 0 },
+		{ "P23 our id, no range of ours", 0, 3, R, SERVER, NET(44), 0, 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "P23 our id, our own address", 0, 3, R, SERVER, SERVER, 0, 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "P23 our id, offered to another", 0, 3, R, SERVER, NET(100), 0, 0, NAK,
+			DHCP_REASON_ADDRESS_TAKEN, 0, 0 },
+		{ "our id, offer forgotten, address free", 0, 3, R, SERVER, NET(103), 0, 0, ACK,
+			DHCP_REASON_LEASED, NET(103), DHCP_CHANGE_PUT },
+		{ "no address at all", 0, 4, R, 0, 0, 0, 0, NO, DHCP_REASON_NO_ADDRESS, 0, 0 },
+		{ "INIT-REBOOT, wrong network", 0, 4, R, 0, FAR(100), 0, 0, NAK,
+			DHCP_REASON_WRONG_NETWORK, 0, 0 },
+		{ "INIT-REBOOT, no record", 0, 4, R, 0, NET(104), 0, 0, NAK, DHCP_REASON_NO_RECORD,
+			0, 0 },
+		{ "renewal that we forgot", 0, 5, R, 0, 0, NET(105), 0, ACK, DHCP_REASON_RENEWED,
+			NET(105), DHCP_CHANGE_PUT },
+		{ "renewal of a second address", 0, 5, R, 0, 0, NET(106), 0, NAK,
+			DHCP_REASON_OTHER_ADDRESS, 0, 0 },
+		{ "renewal outside the ranges", 0, 6, R, 0, 0, NET(20), 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "P26 renewal of an unknown subnet", 0, 6, R, 0, 0, 0xc0a80001, 0, NO,
+			DHCP_REASON_NO_SUBNET, 0, 0 },
+		{ "P26 INFORM of an unknown subnet", 0, 6, INF, 0, 0, 0xc0a80001, 0, NO,
+			DHCP_REASON_NO_SUBNET, 0, 0 },
+		{ "INFORM", 0, 6, INF, 0, 0, NET(20), 0, ACK, DHCP_REASON_INFORMED, 0, 0 },
+		{ "DISCOVER with an address of elsewhere", 0, 7, D, 0, 0, FAR(100), 0, OFFER,
+			DHCP_REASON_OFFERED, NET(101), 0 },
+		{ "relayed", 0, 8, D, 0, 0, 0, FAR(1), OFFER, DHCP_REASON_OFFERED, FAR(100), 0 },
+		{ "relayed REQUEST", 0, 8, R, SERVER, FAR(100), 0, FAR(1), ACK, DHCP_REASON_LEASED,
+			FAR(100), DHCP_CHANGE_PUT },
+		{ "renewal past the relay", 0, 8, R, 0, 0, FAR(100), 0, ACK, DHCP_REASON_RENEWED,
+			FAR(100), DHCP_CHANGE_PUT },
+		{ "relay of an unknown subnet", 0, 9, D, 0, 0, 0, 0xc0a80001, NO,
+			DHCP_REASON_NO_SUBNET, 0, 0 },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	play(&w, rows, ARRAY_LEN(rows));
+	pool_free(w.pool);
+}
+
+/* Beside another server of the same network nothing is refused that it may know better. */
+static void test_not_authoritative(void **state)
+{
+	static const struct packet_row rows[] = {
+		{ "INIT-REBOOT, wrong network", 0, 4, R, 0, FAR(100), 0, 0, NO,
+			DHCP_REASON_WRONG_NETWORK, 0, 0 },
+		{ "INIT-REBOOT, no record", 0, 4, R, 0, NET(104), 0, 0, NO, DHCP_REASON_NO_RECORD,
+			0, 0 },
+		{ "renewal without a record", 0, 4, R, 0, 0, NET(104), 0, NO, DHCP_REASON_NO_RECORD,
+			0, 0 },
+		{ "a lease", 0, 4, R, SERVER, NET(104), 0, 0, ACK, DHCP_REASON_LEASED, NET(104),
+			DHCP_CHANGE_PUT },
+		{ "renewal", 0, 4, R, 0, 0, NET(104), 0, ACK, DHCP_REASON_RENEWED, NET(104),
+			DHCP_CHANGE_PUT },
+		{ "renewal of another's", 0, 5, R, 0, 0, NET(104), 0, NO, DHCP_REASON_NO_RECORD, 0,
+			0 },
+		{ "not its address: that we know", 0, 4, R, 0, NET(105), 0, 0, NAK,
+			DHCP_REASON_OTHER_ADDRESS, 0, 0 },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	w.cfg.authoritative = false;
+	play(&w, rows, ARRAY_LEN(rows));
+	pool_free(w.pool);
+}
+
+static void test_unknown_hosts(void **state)
+{
+	struct world w;
+	struct dhcp_query q;
+	struct dhcp_decision d;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	w.known = false;
+	for (unsigned host = 1; host <= 25; host++) {
+		q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, host);
+		d = ask(&w, &q);
+		assert_true(d.answer);
+		assert_int_equal(d.reply.lease_s, DHCP_GUEST_LEASE_S);
+	}
+	q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 26);
+	d = ask(&w, &q);
+	assert_false(d.answer);
+	assert_int_equal(d.reason, DHCP_REASON_GUESTS_FULL);
+	w.known = true;
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.lease_s, 3600);
+	pool_free(w.pool);
+}
+
+static void test_pool_full(void **state)
+{
+	struct world w;
+	struct dhcp_decision d;
+	struct dhcp_query q;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	for (unsigned host = 1; host <= 101; host++) {
+		q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, host);
+		d = ask(&w, &q);
+		assert_int_equal(
+			d.reason, host <= 100 ? DHCP_REASON_OFFERED : DHCP_REASON_POOL_FULL);
+	}
+	pool_free(w.pool);
+}
+
+/* ---- boot data: rows {name, mode, port, client, arch, type, ...} -> a line ---- */
+
+static void describe(const struct dhcp_decision *d, char *out, size_t size)
+{
+	static const char *const types[] = {
+		[DHCP_OFFER] = "offer", [DHCP_ACK] = "ack", [DHCP_NAK] = "nak"
+	};
+	const struct dhcp_reply *r = &d->reply;
+
+	if (d->answer)
+		snprintf(out, size, "%s%s%s%s%s%s%s%s%s", types[r->type],
+			r->yiaddr ? " address" : "", r->mask ? " network" : "",
+			r->siaddr ? " siaddr" : "", r->vendor_pxe ? " PXEClient" : "",
+			r->vendor_http ? " HTTPClient" : "", r->pxe_bypass ? " bypass" : "",
+			r->ipxe_no_proxy ? " no-proxy" : "", r->file[0] ? " " : "");
+	else
+		snprintf(out, size, "%s", dhcp_reason_text(d->reason));
+	if (d->answer)
+		strncat(out, r->file, size - strlen(out) - 1);
+}
+
+static void test_boot_data(void **state)
+{
+	enum {
+		X = DHCP_CLIENT_OTHER,
+		P = DHCP_CLIENT_PXE,
+		H = DHCP_CLIENT_HTTP,
+		I = DHCP_CLIENT_IPXE,
+		A = DHCP_CLIENT_AGENT
+	};
+	enum plan { PLAN, NO_PLAN, URL_PLAN, NAME_PLAN };
+	static const struct {
+		const char *name;
+		enum dhcp_mode mode;
+		bool port4011;
+		int client;
+		uint16_t arch;
+		int type;
+		enum plan plan;
+		const char *want;
+	} rows[] = {
+		{ "full: BIOS", DHCP_FULL, 0, P, 0, D, PLAN,
+			"offer address network siaddr snponly.efi" },
+		{ "full: UEFI", DHCP_FULL, 0, P, 7, D, PLAN,
+			"offer address network siaddr snponly.efi" },
+		{ "full: HTTP boot", DHCP_FULL, 0, H, 16, D, PLAN,
+			"offer address network siaddr HTTPClient " UKI },
+		{ "full: iPXE", DHCP_FULL, 0, I, 7, D, PLAN,
+			"offer address network siaddr no-proxy " SCRIPT },
+		{ "full: iPXE that cannot do HTTP", DHCP_FULL, 0, I, 0, D, NAME_PLAN,
+			"offer address network siaddr no-proxy undionly.kpxe" },
+		{ "full: agent", DHCP_FULL, 0, A, 0xffff, D, PLAN,
+			"offer address network siaddr " URL },
+		{ "full: anything else", DHCP_FULL, 0, X, 0xffff, D, PLAN,
+			"offer address network" },
+		{ "full: nothing to boot", DHCP_FULL, 0, P, 7, D, NO_PLAN,
+			"offer address network" },
+		{ "full: HTTP boot, nothing to boot", DHCP_FULL, 0, H, 16, D, NO_PLAN,
+			"offer address network" },
+		{ "full: PXE cannot load a URL", DHCP_FULL, 0, P, 7, D, URL_PLAN,
+			"offer address network" },
+		{ "full: HTTP boot cannot load a name", DHCP_FULL, 0, H, 16, D, NAME_PLAN,
+			"offer address network" },
+		{ "full: INFORM by the agent", DHCP_FULL, 0, A, 0xffff, INF, PLAN,
+			"ack network siaddr " URL },
+		{ "full: INFORM by iPXE", DHCP_FULL, 0, I, 7, INF, PLAN,
+			"ack network siaddr no-proxy " SCRIPT },
+		{ "full: port 4011", DHCP_FULL, 1, P, 7, R, PLAN,
+			"ack siaddr PXEClient snponly.efi" },
+		{ "proxy: BIOS", DHCP_PROXY, 0, P, 0, D, PLAN,
+			"offer siaddr PXEClient bypass snponly.efi" },
+		{ "proxy: UEFI goes to 4011", DHCP_PROXY, 0, P, 7, D, PLAN,
+			"offer siaddr PXEClient" },
+		{ "proxy: UEFI at 4011", DHCP_PROXY, 1, P, 7, R, PLAN,
+			"ack siaddr PXEClient snponly.efi" },
+		{ "proxy: BIOS at 4011", DHCP_PROXY, 1, P, 0, R, PLAN,
+			"ack siaddr PXEClient snponly.efi" },
+		{ "proxy: iPXE at 4011", DHCP_PROXY, 1, I, 7, R, PLAN,
+			"ack siaddr PXEClient " SCRIPT },
+		{ "proxy: iPXE", DHCP_PROXY, 0, I, 7, D, PLAN,
+			"offer siaddr PXEClient bypass " SCRIPT },
+		{ "proxy: HTTP boot", DHCP_PROXY, 0, H, 16, D, PLAN,
+			"offer siaddr HTTPClient " UKI },
+		{ "proxy: anything else", DHCP_PROXY, 0, X, 0xffff, D, PLAN,
+			"proxy mode answers network boot only" },
+		{ "proxy: the agent asks another server", DHCP_PROXY, 0, A, 0xffff, D, PLAN,
+			"proxy mode answers network boot only" },
+		{ "proxy: INFORM by the agent", DHCP_PROXY, 0, A, 0xffff, INF, PLAN,
+			"ack siaddr " URL },
+		{ "proxy: REQUEST is the other server's", DHCP_PROXY, 0, P, 7, R, PLAN,
+			"message is for an address server" },
+		{ "proxy: nothing to boot", DHCP_PROXY, 0, P, 7, D, NO_PLAN,
+			"nothing to boot for this client" },
+		{ "P32 4011: nothing to boot", DHCP_PROXY, 1, P, 7, R, NO_PLAN,
+			"nothing to boot for this client" },
+		{ "P32 4011: DISCOVER", DHCP_PROXY, 1, P, 7, D, PLAN,
+			"message is for an address server" },
+		{ "P32 4011: no firmware", DHCP_PROXY, 1, X, 0xffff, R, PLAN,
+			"proxy mode answers network boot only" },
+		{ "off: DISCOVER", DHCP_OFF, 0, P, 7, D, PLAN, "message is for an address server" },
+		{ "off: 4011", DHCP_OFF, 1, P, 7, R, PLAN, "message is for an address server" },
+		{ "off: INFORM by the agent", DHCP_OFF, 0, A, 0xffff, INF, PLAN,
+			"ack siaddr " URL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q =
+			query((enum dhcp_type)rows[i].type, (enum dhcp_client)rows[i].client, 1);
+		struct world w;
+		struct dhcp_env env;
+		struct dhcp_decision d;
+		char line[400] = "";
+
+		print_message("row: %s\n", rows[i].name);
+		world_init(&w, rows[i].mode);
+		env = env_of(&w.cfg, (enum dhcp_client)rows[i].client);
+		if (rows[i].plan != PLAN)
+			env.boot = (struct dhcp_boot){ 0 };
+		if (rows[i].plan == URL_PLAN)
+			env.boot = (struct dhcp_boot){ SCRIPT, true };
+		if (rows[i].plan == NAME_PLAN)
+			env.boot = (struct dhcp_boot){ "undionly.kpxe", false };
+		q.arch = rows[i].arch;
+		q.port4011 = rows[i].port4011;
+		if (rows[i].type == INF || rows[i].port4011)
+			q.ciaddr = NET(20);
+		dhcp_decide(&env, w.pool, &q, w.now, &d);
+		describe(&d, line, sizeof line);
+		assert_string_equal(line, rows[i].want);
+		pool_free(w.pool);
+	}
+}
+
+static void test_network_data(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.mask, 0xffffff00);
+	assert_int_equal(d.reply.router, SERVER);
+	assert_int_equal(d.reply.broadcast, NET(255));
+	assert_int_equal(d.reply.n_dns, 1);
+	assert_int_equal(d.reply.dns[0], SERVER);
+	assert_string_equal(d.reply.domain, "lab");
+	assert_string_equal(d.reply.hostname, "n01");
+	assert_int_equal(d.reply.t1_s, 1800);
+	assert_int_equal(d.reply.t2_s, 3150);
+	pool_free(w.pool);
+}
+
+/* RFC 5107: what the relay wants to be called is given, and taken back in a REQUEST. */
+static void test_relay_options(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	q.giaddr = 0x0a0a0a0a; /* of no subnet: the link selection says which (RFC 3527) */
+	q.link_select = FAR(0);
+	q.id_override = FAR(1);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.yiaddr, FAR(100));
+	assert_int_equal(d.reply.server_id, FAR(1));
+	q.type = DHCP_REQUEST;
+	q.server_id = FAR(1);
+	q.requested = FAR(100);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.type, DHCP_ACK);
+	pool_free(w.pool);
+}
+
+/* The answer to an agent's INFORM goes where it says: near, or where it came from. */
+static void test_agent_inform(void **state)
+{
+	struct dhcp_query q = query(DHCP_INFORM, DHCP_CLIENT_AGENT, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_PROXY);
+	q.ciaddr = 0x08080808;
+	q.src_addr = NET(20);
+	d = ask(&w, &q);
+	assert_false(d.answer);
+	q.src_addr = q.ciaddr;
+	d = ask(&w, &q);
+	assert_true(d.answer);
+	assert_int_equal(d.reply.yiaddr, 0);
+	assert_int_equal(d.reply.lease_s, 0);
+	assert_int_equal(d.change.op, DHCP_CHANGE_NONE);
+	pool_free(w.pool);
+}
+
+/* P27: the same xid from two hosts is two hosts. A host that moves gives its old address back. */
+static void test_two_hosts(void **state)
+{
+	struct dhcp_query a = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_query b = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 2);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	a.xid = b.xid = 42;
+	assert_int_equal(ask(&w, &a).reply.yiaddr, NET(100));
+	assert_int_equal(ask(&w, &b).reply.yiaddr, NET(101));
+	a.type = DHCP_REQUEST;
+	a.server_id = SERVER;
+	a.requested = NET(100);
+	d = ask(&w, &a);
+	assert_int_equal(d.change.left, 0);
+	assert_int_equal(d.change.expires_ms, START + 3600000);
+	a.requested = NET(110);
+	d = ask(&w, &a);
+	assert_int_equal(d.change.addr, NET(110));
+	assert_int_equal(d.change.left, NET(100));
+	pool_free(w.pool);
+}
+
+static void test_reasons_have_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i <= DHCP_REASONS; i++)
+		assert_non_null(dhcp_reason_text((enum dhcp_reason)i));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lease_life),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_not_authoritative),
+		cmocka_unit_test(test_unknown_hosts),
+		cmocka_unit_test(test_pool_full),
+		cmocka_unit_test(test_boot_data),
+		cmocka_unit_test(test_network_data),
+		cmocka_unit_test(test_relay_options),
+		cmocka_unit_test(test_agent_inform),
+		cmocka_unit_test(test_two_hosts),
+		cmocka_unit_test(test_reasons_have_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

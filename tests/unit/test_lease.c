@@ -1,0 +1,337 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/core/lease.h"
+
+#define NET   0x0a4d0000u /* 10.77.0.0/24 */
+#define HOUR  3600000u
+#define START 1000000000000u /* a wall clock: 2001 */
+
+/* Subnet 0: 10.77.0.100-199, with router, server and DNS inside; subnet 1: 10.78.0.10-13. */
+static struct config cfg_of(void)
+{
+	struct config c = { .lease_s = 3600, .authoritative = true, .n_subnets = 2 };
+
+	c.subnets[0] = (struct config_subnet){ .net = NET,
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { NET + 100, NET + 199 } },
+		.router = NET + 100,
+		.n_dns = 1,
+		.dns = { NET + 102 } };
+	c.subnets[1] = (struct config_subnet){ .net = 0x0a4e0000,
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { 0x0a4e000a, 0x0a4e000d } } };
+	return c;
+}
+
+struct fixture {
+	struct config cfg;
+	struct pool *pool;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+	const uint32_t own[] = { NET + 1, NET + 101 };
+
+	f.cfg = cfg_of();
+	*state = &f;
+	return pool_new(&f.cfg, own, 2, &f.pool);
+}
+
+static int teardown(void **state)
+{
+	pool_free(((struct fixture *)*state)->pool);
+	return 0;
+}
+
+static struct pool_ask ask_of(unsigned host, bool known, uint32_t requested)
+{
+	return (struct pool_ask){ .mac = { 0x52, 0x54, 0, (uint8_t)(host >> 16),
+					  (uint8_t)(host >> 8), (uint8_t)host },
+		.known = known,
+		.requested = requested };
+}
+
+/* Offer an address; 0 when there is none. */
+static uint32_t offer(struct pool *p, unsigned host, bool known, uint32_t requested, uint64_t now)
+{
+	const struct pool_ask a = ask_of(host, known, requested);
+	uint32_t addr = 0;
+
+	pool_offer(p, &a, now, &addr);
+	return addr;
+}
+
+static int commit(struct pool *p, unsigned host, bool known, uint32_t addr, uint64_t now)
+{
+	const struct pool_ask a = ask_of(host, known, addr);
+	uint32_t left;
+
+	return pool_commit(p, &a, now + HOUR, now, &left);
+}
+
+static int release(struct pool *p, unsigned host, uint32_t addr, uint64_t now)
+{
+	return pool_release(p, addr, ask_of(host, true, 0).mac, now);
+}
+
+/* The order of choice: own lease, own ended lease, the requested one, the least recently used. */
+static void test_choose(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	uint64_t now = START;
+
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 103); /* 100-102 are taken */
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 103);
+	assert_int_equal(offer(p, 1, true, NET + 150, now), NET + 103);
+	assert_int_equal(commit(p, 1, true, NET + 103, now), 0);
+	assert_int_equal(offer(p, 2, true, NET + 103, now), NET + 104);
+	assert_int_equal(offer(p, 3, true, NET + 150, now), NET + 150);
+	now += 2 * HOUR;
+	assert_int_equal(offer(p, 1, true, NET + 160, now), NET + 103);
+	assert_int_equal(offer(p, 4, true, 0, now), NET + 105);
+	assert_int_equal(offer(p, 5, true, NET + 105, now), NET + 106);	 /* just offered */
+	assert_int_equal(offer(p, 6, true, 0x0a4e000a, now), NET + 107); /* P23 another subnet's */
+	assert_int_equal(offer(p, 7, true, NET, now), NET + 108);
+	assert_int_equal(offer(p, 8, true, NET + 255, now), NET + 109);
+	assert_int_equal(offer(p, 9, true, NET + 101, now), NET + 110);
+}
+
+static void test_least_recently_used(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	uint64_t now = START;
+
+	for (unsigned i = 0; i < 97; i++) {
+		assert_int_equal(offer(p, i, true, 0, now + i), NET + 103 + i);
+		assert_int_equal(commit(p, i, true, NET + 103 + i, now + i), 0);
+	}
+	assert_int_equal(offer(p, 200, true, 0, now), 0);
+	assert_int_equal(release(p, 50, NET + 153, now + 1000), 0);
+	assert_int_equal(release(p, 40, NET + 143, now + 2000), 0);
+	assert_int_equal(offer(p, 200, true, 0, now + 3000), NET + 153);
+	assert_int_equal(offer(p, 40, true, 0, now + 3001), NET + 143); /* its owner comes back */
+	assert_int_equal(offer(p, 201, true, 0, now + 3000), 0);
+	now += HOUR + 10; /* the first eleven have ended */
+	assert_int_equal(offer(p, 201, true, 0, now + 65000), NET + 153); /* not taken up */
+	assert_int_equal(offer(p, 202, true, 0, now + 65000), NET + 143);
+	assert_int_equal(offer(p, 203, true, 0, now + 65000), NET + 103);
+}
+
+static void test_commit(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	const struct pool_ask move = ask_of(1, true, NET + 120);
+	uint32_t left = 7;
+
+	assert_int_equal(commit(p, 1, true, NET + 110, START), 0);
+	assert_int_equal(commit(p, 1, true, NET + 110, START + 5), 0);
+	assert_int_equal(pool_by_addr(p, NET + 110)->expires_ms, START + 5 + HOUR);
+	assert_int_equal(commit(p, 2, true, NET + 110, START), -EBUSY);
+	assert_int_equal(commit(p, 2, true, NET + 100, START), -ENOENT); /* router */
+	assert_int_equal(commit(p, 2, true, NET + 101, START), -ENOENT); /* our own */
+	assert_int_equal(commit(p, 2, true, NET + 102, START), -ENOENT); /* DNS */
+	assert_int_equal(commit(p, 2, true, NET + 99, START), -ENOENT);
+	assert_int_equal(commit(p, 2, true, 0x0a4e000a, START), -ENOENT);
+	assert_int_equal(pool_commit(p, &move, START + HOUR, START, &left), 0);
+	assert_int_equal(left, NET + 110); /* a host has one address of a subnet */
+	assert_int_equal(commit(p, 2, true, NET + 110, START), 0);
+	assert_int_equal(pool_by_mac(p, 0, ask_of(1, true, 0).mac)->addr, NET + 120);
+	assert_null(pool_by_mac(p, 1, ask_of(1, true, 0).mac));
+	assert_null(pool_by_addr(p, NET + 99));
+}
+
+static void test_release_and_decline(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct pool_ask one = ask_of(1, true, 0), two = ask_of(2, true, 0);
+	uint64_t now = START;
+
+	assert_int_equal(commit(p, 1, true, NET + 110, now), 0);
+	assert_int_equal(pool_release(p, NET + 110, two.mac, now), -ENOENT); /* P28 */
+	assert_int_equal(pool_decline(p, NET + 110, two.mac, now), -ENOENT);
+	assert_int_equal(pool_release(p, NET + 111, one.mac, now), -ENOENT);
+	assert_int_equal(pool_release(p, 0x01020304, one.mac, now), -ENOENT);
+	assert_true(lease_held(pool_by_addr(p, NET + 110), now));
+	assert_int_equal(pool_release(p, NET + 110, one.mac, now), 0);
+	assert_int_equal(pool_release(p, NET + 110, one.mac, now), -ENOENT);
+	assert_false(lease_held(pool_by_addr(p, NET + 110), now));
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 110); /* remembered */
+
+	assert_int_equal(pool_decline(p, NET + 110, one.mac, now), 0);
+	assert_int_equal(pool_decline(p, NET + 110, one.mac, now), -ENOENT);
+	assert_int_equal(offer(p, 1, true, NET + 110, now), NET + 103);
+	assert_int_equal(commit(p, 1, true, NET + 110, now), -EBUSY);
+	now += POOL_DECLINE_MS;
+	assert_int_equal(commit(p, 1, true, NET + 110, now), 0);
+}
+
+static void test_withdraw(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct pool_ask one = ask_of(1, true, 0);
+
+	assert_int_equal(offer(p, 1, true, NET + 110, START), NET + 110);
+	pool_withdraw(p, 0, one.mac, START);
+	assert_int_equal(offer(p, 2, true, NET + 110, START), NET + 110);
+	assert_int_equal(commit(p, 1, true, NET + 120, START), 0);
+	pool_withdraw(p, 0, one.mac, START); /* a lease is not an offer */
+	assert_true(lease_held(pool_by_addr(p, NET + 120), START));
+}
+
+/* 97 addresses can be given: unknown hosts get 24 of them, offers included. */
+static void test_guests(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct pool_ask late = ask_of(99, false, 0);
+	uint64_t now = START;
+	uint32_t addr;
+
+	for (unsigned i = 0; i < 12; i++)
+		assert_int_not_equal(offer(p, i, false, 0, now), 0);
+	for (unsigned i = 12; i < 24; i++)
+		assert_int_equal(commit(p, i, false, NET + 110 + i, now), 0);
+	assert_int_equal(pool_offer(p, &late, now, &addr), -EDQUOT);
+	assert_int_equal(commit(p, 99, false, NET + 190, now), -EDQUOT);
+	assert_int_equal(commit(p, 12, false, NET + 122, now), 0); /* renewal */
+	assert_int_not_equal(offer(p, 5, false, 0, now), 0);
+	assert_int_equal(commit(p, 200, true, NET + 190, now), 0);
+	assert_int_equal(commit(p, 13, true, NET + 123, now), 0); /* admitted: one place is free */
+	assert_int_equal(pool_offer(p, &late, now, &addr), 0);
+	now += POOL_OFFER_MS; /* the other offers end */
+	assert_int_equal(commit(p, 98, false, NET + 191, now), 0);
+}
+
+static void test_small_subnet(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct pool_ask a = ask_of(1, false, 0), b = ask_of(2, false, 0);
+	uint32_t addr;
+
+	a.subnet = b.subnet = 1;
+	assert_int_equal(pool_offer(p, &a, START, &addr), 0);
+	assert_int_equal(addr, 0x0a4e000a);
+	assert_int_equal(pool_offer(p, &b, START, &addr), -EDQUOT);
+	b.known = true;
+	assert_int_equal(pool_offer(p, &b, START, &addr), 0);
+	assert_int_equal(addr, 0x0a4e000b);
+}
+
+static void test_load(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct lease l = { .addr = NET + 110,
+		.mac = { 0x52, 0x54, 0, 0, 0, 1 },
+		.state = LEASE_LEASED,
+		.known = true,
+		.expires_ms = START + HOUR };
+
+	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(offer(p, 2, true, NET + 110, START), NET + 103);
+	assert_int_equal(offer(p, 1, true, 0, START), NET + 110);
+	l.addr = NET + 111;
+	l.expires_ms--;
+	assert_int_equal(pool_load(p, &l), -EEXIST);
+	l.expires_ms += 2;
+	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(offer(p, 1, true, 0, START), NET + 111);
+	l.addr = NET + 100;
+	assert_int_equal(pool_load(p, &l), -ENOENT);
+	l.addr = 1;
+	assert_int_equal(pool_load(p, &l), -ENOENT);
+	l.addr = NET + 112;
+	l.state = LEASE_OFFERED;
+	assert_int_equal(pool_load(p, &l), -EINVAL);
+	l.state = LEASE_DECLINED;
+	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(commit(p, 3, true, NET + 112, START), -EBUSY);
+	l = (struct lease){
+		.addr = NET + 113, .mac = { 0x52, 0x54, 0, 0, 0, 9 }, .expires_ms = START - 1
+	};
+	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(offer(p, 9, true, 0, START), NET + 113);
+}
+
+/* Ranges that overlap give an address once; those outside their subnet none. */
+static void test_odd_ranges(void **state)
+{
+	struct config c = cfg_of();
+	struct pool *p;
+	unsigned given = 0;
+
+	(void)state;
+	c.subnets[0].n_ranges = 3;
+	c.subnets[0].ranges[0] = (struct config_range){ NET + 103, NET + 106 };
+	c.subnets[0].ranges[1] = (struct config_range){ NET + 100, NET + 110 };
+	c.subnets[0].ranges[2] = (struct config_range){ NET + 250, NET + 260 };
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	while (offer(p, given, true, 0, START))
+		given++;
+	assert_int_equal(given, 9 + 5); /* 101, 103-110; 250-254 */
+	pool_free(p);
+
+	c.subnets[0].ranges[0] = (struct config_range){ 0, 0xffffffff };
+	assert_int_equal(pool_new(&c, NULL, 0, &p), -E2BIG);
+	c.subnets[0].ranges[0] = (struct config_range){ 2, 1 };
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	pool_free(p);
+	c.n_subnets = 0;
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	assert_null(pool_by_addr(p, NET + 103));
+	pool_free(p);
+	pool_free(NULL);
+}
+
+/* 60,000 hosts: offers are given up, oldest first, above the limit; each lease is found again. */
+static void test_many(void **state)
+{
+	enum { HOSTS = 60000 };
+	struct config c = { .n_subnets = 1 };
+	struct pool *p;
+
+	(void)state;
+	c.subnets[0] = (struct config_subnet){ .net = 0x0a000000,
+		.mask = 0xffff0000,
+		.n_ranges = 1,
+		.ranges = { { 0x0a000001, 0x0a00fffe } } };
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	for (unsigned i = 0; i < POOL_OFFERS_MAX + 10; i++)
+		assert_int_equal(offer(p, i, true, 0, START + i), 0x0a000001 + i);
+	assert_false(lease_held(pool_by_addr(p, 0x0a000001 + 9), START + 5000));
+	assert_true(lease_held(pool_by_addr(p, 0x0a000001 + 10), START + 5000));
+	for (unsigned i = 0; i < HOSTS; i++)
+		assert_int_equal(commit(p, i, true, 0x0a000001 + i, START + 6000), 0);
+	for (unsigned i = 0; i < HOSTS; i++)
+		assert_int_equal(offer(p, i, true, 0, START + 7000), 0x0a000001 + i);
+	pool_free(p);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_choose, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_least_recently_used, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_release_and_decline, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_withdraw, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_subnet, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
+		cmocka_unit_test(test_odd_ranges),
+		cmocka_unit_test(test_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
