@@ -46,7 +46,7 @@ void minisig_secret_print(const struct minisig_secret *sec, char *out);
 int minisig_public_parse(const char *text, size_t len, struct minisig_public *out);
 int minisig_secret_parse(const char *text, size_t len, struct minisig_secret *out);
 
-/* 16 upper-case hex digits and NUL, as minisign prints a key id. */
+/* 16 upper-case hex digits and NUL. (minisign prints the same number, but no leading zeros.) */
 void minisig_id_hex(const uint8_t id[8], char out[17]);
 
 /*

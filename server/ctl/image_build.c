@@ -9,7 +9,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +32,7 @@
 
 struct build {
 	const char *recipe, *out, *recipes; /* recipes: the folder, or NULL for the usual ones */
-	char **more;			    /* for the recipe, NULL-terminated */
+	char **more;			    /* for the recipe */
 	int n_more;
 };
 
@@ -287,48 +286,75 @@ static int build(const struct ctl *c, const struct build *b)
 	return CTL_OK;
 }
 
-static const struct option options[] = {
-	{ "out", required_argument, NULL, 'o' },
-	{ "recipes", required_argument, NULL, 'r' },
-	{ 0 },
-};
-
-/* Options up to the first word that is none. Returns how many words they took, or -1. */
-static int take_options(struct build *b, int argc, char **argv)
+/*
+ * If argv[*i] is the option, as in "-o DIR", "--out DIR" or "--out=DIR", fill *value and move *i to
+ * its last word. Returns 1, 0 when it is another word, or -1 when the value is missing.
+ */
+static int take_option(const char *name, int argc, char **argv, int *i, const char **value)
 {
-	int opt;
+	size_t len = strlen(name);
 
-	optind = 0; /* start afresh, with an order of its own */
-	while ((opt = getopt_long(argc, argv, "+o:", options, NULL)) != -1) {
-		if (opt == 'o')
-			b->out = optarg;
-		else if (opt == 'r')
-			b->recipes = optarg;
-		else
-			return -1;
+	if (strncmp(argv[*i], name, len) != 0)
+		return 0;
+	if (argv[*i][len] == '=') {
+		*value = argv[*i] + len + 1;
+		return 1;
 	}
-	return optind;
+	if (argv[*i][len])
+		return 0;
+	if (*i + 1 == argc)
+		return -1;
+	*value = argv[++*i];
+	return 1;
 }
 
-/* OPTIONS RECIPE OPTIONS [--] MORE...: what follows the second options is the recipe's own. */
+/*
+ * Our own options may stand anywhere before a "--"; the first other word is the recipe and all
+ * others are the recipe's, whose options getopt does not know. Returns enum ctl_exit.
+ */
+static int take_args(const struct ctl *c, int argc, char **argv, struct build *b)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		int taken = take_option("-o", argc, argv, &i, &b->out);
+
+		if (!taken)
+			taken = take_option("--out", argc, argv, &i, &b->out);
+		if (!taken)
+			taken = take_option("--recipes", argc, argv, &i, &b->recipes);
+		if (taken < 0)
+			return ctl_usage(c, "%s takes a folder", argv[i]);
+		if (taken)
+			continue;
+		if (b->recipe)
+			b->more[b->n_more++] = argv[i];
+		else if (*argv[i] == '-')
+			return ctl_usage(c, "'%s' comes before the recipe's name", argv[i]);
+		else
+			b->recipe = argv[i];
+	}
+	while (++i < argc)
+		b->more[b->n_more++] = argv[i];
+	if (!b->recipe)
+		return ctl_usage(c, "which recipe?");
+	if (!manifest_name_ok(b->recipe))
+		return ctl_usage(c, "'%s' is no recipe's name", b->recipe);
+	if (!b->out)
+		b->out = b->recipe;
+	return CTL_OK;
+}
+
 int verb_image_build(struct ctl *c, int argc, char **argv)
 {
-	struct build b = { 0 };
-	int n = take_options(&b, argc, argv), m;
+	struct build b = { .more = calloc((size_t)argc + 1, sizeof *b.more) };
+	int rc;
 
-	if (n < 0)
-		return ctl_usage(c, NULL);
-	if (n == argc)
-		return ctl_usage(c, "which recipe?");
-	b.recipe = argv[n];
-	if (!manifest_name_ok(b.recipe))
-		return ctl_usage(c, "'%s' is no recipe's name", b.recipe);
-	m = take_options(&b, argc - n, argv + n);
-	if (m < 0)
-		return ctl_usage(c, "arguments for the recipe come after --");
-	b.more = argv + n + m;
-	b.n_more = argc - n - m;
-	if (!b.out)
-		b.out = b.recipe;
-	return build(c, &b);
+	if (!b.more)
+		return ctl_fail(CTL_FAILED, "out of memory");
+	rc = take_args(c, argc, argv, &b);
+	if (!rc)
+		rc = build(c, &b);
+	free(b.more);
+	return rc;
 }

@@ -228,6 +228,14 @@ static const char *option_value(const char *name, int argc, char **argv, int *i)
 	return len == 2 ? word + len : NULL;
 }
 
+/* Has the verb, once it was read, an -o of its own? `image build` says by it where to. */
+static bool own_o(int kept, char **argv)
+{
+	const struct verb *v = kept > 2 ? find_verb(argv[1], argv[2]) : NULL;
+
+	return v && v->fn == verb_image_build;
+}
+
 /* Take the global options out of argv, wherever they stand before a "--". */
 static int take_globals(struct ctl *c, int *argc, char **argv, bool *want_help)
 {
@@ -239,7 +247,7 @@ static int take_globals(struct ctl *c, int *argc, char **argv, bool *want_help)
 
 		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			*want_help = true;
-		} else if ((value = option_value("-o", *argc, argv, &i))) {
+		} else if (!own_o(kept, argv) && (value = option_value("-o", *argc, argv, &i))) {
 			rc = take_format(c, value);
 			if (rc)
 				return rc;

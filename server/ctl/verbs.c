@@ -48,12 +48,12 @@ const struct verb verbs[] = {
 		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
 		"Exit 1 as soon as a failed host makes it impossible.\n" },
 
-	{ "image", "build", verb_image_build, "RECIPE [--out DIR] [-- MORE...]",
+	{ "image", "build", verb_image_build, "RECIPE [-o DIR] [MORE...]",
 		"build a hypervisor image; needs no server",
-		"  --out DIR      where to (default: a folder named like the recipe)\n"
+		"  -o, --out DIR  where to (default: a folder named like the recipe)\n"
 		"  --recipes DIR  where RECIPE.sh is (default: $MUSTER_RECIPES, then\n"
 		"                 /usr/share/muster/recipes, then images/recipes)\n"
-		"What follows -- goes to the recipe.\n" },
+		"All other arguments, and all after --, go to the recipe.\n" },
 	{ "image", "sign", verb_image_sign, "DIR --key KEY", "sign an image; needs no server",
 		"  --key KEY       a secret key's file, or the name of a key\n"
 		"  --valid TIME    400d, 12h (default 400d)\n"

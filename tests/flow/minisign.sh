@@ -37,9 +37,12 @@ muster() {
 mkdir recipes
 cat >recipes/tiny.sh <<'EOF'
 #!/bin/sh
-echo kernel >"$1/vmlinuz"
-echo initrd >"$1/initrd"
-cat >"$1/image.json" <<'JSON'
+out=$1
+shift
+printf '%s\n' "$@" >"$out/arguments"
+echo kernel >"$out/vmlinuz"
+echo initrd >"$out/initrd"
+cat >"$out/image.json" <<'JSON'
 { "name": "tiny", "version": "1", "kind": "linux", "channel": "test", "args": "quiet",
   "xen_args": "", "files": [ { "role": "kernel", "name": "vmlinuz" },
   { "role": "initrd", "name": "initrd" } ] }
@@ -52,7 +55,13 @@ check key-generate-again 4 muster key generate ours
 check key-is-private 0 test "$(stat -c %a keys/ours.key)" = 600
 minisign -G -W -p keys/theirs.pub -s keys/theirs.key >/dev/null
 minisign -G -W -p keys/other.pub -s keys/other.key >/dev/null
-check image-build 0 muster image build tiny --recipes recipes --out tiny
+check image-build 0 muster image build tiny --recipes recipes -o tiny --agent "a b" -- --out
+check image-build-wants-a-recipe 2 muster image build --out x
+check recipe-gets-its-arguments 0 cmp - tiny/arguments <<EOF
+--agent
+a b
+--out
+EOF
 check unsigned 1 muster image verify tiny --key ours
 check sign-with-our-key 0 muster image sign tiny --key keys/ours.key
 cp tiny/manifest.json once.json
@@ -62,7 +71,9 @@ check second-signature-keeps-the-manifest 0 cmp tiny/manifest.json once.json
 m=tiny/manifest.json
 for key in ours theirs; do
 	sig=$m.minisig.$(muster key show $key -o name)
+	# minisign leaves out leading zeros
 	id=$(sed -n 's/.*public key //p' keys/$key.pub)
+	while [ ${#id} -lt 16 ]; do id=0$id; done
 	check "$key-id-as-minisign-shows-it" 0 test "$sig" = "$m.minisig.$id"
 	check "$key-we-sign-minisign-verifies" 0 minisign -Vm $m -x "$sig" -p keys/$key.pub
 	check "$key-we-sign-we-verify" 0 muster image verify tiny --key $key
