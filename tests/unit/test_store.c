@@ -1,0 +1,300 @@
+/* store.h on a real database in a temporary folder. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "db/store.h"
+#include "images/json.h"
+#include "server/bytes.h"
+
+struct fixture {
+	char dir[64], file[80];
+	struct store *s;
+};
+
+static int open_again(struct fixture *f)
+{
+	char err[200];
+
+	store_close(f->s);
+	f->s = NULL;
+	return store_open(f->file, &f->s, err, sizeof err);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->dir, "/tmp/muster-test-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->file, sizeof f->file, "%s/muster.db", f->dir);
+	*state = f;
+	return open_again(f);
+}
+
+static int teardown(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	struct fixture *f = *state;
+	char path[100];
+
+	store_close(f->s);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		snprintf(path, sizeof path, "%s%s", f->file, ends[i]);
+		unlink(path);
+	}
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static const uint8_t mac_a[6] = { 0x52, 0x54, 0, 0, 0, 1 }, mac_b[6] = { 0x52, 0x54, 0, 0, 0, 2 };
+
+static void hosts_get_names_and_keep_them(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { .created_ms = 5 }, b = { .created_ms = 5 }, c = { 0 };
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_string_equal(a.name, "n01");
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_string_equal(b.name, "n02");
+	strcpy(c.name, "N01"); /* names differ by more than case */
+	assert_int_equal(store_host_add(f->s, &c), -EEXIST);
+	strcpy(b.name, "n01");
+	assert_int_equal(store_host_put(f->s, &b), -EEXIST);
+	assert_int_equal(store_host_by_name(f->s, "n02", &c), 0);
+	assert_int_equal(c.id, b.id);
+	assert_int_equal(store_host_rm(f->s, b.id), 0);
+	assert_int_equal(store_host_by_name(f->s, "n02", &c), -ENOENT);
+}
+
+/* A swapped card or board keeps its host; two hosts with one UUID are told apart by the rest. */
+static void identity_is_weighed(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-A" };
+	struct store_host b = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-B" }, found;
+	struct host_identity id = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-B" };
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_mac_put(f->s, a.id, mac_a), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_b), 0);
+
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, b.id); /* the serial decides between equal UUIDs */
+
+	id = (struct host_identity){ .n_macs = 1 };
+	memcpy(id.macs[0], mac_a, 6);
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, a.id); /* the MAC address alone suffices */
+
+	id.has_uuid = true;
+	id.uuid[0] = 9;
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, a.id); /* a new board */
+
+	id = (struct host_identity){ .serial = "None" };
+	assert_int_equal(store_host_find(f->s, &id, &found), -ENOENT);
+}
+
+static void a_mac_moves_to_its_new_host(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { 0 }, b = { 0 }, found;
+	struct host_identity id = { .n_macs = 1 };
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_mac_put(f->s, a.id, mac_a), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_a), 0);
+	memcpy(id.macs[0], mac_a, 6);
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, b.id);
+}
+
+static int count_lease(void *arg, const struct store_lease *l)
+{
+	struct store_lease *sum = arg;
+
+	sum->addr = l->addr;
+	sum->expires_ms += 1;
+	memcpy(sum->mac, l->mac, 6);
+	return 0;
+}
+
+static void committed_leases_survive(void **state)
+{
+	struct fixture *f = *state;
+	struct store_lease l = { .addr = 0x0a4d0064, .state = 2, .expires_ms = 77 }, sum = { 0 };
+
+	memcpy(l.mac, mac_a, 6);
+	assert_int_equal(store_begin(f->s), 0);
+	assert_int_equal(store_lease_put(f->s, &l), 0);
+	memcpy(l.mac, mac_b, 6);
+	assert_int_equal(store_lease_put(f->s, &l), 0); /* the same address: replaced */
+	assert_int_equal(store_commit(f->s), 0);
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_lease_each(f->s, count_lease, &sum), 0);
+	assert_int_equal(sum.expires_ms, 1);
+	assert_int_equal(sum.addr, 0x0a4d0064);
+	assert_memory_equal(sum.mac, mac_b, 6);
+}
+
+static void boots_are_found_again(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_boot b = { .started_ms = 1000, .seen_ms = 1000, .arch = 7 }, found;
+	int failures;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	b.host = h.id;
+	assert_int_equal(store_boot_newest(f->s, h.id, &found), -ENOENT);
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	b.addr = 0x0a4d0065;
+	b.stage = STAGE_VERIFY;
+	b.has_session = true;
+	b.session.b[0] = 42;
+	strcpy(b.nonce, "abc");
+	assert_int_equal(store_boot_put(f->s, &b), 0);
+	assert_int_equal(store_boot_by_addr(f->s, b.addr, &found), 0);
+	assert_int_equal(store_boot_by_session(f->s, &b.session, &found), 0);
+	assert_int_equal(found.stage, STAGE_VERIFY);
+	assert_string_equal(found.nonce, "abc");
+	assert_false(found.has_manifest);
+	b.state = BOOT_FAILED;
+	assert_int_equal(store_boot_put(f->s, &b), 0);
+	assert_int_equal(store_boot_by_addr(f->s, b.addr, &found), -ENOENT);
+	assert_int_equal(store_boot_failures(f->s, h.id, &failures), 0);
+	assert_int_equal(failures, 1);
+}
+
+static void progress_keeps_one_row(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_boot b = { 0 };
+	struct store_event e = { .stage = STAGE_IMAGE, .what = "progress", .source = "agent" };
+	char *text = NULL, err[100];
+	struct json *doc;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	b.host = h.id;
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	e.boot = b.id;
+	for (e.bytes = 1; e.bytes <= 5; e.bytes++)
+		assert_int_equal(store_event_progress(f->s, &e), 0);
+	assert_int_equal(store_json_boot(f->s, b.id, &text), 0);
+	doc = json_read(text, strlen(text), err, sizeof err);
+	assert_non_null(doc);
+	assert_int_equal(json_len(json_get(doc, "events")), 1);
+	assert_int_equal(json_get_int(json_at(json_get(doc, "events"), 0), "bytes", 0), 5);
+	assert_int_equal(json_get_int(json_at(json_get(doc, "events"), 0), "id", 0), 5);
+	json_free(doc);
+	free(text);
+}
+
+static void image_of_the_highest_release_wins(void **state)
+{
+	struct fixture *f = *state;
+	struct manifest m = { .name = "kvm", .version = "2", .kind = IMAGE_LINUX, .release = 9,
+		.n_files = 2,
+		.files = { { FILE_KERNEL, "vmlinuz", 10, { { 1 } } },
+			{ FILE_INITRD, "initrd", 20, { { 2 } } } } };
+	struct digest d = { { 7 } }, older = { { 8 } }, sig = { { 9 } }, sigs[4];
+	char name[MANIFEST_NAME_MAX], image[MANIFEST_NAME_MAX];
+	struct manifest_file file;
+	struct store_image found;
+	enum file_role role;
+
+	assert_int_equal(store_image_newest(f->s, "kvm", &found), -ENOENT);
+	assert_int_equal(store_image_add(f->s, &d, &m, &sig, 1, 1), 0);
+	assert_int_equal(store_image_add(f->s, &d, &m, &sig, 1, 1), 0); /* again: no harm */
+	m.release = 3;
+	strcpy(m.version, "1");
+	assert_int_equal(store_image_add(f->s, &older, &m, &sig, 1, 2), 0);
+	assert_int_equal(store_image_newest(f->s, "kvm", &found), 0);
+	assert_string_equal(found.version, "2");
+	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 0, &file), 0);
+	assert_int_equal(file.length, 20);
+	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 1, &file), -ENOENT);
+	assert_int_equal(store_image_sigs(f->s, &d, sigs, 4), 1);
+	assert_int_equal(store_file_name(f->s, &m.files[0].sha256, name, image, &role), 0);
+	assert_string_equal(name, "vmlinuz");
+	assert_string_equal(image, "kvm");
+}
+
+/* Every list is JSON, empty and filled; text that looks like SQL or JSON stays text. */
+static void lists_are_json(void **state)
+{
+	struct fixture *f = *state;
+	static int (*const lists[])(struct store *, char **) = { store_json_hosts, store_json_leases,
+		store_json_images };
+	struct store_host h = { .has_uuid = true, .uuid = { 0xab }, .serial = "\"); DROP TABLE host;--" };
+	struct json *doc;
+	char *text, err[100];
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+			assert_int_equal(lists[i](f->s, &text), 0);
+			doc = json_read(text, strlen(text), err, sizeof err);
+			assert_non_null(doc);
+			json_free(doc);
+			free(text);
+		}
+		if (!round)
+			assert_int_equal(store_host_add(f->s, &h), 0);
+	}
+	assert_int_equal(store_host_mac_put(f->s, h.id, mac_a), 0);
+	assert_int_equal(store_json_host(f->s, "n01", &text), 0);
+	doc = json_read(text, strlen(text), err, sizeof err);
+	assert_string_equal(json_get_str(doc, "serial", ""), h.serial);
+	assert_string_equal(json_get_str(doc, "uuid", ""), "ab000000-0000-0000-0000-000000000000");
+	assert_string_equal(json_str(json_at(json_get(doc, "macs"), 0), ""), "52:54:00:00:00:01");
+	json_free(doc);
+	free(text);
+	assert_int_equal(store_json_host(f->s, "n99", &text), -ENOENT);
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char command[200];
+
+	store_close(f->s);
+	f->s = NULL;
+	snprintf(command, sizeof command, "sqlite3 %s 'PRAGMA user_version = 99'", f->file);
+	if (system(command) != 0)
+		skip();
+	assert_int_equal(open_again(f), -EPROTO);
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(hosts_get_names_and_keep_them),
+		T(identity_is_weighed),
+		T(a_mac_moves_to_its_new_host),
+		T(committed_leases_survive),
+		T(boots_are_found_again),
+		T(progress_keeps_one_row),
+		T(image_of_the_highest_release_wins),
+		T(lists_are_json),
+		T(a_newer_schema_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
