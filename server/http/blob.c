@@ -1,0 +1,217 @@
+#include "server/http/blob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct entry {
+	struct blob blob; /* first: a blob is handed out as its entry */
+	unsigned users;
+	uint64_t used_at; /* on the cache's own clock, which counts gets */
+	void *response;
+};
+
+struct blob_cache {
+	pthread_mutex_t lock; /* of all below */
+	int dir;
+	void (*drop)(void *response);
+	uint64_t clock;
+	size_t n, max;
+	struct entry *entries[];
+};
+
+struct blob_cache *blob_cache_new(int dir, size_t max, void (*drop)(void *response))
+{
+	struct blob_cache *c = calloc(1, sizeof *c + max * sizeof(struct entry *));
+
+	if (!c)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	c->dir = dir;
+	c->max = max;
+	c->drop = drop;
+	return c;
+}
+
+static void entry_free(const struct blob_cache *c, struct entry *e)
+{
+	if (e->response)
+		c->drop(e->response);
+	if (e->blob.size)
+		munmap((void *)(uintptr_t)e->blob.data, e->blob.size);
+	free(e);
+}
+
+void blob_cache_free(struct blob_cache *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		entry_free(c, c->entries[i]);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* The file's bytes; an empty file needs no mapping, and mmap would refuse it. */
+static int map_file(int fd, struct blob *b)
+{
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENOENT;
+	if (st.st_size == 0) {
+		b->data = (const uint8_t *)"";
+		return 0;
+	}
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	b->data = p;
+	b->size = (size_t)st.st_size;
+	return 0;
+}
+
+static int entry_open(int dir, const struct digest *d, struct entry **out)
+{
+	struct entry *e = calloc(1, sizeof *e);
+	char hex[DIGEST_HEX];
+	int fd, rc;
+
+	if (!e)
+		return -ENOMEM;
+	digest_hex(d, hex);
+	fd = openat(dir, hex, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0) {
+		rc = -errno;
+		goto err_free;
+	}
+	rc = map_file(fd, &e->blob);
+	close(fd);
+	if (rc < 0)
+		goto err_free;
+	e->blob.digest = *d;
+	snprintf(e->blob.etag, sizeof e->blob.etag, "\"sha256-%s\"", hex);
+	*out = e;
+	return 0;
+err_free:
+	free(e);
+	return rc;
+}
+
+static struct entry *find(const struct blob_cache *c, const struct digest *d)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (digest_equal(&c->entries[i]->blob.digest, d))
+			return c->entries[i];
+	}
+	return NULL;
+}
+
+/* The place for one more entry: a new one, or that of the longest unused blob. */
+static int make_room(struct blob_cache *c, size_t *out)
+{
+	size_t oldest = c->max;
+
+	if (c->n < c->max) {
+		*out = c->n++;
+		return 0;
+	}
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->entries[i]->users == 0 &&
+			(oldest == c->max || c->entries[i]->used_at < c->entries[oldest]->used_at))
+			oldest = i;
+	}
+	if (oldest == c->max)
+		return -EBUSY;
+	entry_free(c, c->entries[oldest]);
+	*out = oldest;
+	return 0;
+}
+
+/* The file is opened under the lock: rare, short, and so nobody maps a blob twice. */
+static int find_or_open(struct blob_cache *c, const struct digest *d, struct entry **out)
+{
+	struct entry *e = find(c, d);
+	size_t place;
+	int rc;
+
+	if (e) {
+		*out = e;
+		return 0;
+	}
+	rc = entry_open(c->dir, d, &e);
+	if (rc < 0)
+		return rc;
+	rc = make_room(c, &place);
+	if (rc < 0) {
+		entry_free(c, e);
+		return rc;
+	}
+	*out = c->entries[place] = e;
+	return 0;
+}
+
+int blob_get(struct blob_cache *c, const struct digest *d, const struct blob **out)
+{
+	struct entry *e;
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	rc = find_or_open(c, d, &e);
+	if (rc == 0) {
+		e->users++;
+		e->used_at = ++c->clock;
+		*out = &e->blob;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+static struct entry *entry_of(const struct blob *b)
+{
+	return (struct entry *)(uintptr_t)b;
+}
+
+void blob_put(struct blob_cache *c, const struct blob *b)
+{
+	if (!b)
+		return;
+	pthread_mutex_lock(&c->lock);
+	entry_of(b)->users--;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void *blob_response(struct blob_cache *c, const struct blob *b)
+{
+	void *response;
+
+	pthread_mutex_lock(&c->lock);
+	response = entry_of(b)->response;
+	pthread_mutex_unlock(&c->lock);
+	return response;
+}
+
+void *blob_attach(struct blob_cache *c, const struct blob *b, void *response)
+{
+	struct entry *e = entry_of(b);
+	void *loser = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	if (e->response)
+		loser = response;
+	else
+		e->response = response;
+	response = e->response;
+	pthread_mutex_unlock(&c->lock);
+	if (loser)
+		c->drop(loser);
+	return response;
+}

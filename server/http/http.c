@@ -1,0 +1,903 @@
+/*
+ * http.c: libmicrohttpd's workers, what they do with a request, and the loop that hears from core.
+ *
+ * The only file that includes microhttpd.h. One daemon for each listening socket; its workers call
+ * on_request three times for a request: with the head, with each part of the body, and when it is
+ * complete (a parked one: once more, with its answer). An answer given at the first call makes
+ * libmicrohttpd close the connection, so that is kept for requests whose body we do not want.
+ */
+#include "server/http/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/bytes.h"
+#include "server/http/blob.h"
+#include "server/http/conns.h"
+#include "server/http/problem.h"
+#include "server/http/range.h"
+#include "server/http/routes.h"
+#include "server/log.h"
+#include "server/loop.h"
+#include "server/msg.h"
+
+#define WORKERS_TCP	 2
+#define WORKERS_UNIX	 0	     /* no pool: the daemon's own thread */
+#define CONN_MEMORY	 (32 * 1024) /* request head, its parsed fields, and the answer's head */
+#define HEAD_BYTES_MAX	 (16 * 1024)
+#define HEAD_FIELDS_MAX	 100
+#define MAPPINGS_MAX	 256
+#define LINK_BATCH	 64 /* messages taken before other events get their turn */
+#define BLOB_TYPE	 "application/octet-stream"
+#define BLOB_ANSWER_TYPE "application/x-muster-blob" /* core's answer names a blob: 64 hex digits  \
+						      */
+#define BLOB_CACHE_CONTROL "public, max-age=31536000, immutable"
+
+const struct http_limits http_limits_default = {
+	.head_ms = 10 * 1000,
+	.idle_ms = 60 * 1000,
+	.body_ms = 60 * 1000,
+	.ask_ms = 20 * 1000,
+	.stall_ms = 60 * 1000,
+	.stall_bytes = 60 * 1024,
+	.sweep_ms = 250,
+	.tcp_conns = 4096,
+	.tcp_conns_per_addr = 256,
+	.unix_conns = 64,
+};
+
+struct http;
+
+/* One daemon: connections learn from it whose they are. */
+struct listener {
+	struct http *http;
+	struct MHD_Daemon *daemon;
+	enum http_peer peer;
+};
+
+struct http {
+	const struct server *server;
+	const struct http_limits *limits;
+	struct loop *loop;
+	struct conns *conns;
+	struct blob_cache *blobs;
+	int term; /* signalfd of SIGTERM */
+	size_t n_listeners;
+	struct listener listeners[CONFIG_LISTEN_MAX + 1];
+	atomic_uint lost_events;
+	struct log_limit lost_limit, unanswered_limit, bad_limit;
+	_Alignas(8) uint8_t msg[MSG_MAX];
+};
+
+/* ---- answers ---- */
+
+static const char *header(struct MHD_Connection *mhd, const char *name)
+{
+	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
+}
+
+/* Queue the answer and give our reference up. NULL (no memory) closes the connection. */
+static enum MHD_Result send_taken(
+	struct http *h, struct conn *c, unsigned status, struct MHD_Response *r)
+{
+	enum MHD_Result rc;
+
+	if (!r)
+		return MHD_NO;
+	conns_phase(h->conns, c, CONN_WRITE);
+	rc = MHD_queue_response(c->mhd, status, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+static struct MHD_Response *from_text(const char *text, size_t len, const char *type)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+
+	if (!r)
+		return NULL;
+	if (type)
+		MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	return r;
+}
+
+static void add_number(struct MHD_Response *r, const char *name, unsigned n)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%u", n);
+	MHD_add_response_header(r, name, text);
+}
+
+/* What some refusals must say beside their text (RFC 9110 sections 15.5.6 and 15.5.17). */
+static void explain(const struct conn *c, enum problem_kind kind, struct MHD_Response *r)
+{
+	char text[ROUTES_ALLOW_MAX];
+
+	if (kind == PROBLEM_METHOD) {
+		routes_allow(c->route, text);
+		MHD_add_response_header(r, "Allow", text);
+	} else if (kind == PROBLEM_RANGE) {
+		snprintf(text, sizeof text, "bytes */%zu", c->blob->size);
+		MHD_add_response_header(r, "Content-Range", text);
+	}
+}
+
+static enum MHD_Result refuse(struct http *h, struct conn *c, enum problem_kind kind)
+{
+	const struct problem *p = problem_of(kind);
+	char text[PROBLEM_TEXT_MAX];
+	struct MHD_Response *r;
+
+	r = from_text(text, problem_text(p, text), "application/problem+json");
+	if (!r)
+		return MHD_NO;
+	explain(c, kind, r);
+	if (p->retry_after_s)
+		add_number(r, "Retry-After", p->retry_after_s);
+	return send_taken(h, c, p->status, r);
+}
+
+/* ---- blobs ---- */
+
+/* Tell core; a message that does not fit is counted and forgotten: a transfer never waits. */
+static void tell(struct http *h, const struct conn *c, enum blob_phase phase, uint64_t bytes)
+{
+	struct blob_event e = {
+		.phase = (uint8_t)phase,
+		.loader = c->transfer.loader,
+		.addr = c->req.addr,
+		.bytes = bytes,
+		.total = c->transfer.total,
+		.transfer = c->transfer.id,
+	};
+
+	memcpy(e.digest, c->blob->digest.b, sizeof e.digest);
+	if (msg_send(h->server->role_side[LINK_HTTP], MSG_BLOB_EVENT, 0, &e, sizeof e, NULL, 0) < 0)
+		atomic_fetch_add(&h->lost_events, 1);
+}
+
+static void transfer_begin(struct http *h, struct conn *c, uint64_t total)
+{
+	const char *agent = header(c->mhd, "User-Agent");
+
+	if (c->req.peer != HTTP_PEER_TCP || c->req.method != HTTP_GET)
+		return;
+	c->transfer = (struct transfer){
+		.id = conns_unique(h->conns),
+		.total = total,
+		.base = conns_acked(c->fd) + conns_in_flight(c->fd),
+		.loader = c->route->to == ROUTE_CORE ||
+			  (agent && (strncmp(agent, "iPXE", 4) == 0 ||
+					    strncmp(agent, "UefiHttpBoot", 12) == 0)),
+	};
+	tell(h, c, BLOB_STARTED, 0);
+}
+
+/*
+ * libmicrohttpd does not say how far an aborted answer came, the kernel does: what the peer
+ * acknowledged, the answer's head (some 300 bytes) included.
+ */
+static void transfer_end(struct http *h, const struct conn *c, bool complete)
+{
+	uint64_t acked;
+
+	if (!c->transfer.id)
+		return;
+	if (complete) {
+		tell(h, c, BLOB_FINISHED, c->transfer.total);
+		return;
+	}
+	acked = conns_acked(c->fd);
+	acked = acked > c->transfer.base ? acked - c->transfer.base : 0;
+	tell(h, c, BLOB_ABORTED, acked < c->transfer.total ? acked : c->transfer.total);
+}
+
+/* A part of the mapping, which the connection keeps until it is sent. */
+static struct MHD_Response *from_blob(
+	const struct blob *b, uint64_t first, uint64_t len, const char *type)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		(size_t)len, (void *)(uintptr_t)(b->data + first), MHD_RESPMEM_PERSISTENT);
+
+	if (!r)
+		return NULL;
+	if (type)
+		MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "ETag", b->etag);
+	MHD_add_response_header(r, "Cache-Control", BLOB_CACHE_CONTROL);
+	MHD_add_response_header(r, "Accept-Ranges", "bytes");
+	return r;
+}
+
+static enum MHD_Result send_not_modified(struct http *h, struct conn *c)
+{
+	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c->blob, 0, 0, NULL));
+}
+
+static enum MHD_Result send_part(
+	struct http *h, struct conn *c, uint64_t first, uint64_t len, const char *type)
+{
+	struct MHD_Response *r = from_blob(c->blob, first, len, type);
+	char range[80];
+
+	if (!r)
+		return MHD_NO;
+	snprintf(range, sizeof range, "bytes %llu-%llu/%zu", (unsigned long long)first,
+		(unsigned long long)(first + len - 1), c->blob->size);
+	MHD_add_response_header(r, "Content-Range", range);
+	transfer_begin(h, c, len);
+	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r);
+}
+
+/* One response for all who ask for the whole file, kept with the mapping. */
+static struct MHD_Response *shared_response(struct http *h, const struct blob *b)
+{
+	struct MHD_Response *r = blob_response(h->blobs, b);
+
+	if (r)
+		return r;
+	r = from_blob(b, 0, b->size, BLOB_TYPE);
+	return r ? blob_attach(h->blobs, b, r) : NULL;
+}
+
+static enum MHD_Result send_whole(struct http *h, struct conn *c, const char *type)
+{
+	struct MHD_Response *r;
+
+	transfer_begin(h, c, c->blob->size);
+	if (strcmp(type, BLOB_TYPE) != 0)
+		return send_taken(h, c, MHD_HTTP_OK, from_blob(c->blob, 0, c->blob->size, type));
+	r = shared_response(h, c->blob);
+	if (!r)
+		return MHD_NO;
+	conns_phase(h->conns, c, CONN_WRITE);
+	return MHD_queue_response(c->mhd, MHD_HTTP_OK, r);
+}
+
+/* RFC 9110 section 13.2.2: If-Match, If-None-Match, then Range with If-Range. */
+static enum MHD_Result send_blob(struct http *h, struct conn *c, const char *type)
+{
+	const char *etag = c->blob->etag;
+	const char *match = header(c->mhd, "If-Match");
+	const char *none_match = header(c->mhd, "If-None-Match");
+	const char *if_range = header(c->mhd, "If-Range");
+	const char *range = c->req.method == HTTP_GET ? header(c->mhd, "Range") : NULL;
+	uint64_t first, len;
+
+	if (match && !range_etag_listed(match, etag, false))
+		return refuse(h, c, PROBLEM_PRECONDITION);
+	if (none_match && range_etag_listed(none_match, etag, true))
+		return send_not_modified(h, c);
+	if (if_range && strcmp(if_range, etag) != 0)
+		range = NULL;
+	switch (range_parse(range, c->blob->size, &first, &len)) {
+	case RANGE_PART:
+		return send_part(h, c, first, len, type);
+	case RANGE_UNSATISFIABLE:
+		return refuse(h, c, PROBLEM_RANGE);
+	case RANGE_WHOLE:
+		break;
+	}
+	return send_whole(h, c, type);
+}
+
+static enum MHD_Result serve_blob(struct http *h, struct conn *c, const char *hex, const char *type)
+{
+	struct digest d;
+	int rc = digest_parse(hex, &d) < 0 ? -ENOENT : blob_get(h->blobs, &d, &c->blob);
+
+	switch (rc) {
+	case 0:
+		return send_blob(h, c, type);
+	case -ENOENT:
+		return refuse(h, c, PROBLEM_NOT_FOUND);
+	case -EBUSY:
+		return refuse(h, c, PROBLEM_BUSY);
+	default:
+		log_error("cannot read blob: digest=%s %s", hex, strerror(-rc));
+		return refuse(h, c, PROBLEM_INTERNAL);
+	}
+}
+
+/* ---- requests that core answers ---- */
+
+static enum MHD_Result ask(struct http *h, struct conn *c)
+{
+	return conns_ask(h->conns, c) == 0 ? MHD_YES : refuse(h, c, PROBLEM_BUSY);
+}
+
+static enum MHD_Result send_answered_blob(struct http *h, struct conn *c)
+{
+	char hex[DIGEST_HEX];
+
+	if (c->head.status != MHD_HTTP_OK || c->head.body_len != DIGEST_HEX - 1)
+		return refuse(h, c, PROBLEM_INTERNAL);
+	memcpy(hex, c->answer, DIGEST_HEX - 1);
+	hex[DIGEST_HEX - 1] = '\0';
+	return serve_blob(h, c, hex, "application/efi");
+}
+
+static enum MHD_Result send_answer(struct http *h, struct conn *c)
+{
+	const struct http_answer *a = &c->head;
+	struct MHD_Response *r;
+
+	if (c->refusal)
+		return refuse(h, c, c->refusal);
+	if (strcmp(a->type, BLOB_ANSWER_TYPE) == 0)
+		return send_answered_blob(h, c);
+	r = MHD_create_response_from_buffer(a->body_len, c->answer, MHD_RESPMEM_PERSISTENT);
+	if (!r)
+		return MHD_NO;
+	if (a->type[0])
+		MHD_add_response_header(r, "Content-Type", a->type);
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	if (a->retry_after)
+		add_number(r, "Retry-After", a->retry_after);
+	if (a->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+	return send_taken(h, c, a->status, r);
+}
+
+/* ---- a request's head ---- */
+
+/* What can only be seen by walking over all fields: doubles, which a cache in between may read
+ * differently (RFC 9112 section 11.2). */
+struct fields {
+	unsigned n, host, length, encoding, authorization;
+};
+
+static enum MHD_Result count_field(
+	void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct fields *f = arg;
+
+	(void)kind;
+	(void)value;
+	f->n++;
+	f->host += strcasecmp(key, "Host") == 0;
+	f->length += strcasecmp(key, "Content-Length") == 0;
+	f->encoding += strcasecmp(key, "Transfer-Encoding") == 0;
+	f->authorization += strcasecmp(key, "Authorization") == 0;
+	return MHD_YES;
+}
+
+static size_t head_bytes(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	return i ? i->header_size : 0;
+}
+
+/* Copy a field that core shall see; one that does not fit is none that we could know. */
+static void keep(char *out, size_t size, const char *value)
+{
+	if (value && strlen(value) < size)
+		memcpy(out, value, strlen(value));
+}
+
+static void keep_fields(struct conn *c)
+{
+	const char *auth = header(c->mhd, "Authorization");
+
+	keep(c->req.host, sizeof c->req.host, header(c->mhd, "Host"));
+	if (auth && strncasecmp(auth, "Bearer ", 7) == 0)
+		keep(c->req.bearer, sizeof c->req.bearer, auth + 7 + strspn(auth + 7, " "));
+}
+
+static enum problem_kind check_route(struct conn *c, const char *method)
+{
+	int m = routes_method(method);
+
+	if (m < 0)
+		return PROBLEM_UNKNOWN_METHOD;
+	c->route = routes_find(c->req.path, c->req.peer);
+	if (!c->route)
+		return PROBLEM_NOT_FOUND;
+	if (!(c->route->methods & 1u << m))
+		return PROBLEM_METHOD;
+	c->req.method = (uint8_t)m;
+	return PROBLEM_NONE;
+}
+
+/* Room for the body that the head announces. libmicrohttpd has refused what is no number. */
+static enum problem_kind check_body(struct conn *c)
+{
+	const char *length = header(c->mhd, "Content-Length");
+	unsigned long long n = length ? strtoull(length, NULL, 10) : 0;
+
+	if (n == 0)
+		return PROBLEM_NONE;
+	if (n > c->route->body_max)
+		return PROBLEM_TOO_LARGE;
+	if (header(c->mhd, "Content-Encoding"))
+		return PROBLEM_ENCODING;
+	c->body = malloc((size_t)n);
+	if (!c->body)
+		return PROBLEM_BUSY;
+	c->body_size = (size_t)n;
+	return PROBLEM_NONE;
+}
+
+static enum problem_kind check_head(struct conn *c, const char *method, const struct fields *f)
+{
+	enum problem_kind p;
+
+	if (f->host > 1 || f->length > 1 || f->authorization > 1 || (f->length && f->encoding))
+		return PROBLEM_MALFORMED;
+	if (f->n > HEAD_FIELDS_MAX || head_bytes(c->mhd) > HEAD_BYTES_MAX)
+		return PROBLEM_HEADERS;
+	if (c->refusal) /* the target's */
+		return c->refusal;
+	p = check_route(c, method);
+	if (p)
+		return p;
+	if (f->encoding)
+		return PROBLEM_LENGTH_REQUIRED;
+	return check_body(c);
+}
+
+static enum MHD_Result on_head(struct http *h, struct conn *c, const char *method)
+{
+	struct fields f = { 0 };
+	const char *length = header(c->mhd, "Content-Length");
+	bool has_body = (length && strcmp(length, "0") != 0) || header(c->mhd, "Transfer-Encoding");
+
+	MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, count_field, &f);
+	c->refusal = check_head(c, method, &f);
+	if (c->refusal && (has_body || c->refusal == PROBLEM_MALFORMED))
+		return refuse(h, c, c->refusal);
+	keep_fields(c);
+	conns_phase(h->conns, c, CONN_BODY);
+	c->step = STEP_BODY;
+	return MHD_YES;
+}
+
+/* ---- libmicrohttpd's callbacks, each in a worker ---- */
+
+static enum MHD_Result on_body(struct conn *c, const char *part, size_t *len)
+{
+	if (*len > c->body_size - c->req.body_len)
+		return MHD_NO; /* more than it announced */
+	memcpy(c->body + c->req.body_len, part, *len);
+	c->req.body_len += (uint32_t)*len;
+	*len = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_complete(struct http *h, struct conn *c)
+{
+	c->step = STEP_ANSWER;
+	if (c->refusal)
+		return refuse(h, c, c->refusal);
+	switch (c->route->to) {
+	case ROUTE_HEALTH:
+		return send_taken(
+			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"));
+	case ROUTE_BLOB:
+		return serve_blob(h, c, strrchr(c->req.path, '/') + 1, BLOB_TYPE);
+	case ROUTE_CORE:
+		break;
+	}
+	return ask(h, c);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
+	const char *method, const char *version, const char *part, size_t *part_len, void **request)
+{
+	struct http *h = ((struct listener *)arg)->http;
+	struct conn *c = *request;
+
+	(void)mhd;
+	(void)url; /* decoded by libmicrohttpd; ours comes from on_target */
+	(void)version;
+	if (!c)
+		return MHD_NO;
+	switch (c->step) {
+	case STEP_HEAD:
+		return on_head(h, c, method);
+	case STEP_BODY:
+		return *part_len ? on_body(c, part, part_len) : on_complete(h, c);
+	case STEP_ANSWER:
+		break;
+	}
+	conns_take(h->conns, c);
+	return send_answer(h, c);
+}
+
+static struct conn *conn_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return i ? i->socket_context : NULL;
+}
+
+static enum problem_kind target_problem(int rc)
+{
+	switch (rc) {
+	case 0:
+		return PROBLEM_NONE;
+	case -ENAMETOOLONG:
+		return PROBLEM_TARGET_TOO_LONG;
+	case -ENOENT:
+		return PROBLEM_NOT_FOUND;
+	default:
+		return PROBLEM_MALFORMED;
+	}
+}
+
+/* The request line was read: here alone the target is to be had as it came. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *mhd)
+{
+	struct http *h = ((struct listener *)arg)->http;
+	struct conn *c = conn_of(mhd);
+
+	if (!c)
+		return NULL;
+	conns_clear(c);
+	conns_phase(h->conns, c, CONN_HEAD);
+	c->refusal = target_problem(routes_target(target, &c->req));
+	return c;
+}
+
+static void on_completed(
+	void *arg, struct MHD_Connection *mhd, void **request, enum MHD_RequestTerminationCode code)
+{
+	struct http *h = ((struct listener *)arg)->http;
+	struct conn *c = *request;
+
+	(void)mhd;
+	if (!c)
+		return;
+	transfer_end(h, c, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	blob_put(h->blobs, c->blob);
+	conns_clear(c);
+	conns_phase(h->conns, c, CONN_IDLE);
+	*request = NULL;
+}
+
+static void identify(struct conn *c, enum http_peer peer)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct ucred cred = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	socklen_t len = sizeof cred;
+
+	c->req.peer = (uint8_t)peer;
+	if (peer == HTTP_PEER_UNIX) {
+		getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+		c->req.uid = cred.uid;
+		c->req.gid = cred.gid;
+	} else if (i && i->client_addr->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, i->client_addr, sizeof in);
+		c->req.addr = ntohl(in.sin_addr.s_addr);
+		c->req.port = ntohs(in.sin_port);
+	}
+}
+
+static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void **context)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct conn *c = conns_open(l->http->conns, mhd, i->connect_fd);
+
+	*context = c;
+	if (c)
+		identify(c, l->peer);
+	else
+		shutdown(i->connect_fd, SHUT_RDWR); /* without a place it would have no deadline */
+}
+
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	const struct listener *l = arg;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		on_opened(l, mhd, context);
+	else if (*context)
+		conns_close(l->http->conns, *context);
+}
+
+/* Paths are decoded by routes.c. */
+static size_t leave_encoded(void *arg, struct MHD_Connection *mhd, char *text)
+{
+	(void)arg;
+	(void)mhd;
+	return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_library_log(
+	void *arg, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	(void)arg;
+	vsnprintf(text, sizeof text, fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("libmicrohttpd: %s", text);
+}
+
+/* ---- what comes from core ---- */
+
+static bool answer_ok(const struct msg_head *m, const struct http_answer *a)
+{
+	if (m->len != sizeof *a + a->body_len || a->status < 200 || a->status > 599 || a->more > 1)
+		return false;
+	if (!msg_text_ok(a->type, sizeof a->type))
+		return false;
+	for (const char *s = a->type; *s; s++) {
+		if (*s < ' ' || *s >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static int take_message(struct http *h, const struct msg_head *m, const void *body)
+{
+	const struct http_answer *a;
+	size_t n;
+
+	switch (m->type) {
+	case MSG_HTTP_ANSWER:
+		a = msg_fixed(m, body, sizeof *a, 0);
+		if (!a || !answer_ok(m, a))
+			return -EBADMSG;
+		if (conns_answer(h->conns, m->id, a, a + 1) == 1)
+			log_debug("answer for nobody");
+		return 0;
+	case MSG_HELLO:
+		n = conns_ask_again(h->conns);
+		if (n > 0)
+			log_info("core is new: requests asked again=%zu", n);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_link(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+	struct msg_head m;
+	const void *body;
+	unsigned missed;
+
+	(void)events;
+	for (int i = 0; i < LINK_BATCH; i++) {
+		int rc = msg_recv(h->server->role_side[LINK_HTTP], h->msg, &m, &body);
+
+		if (rc == 0)
+			return;
+		if (rc == 1)
+			rc = take_message(h, &m, body);
+		if (rc == -EBADMSG) {
+			if (log_allow(&h->bad_limit, now_mono_ms(), &missed))
+				log_warn("malformed message from core: more=%u", missed);
+		} else if (rc < 0) {
+			log_error("link to core: %s", strerror(-rc));
+			loop_stop(h->loop);
+			return;
+		}
+	}
+}
+
+static void on_sweep(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+	uint64_t now = now_mono_ms();
+	size_t unanswered = conns_sweep(h->conns, now);
+	unsigned lost, missed;
+
+	(void)events;
+	if (unanswered > 0 && log_allow(&h->unanswered_limit, now, &missed))
+		log_warn("core did not answer in time: requests=%zu more=%u", unanswered, missed);
+	if (atomic_load(&h->lost_events) == 0 || !log_allow(&h->lost_limit, now, &missed))
+		return;
+	lost = atomic_exchange(&h->lost_events, 0);
+	log_warn("core does not keep up: lost blob events=%u", lost);
+}
+
+static void on_term(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	loop_stop(h->loop);
+}
+
+/* ---- start and end ---- */
+
+static int listener_start(struct http *h, int fd, enum http_peer peer)
+{
+	struct listener *l = &h->listeners[h->n_listeners];
+	bool tcp = peer == HTTP_PEER_TCP;
+	int flags = fcntl(fd, F_GETFL);
+
+	/* Workers race for a connection; who comes late must not wait in accept. */
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	l->http = h;
+	l->peer = peer;
+	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+					     MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, l, /* port and accept policy unused */
+		MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, /* must be the first */
+		MHD_OPTION_LISTEN_SOCKET, fd,			  /**/
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(tcp ? WORKERS_TCP : WORKERS_UNIX),
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,			 /**/
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, /**/
+		MHD_OPTION_CONNECTION_LIMIT, tcp ? h->limits->tcp_conns : h->limits->unix_conns,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, tcp ? h->limits->tcp_conns_per_addr : 0,
+		MHD_OPTION_CONNECTION_TIMEOUT, 0u,		   /* conns.c keeps the deadlines */
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, /**/
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, l,	   /**/
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,	   /**/
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,	   /**/
+		MHD_OPTION_END);
+	if (!l->daemon)
+		return errno ? -errno : -EIO;
+	h->n_listeners++;
+	return 0;
+}
+
+static int listeners_start(struct http *h)
+{
+	const struct server *s = h->server;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n_http && rc == 0; i++)
+		rc = listener_start(h, s->http[i], HTTP_PEER_TCP);
+	if (rc == 0 && s->http_unix >= 0)
+		rc = listener_start(h, s->http_unix, HTTP_PEER_UNIX);
+	return rc;
+}
+
+/* libmicrohttpd must not be stopped while it holds a suspended connection: conns_stop first. */
+static void listeners_stop(struct http *h)
+{
+	conns_stop(h->conns);
+	while (h->n_listeners > 0)
+		MHD_stop_daemon(h->listeners[--h->n_listeners].daemon);
+}
+
+static void drop_response(void *response)
+{
+	MHD_destroy_response(response);
+}
+
+/* As far as we may: libmicrohttpd stops accepting while descriptors have run out. */
+static void raise_file_limit(rlim_t files)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= files)
+		return;
+	r.rlim_cur = files < r.rlim_max ? files : r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static int tables_new(struct http *h)
+{
+	const struct http_limits *l = h->limits;
+	size_t max = h->server->n_http * l->tcp_conns + l->unix_conns;
+	int rc;
+
+	raise_file_limit(max + 64);
+	h->blobs = blob_cache_new(h->server->blobs, MAPPINGS_MAX, drop_response);
+	if (!h->blobs)
+		return -ENOMEM;
+	rc = conns_new(l, max, h->server->role_side[LINK_HTTP], MHD_suspend_connection,
+		MHD_resume_connection, &h->conns);
+	if (rc < 0) {
+		blob_cache_free(h->blobs);
+		h->blobs = NULL;
+	}
+	return rc;
+}
+
+static void tables_free(struct http *h)
+{
+	conns_free(h->conns);
+	blob_cache_free(h->blobs);
+}
+
+/* Before any thread: workers inherit the mask, so SIGTERM reaches the loop alone. */
+static int term_open(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int watch_all(struct http *h)
+{
+	int rc = loop_watch(h->loop, h->term, EPOLLIN, on_term, h);
+
+	if (rc == 0)
+		rc = loop_watch(h->loop, h->server->role_side[LINK_HTTP], EPOLLIN, on_link, h);
+	if (rc == 0)
+		rc = loop_timer(h->loop, h->limits->sweep_ms, on_sweep, h);
+	return rc < 0 ? rc : 0;
+}
+
+static int serve(struct http *h)
+{
+	int rc = watch_all(h);
+
+	if (rc == 0)
+		rc = listeners_start(h);
+	if (rc == 0) {
+		msg_send(h->server->role_side[LINK_HTTP], MSG_HELLO, 0, NULL, 0, NULL, 0);
+		rc = loop_run(h->loop);
+	}
+	listeners_stop(h);
+	return rc;
+}
+
+int http_run(const struct server *s, const struct http_limits *limits)
+{
+	struct http *h = calloc(1, sizeof *h);
+	int rc = -ENOMEM;
+
+	if (!h)
+		goto out;
+	h->server = s;
+	h->limits = limits;
+	rc = h->term = term_open();
+	if (rc < 0)
+		goto err_free;
+	rc = tables_new(h);
+	if (rc < 0)
+		goto err_term;
+	rc = loop_new(&h->loop);
+	if (rc < 0)
+		goto err_tables;
+	rc = serve(h);
+	loop_free(h->loop);
+err_tables:
+	tables_free(h);
+err_term:
+	close(h->term);
+err_free:
+	free(h);
+out:
+	if (rc < 0)
+		log_error("http cannot run: %s", strerror(-rc));
+	return rc < 0 ? 1 : 0;
+}
+
+int http_main(const struct server *s)
+{
+	return http_run(s, &http_limits_default);
+}
