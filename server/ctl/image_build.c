@@ -38,6 +38,7 @@ struct build {
 
 /* ---- the recipe ---- */
 
+/* What can be run is a recipe; the rest (lib.sh) helps them. */
 static void list_recipes(const char *dir)
 {
 	DIR *d = opendir(dir);
@@ -47,7 +48,8 @@ static void list_recipes(const char *dir)
 	for (struct dirent *e; (e = readdir(d));) {
 		size_t len = strlen(e->d_name);
 
-		if (len > 3 && strcmp(e->d_name + len - 3, ".sh") == 0)
+		if (len > 3 && strcmp(e->d_name + len - 3, ".sh") == 0 &&
+			faccessat(dirfd(d), e->d_name, X_OK, 0) == 0)
 			ctl_hint("%s has %.*s", dir, (int)len - 3, e->d_name);
 	}
 	closedir(d);
@@ -66,7 +68,7 @@ static int find_recipe(const struct build *b, char out[PATH_MAX])
 		if (!dirs[i])
 			continue;
 		if (snprintf(out, PATH_MAX, "%s/%s.sh", dirs[i], b->recipe) < PATH_MAX &&
-			access(out, R_OK) == 0)
+			access(out, X_OK) == 0)
 			return CTL_OK;
 	}
 	ctl_fail(CTL_NOT_FOUND, "there is no recipe %s", b->recipe);
@@ -80,20 +82,15 @@ static int find_recipe(const struct build *b, char out[PATH_MAX])
 static void exec_recipe(const struct build *b, char *script, char *out)
 {
 	size_t n = (size_t)b->n_more;
-	char **argv = calloc(n + 4, sizeof *argv);
+	char **argv = calloc(n + 3, sizeof *argv);
 
 	if (!argv || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(126);
-	argv[0] = (char[]){ "/bin/sh" };
-	argv[1] = script;
-	argv[2] = out;
+	argv[0] = script;
+	argv[1] = out;
 	for (size_t i = 0; i < n; i++)
-		argv[3 + i] = b->more[i];
-	/* Its #! line decides which shell; without the x bit it is plain sh. */
-	if (access(script, X_OK) == 0)
-		execv(script, argv + 1);
-	else
-		execv(argv[0], argv);
+		argv[2 + i] = b->more[i];
+	execv(script, argv);
 	_exit(127);
 }
 

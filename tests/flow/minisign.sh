@@ -49,6 +49,9 @@ cat >"$out/image.json" <<'JSON'
 JSON
 EOF
 
+chmod +x recipes/tiny.sh
+echo >recipes/lib.sh
+
 # ---- keys of both tools, images signed by both keys ----
 check key-generate 0 muster key generate ours
 check key-generate-again 4 muster key generate ours
@@ -164,5 +167,6 @@ check release-zero 2 muster image sign tiny --key ours --restamp --release 0
 check no-such-key 3 muster image sign tiny --key nobody
 check no-such-folder 3 muster image verify nowhere --key ours
 check no-such-recipe 3 muster image build nothing --recipes recipes
+check no-recipe-but-a-helper 3 muster image build lib --recipes recipes
 check no-server 5 muster --socket "$dir/none" image import tiny
 exit $failed
