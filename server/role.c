@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -120,7 +121,10 @@ static int lock_in(const struct role *r, const struct server *s)
 static void role_child(const struct role *r, const struct server *s, pid_t parent)
 {
 	int fds[ROLE_FDS_MAX], rc;
+	char title[16];
 
+	snprintf(title, sizeof title, "musterd-%s", r->name);
+	prctl(PR_SET_NAME, title, 0, 0, 0); /* what ps, top and kill -9 by hand see */
 	log_role(r->name);
 	default_signals();
 	close_others(fds, r->fds(s, fds));

@@ -90,15 +90,17 @@ static void get_ready(struct call *k)
 static void get_hosts(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_hosts(k->c->store, &json);
 
-	answer_store(k, store_json_hosts(k->c->store, &json), json, "hosts");
+	answer_store(k, rc, json, "hosts");
 }
 
 static void get_host(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_host(k->c->store, k->arg, &json);
 
-	answer_store(k, store_json_host(k->c->store, k->arg, &json), json, "host");
+	answer_store(k, rc, json, "host");
 }
 
 static void get_boots(struct call *k)
@@ -171,7 +173,8 @@ static void patch_host(struct call *k)
 	}
 	core_write(k->c);
 	core_must(k->c, store_host_put(k->c->store, &h), "host put");
-	answer_store(k, store_json_host(k->c->store, h.name, &json), json, "host");
+	rc = store_json_host(k->c->store, h.name, &json);
+	answer_store(k, rc, json, "host");
 }
 
 /* Identity from the body's mac, uuid, serial. 1, or 0 with the answer made. */
@@ -234,7 +237,8 @@ static void post_host(struct call *k)
 	core_must(k->c, rc, "host add");
 	for (size_t i = 0; i < id.n_macs; i++)
 		core_must(k->c, store_host_mac_put(k->c->store, h.id, id.macs[i]), "host mac");
-	answer_store(k, store_json_host(k->c->store, h.name, &json), json, "host");
+	rc = store_json_host(k->c->store, h.name, &json);
+	answer_store(k, rc, json, "host");
 	k->a->status = 201;
 }
 
@@ -265,29 +269,32 @@ static int64_t number(const char *text, int64_t def)
 static void get_boot(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_boot(k->c->store, number(k->arg, -1), &json);
 
-	answer_store(k, store_json_boot(k->c->store, number(k->arg, -1), &json), json, "boot");
+	answer_store(k, rc, json, "boot");
 }
 
 static void get_events(struct call *k)
 {
 	char after[24], limit[24], *json = NULL;
 	int64_t n;
+	int rc;
 
 	query_get(k->q->h->query, "after", after, sizeof after);
 	query_get(k->q->h->query, "limit", limit, sizeof limit);
 	n = number(limit, EVENTS_LIMIT);
 	if (n < 1 || n > EVENTS_LIMIT)
 		n = EVENTS_LIMIT;
-	answer_store(k, store_json_events(k->c->store, number(after, -1), (int)n, &json), json,
-		"events");
+	rc = store_json_events(k->c->store, number(after, -1), (int)n, &json);
+	answer_store(k, rc, json, "events");
 }
 
 static void get_leases(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_leases(k->c->store, &json);
 
-	answer_store(k, store_json_leases(k->c->store, &json), json, "leases");
+	answer_store(k, rc, json, "leases");
 }
 
 /* ---- images ---- */
@@ -295,15 +302,17 @@ static void get_leases(struct call *k)
 static void get_images(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_images(k->c->store, &json);
 
-	answer_store(k, store_json_images(k->c->store, &json), json, "images");
+	answer_store(k, rc, json, "images");
 }
 
 static void get_image(struct call *k)
 {
 	char *json = NULL;
+	int rc = store_json_image(k->c->store, k->arg, &json);
 
-	answer_store(k, store_json_image(k->c->store, k->arg, &json), json, "image");
+	answer_store(k, rc, json, "image");
 }
 
 /* Release keys that this server accepts: STATE/keys/trust, each file NAME.pub. Returns their number. */
@@ -395,11 +404,17 @@ static void post_image(struct call *k)
 	struct manifest m;
 	char err[200], *json = NULL;
 	size_t n = 0;
+	int rc;
 
 	if (!is_signed(k, text))
 		return;
 	if (manifest_parse(text, strlen(text), &m, err, sizeof err) < 0) {
 		answer_problem(k->a, 422, "manifest", NULL, "manifest: %s", err);
+		return;
+	}
+	if (!m.release) {
+		answer_problem(k->a, 422, "release", "muster image sign DIR --key RELEASE.key",
+			"the manifest has no release number: signing stamps it");
 		return;
 	}
 	if (!has_blobs(k, &m))
@@ -416,7 +431,8 @@ static void post_image(struct call *k)
 	log_info("image imported: name=%s version=%s release=%llu", m.name, m.version,
 		(unsigned long long)m.release);
 	k->arg = m.name;
-	answer_store(k, store_json_image(k->c->store, m.name, &json), json, "image");
+	rc = store_json_image(k->c->store, m.name, &json);
+	answer_store(k, rc, json, "image");
 	k->a->status = 201;
 }
 
