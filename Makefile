@@ -61,6 +61,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS) -lcmocka
 
+# Programs that play a part in flow tests.
+$(B)/support/%: $(B)/tests/support/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+
 .PHONY: unit
 unit: $(UNIT)
 	@set -e; for t in $^; do $$t; done

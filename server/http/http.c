@@ -37,16 +37,17 @@
 #include "server/loop.h"
 #include "server/msg.h"
 
-#define WORKERS_TCP	 2
-#define WORKERS_UNIX	 0	     /* no pool: the daemon's own thread */
-#define CONN_MEMORY	 (32 * 1024) /* request head, its parsed fields, and the answer's head */
-#define HEAD_BYTES_MAX	 (16 * 1024)
-#define HEAD_FIELDS_MAX	 100
-#define MAPPINGS_MAX	 256
-#define LINK_BATCH	 64 /* messages taken before other events get their turn */
-#define BLOB_TYPE	 "application/octet-stream"
-#define BLOB_ANSWER_TYPE "application/x-muster-blob" /* core's answer names a blob: 64 hex digits  \
-						      */
+#define WORKERS_TCP	2
+#define WORKERS_UNIX	0	    /* no pool: the daemon's own thread */
+#define CONN_MEMORY	(32 * 1024) /* request head, its parsed fields, and the answer's head */
+#define HEAD_BYTES_MAX	(16 * 1024)
+#define HEAD_FIELDS_MAX 100
+#define MAPPINGS_MAX	256
+#define LINK_BATCH	64 /* messages taken before other events get their turn */
+#define BLOB_TYPE	"application/octet-stream"
+#define BLOB_ANSWER_TYPE                                                                           \
+	"application/x-muster-blob" /* core's answer names a blob: 64 hex digits                   \
+				     */
 #define BLOB_CACHE_CONTROL "public, max-age=31536000, immutable"
 
 const struct http_limits http_limits_default = {
@@ -732,10 +733,34 @@ static void on_term(void *arg, uint32_t events)
 
 /* ---- start and end ---- */
 
+static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
+{
+	const struct http_limits *limits = l->http->limits;
+	bool tcp = l->peer == HTTP_PEER_TCP;
+	const struct MHD_OptionItem options[] = {
+		/* The logger must be the first. The connection timeout stays off: see conns.h. */
+		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_library_log, NULL },
+		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
+		{ MHD_OPTION_THREAD_POOL_SIZE, tcp ? WORKERS_TCP : WORKERS_UNIX, NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONN_MEMORY, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, tcp ? limits->tcp_conns : limits->unix_conns, NULL },
+		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, tcp ? limits->tcp_conns_per_addr : 0, NULL },
+		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_encoded, NULL },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, l },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, l },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, l },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+					MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
 static int listener_start(struct http *h, int fd, enum http_peer peer)
 {
 	struct listener *l = &h->listeners[h->n_listeners];
-	bool tcp = peer == HTTP_PEER_TCP;
 	int flags = fcntl(fd, F_GETFL);
 
 	/* Workers race for a connection; who comes late must not wait in accept. */
@@ -743,22 +768,8 @@ static int listener_start(struct http *h, int fd, enum http_peer peer)
 		return -errno;
 	l->http = h;
 	l->peer = peer;
-	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-					     MHD_USE_ITC | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, l, /* port and accept policy unused */
-		MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, /* must be the first */
-		MHD_OPTION_LISTEN_SOCKET, fd,			  /**/
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)(tcp ? WORKERS_TCP : WORKERS_UNIX),
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,			 /**/
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, /**/
-		MHD_OPTION_CONNECTION_LIMIT, tcp ? h->limits->tcp_conns : h->limits->unix_conns,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, tcp ? h->limits->tcp_conns_per_addr : 0,
-		MHD_OPTION_CONNECTION_TIMEOUT, 0u,		   /* conns.c keeps the deadlines */
-		MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, /**/
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, l,	   /**/
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,	   /**/
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l,	   /**/
-		MHD_OPTION_END);
+	errno = 0;
+	l->daemon = daemon_start(l, fd);
 	if (!l->daemon)
 		return errno ? -errno : -EIO;
 	h->n_listeners++;
