@@ -167,7 +167,9 @@ static CURLcode ask_once(
 	CURL *h = c->client->curl;
 	char url[URL_MAX];
 	CURLcode code;
-	int n = snprintf(url, sizeof url, "%s%s", c->url ? c->url : "http://localhost", path);
+	const char *base = c->url ? c->url : "http://localhost";
+	int base_len = (int)strlen(base) - (base[strlen(base) - 1] == '/');
+	int n = snprintf(url, sizeof url, "%.*s%s", base_len, base, path);
 
 	if (n < 0 || (size_t)n >= sizeof url)
 		return CURLE_URL_MALFORMAT;

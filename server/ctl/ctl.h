@@ -40,9 +40,9 @@ struct ctl {
 };
 
 /*
- * A verb. argv[0] is its name, argv[1..argc-1] what follows it, without the global options
- * (-o FORMAT, --socket PATH, -h, --help) and NULL-terminated; getopt_long starts afresh with
- * optind = 1. Returns enum ctl_exit.
+ * A verb. argv[0] is "muster", argv[1..argc-1] what follows the verb's name, without the global
+ * options (-o FORMAT, --socket PATH, -h, --help) and NULL-terminated; getopt_long starts afresh
+ * with optind = 1. Returns enum ctl_exit.
  */
 typedef int verb_fn(struct ctl *c, int argc, char **argv);
 

@@ -294,6 +294,8 @@ static struct cut cut_name(const char *name)
 
 	while (end > name && (end[-1] < '0' || end[-1] > '9'))
 		end--;
+	if (end == name)
+		end += strlen(name); /* no number: all prefix */
 	for (first = end; first > name && first[-1] >= '0' && first[-1] <= '9';)
 		first--;
 	return (struct cut){ (int)(first - name), (int)(end - first), first, end };

@@ -292,11 +292,14 @@ static void init(struct ctl *c)
 	c->token_file = getenv("MUSTER_TOKEN_FILE");
 }
 
+static char program[] = "muster"; /* how getopt's messages begin */
+
 static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
 {
 	int rc;
 
 	c->verb = v;
+	argv[0] = program;
 	optind = 1;
 	rc = v->fn(c, argc, argv);
 	client_free(c->client);

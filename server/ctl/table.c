@@ -95,20 +95,20 @@ static void print_people(const struct table *t, const struct ctl *c)
 	}
 }
 
-/* RFC 4180: quote what holds a comma, a quote or a line end; double the quotes. */
+/* RFC 4180: quote what holds a comma or a quote, double the quotes; lines stay whole. */
 static void put_csv(const char *s, int last)
 {
-	if (strpbrk(s, ",\"\r\n")) {
+	bool quote = strpbrk(s, ",\"\r\n");
+
+	if (quote)
 		putchar('"');
-		for (; *s; s++) {
-			if (*s == '"')
-				putchar('"');
-			putchar(*s);
-		}
-		putchar('"');
-	} else {
-		fputs(s, stdout);
+	for (; *s; s++) {
+		if (*s == '"')
+			putchar('"');
+		putchar(iscntrl((unsigned char)*s) ? '?' : *s);
 	}
+	if (quote)
+		putchar('"');
 	putchar(last ? '\n' : ',');
 }
 

@@ -2,7 +2,7 @@
  * table.h: rows for people (-o table, wide) and for machines (-o csv, name), from one description.
  *
  * Columns are aligned by the characters that are seen, not by bytes; control characters in cells
- * are shown as '?'. Out of memory ends the program with a message.
+ * become '?'. Out of memory ends the program with a message.
  */
 #ifndef MUSTER_SERVER_CTL_TABLE_H
 #define MUSTER_SERVER_CTL_TABLE_H

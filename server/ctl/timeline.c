@@ -58,7 +58,8 @@ static struct timeline_span *span_of(
 	struct timeline_span *s = find_span(step, detail), *next;
 	bool ends = e->what == TIMELINE_FINISHED || e->what == TIMELINE_ABORTED;
 
-	if (s && (s->open || (ends && s->end_ms > s->start_ms)))
+	if (s && (s->open || (s->asked && e->what != TIMELINE_REQUESTED) ||
+			 (ends && s->end_ms > s->start_ms)))
 		return s;
 	next = new_span(step, detail, e->since_ms);
 	if (s && s != next)
@@ -73,8 +74,8 @@ void timeline_add(struct timeline *t, const struct timeline_event *e)
 
 	snprintf(detail, sizeof detail, "%s", e->detail ? e->detail : "");
 	s = span_of(&t->steps[e->stage], e, detail);
-	s->open = e->what == TIMELINE_REQUESTED || e->what == TIMELINE_STARTED ||
-		  e->what == TIMELINE_PROGRESS;
+	s->asked = e->what == TIMELINE_REQUESTED;
+	s->open = e->what == TIMELINE_STARTED || e->what == TIMELINE_PROGRESS;
 	s->aborted = e->what == TIMELINE_ABORTED;
 	if (e->since_ms > s->end_ms)
 		s->end_ms = e->since_ms;
@@ -145,8 +146,8 @@ static int64_t idle_until(
 struct sum {
 	uint64_t bytes, total;
 	int64_t busy_ms, took_ms; /* took: with the idle time after it */
+	int64_t transfer_ms;	  /* the part of busy_ms in which bytes came */
 	bool open, aborted;
-	size_t files;
 };
 
 static struct sum sum_of(const struct timeline *t, unsigned stage)
@@ -159,7 +160,10 @@ static struct sum sum_of(const struct timeline *t, unsigned stage)
 		int64_t end = span_end(t, stage, s),
 			start = s->start_ms > done ? s->start_ms : done;
 
-		sum.busy_ms += end > start ? end - start : 0;
+		int64_t busy = end > start ? end - start : 0;
+
+		sum.busy_ms += busy;
+		sum.transfer_ms += s->bytes ? busy : 0;
 		sum.took_ms += idle_until(t, stage, s, end) - end;
 		done = end > done ? end : done;
 		sum.open = sum.open || s->open;
@@ -168,7 +172,6 @@ static struct sum sum_of(const struct timeline *t, unsigned stage)
 			continue;
 		sum.bytes += s->bytes;
 		sum.total += s->total;
-		sum.files += s->bytes || s->total;
 	}
 	sum.took_ms += sum.busy_ms;
 	return sum;
@@ -315,6 +318,7 @@ static int64_t scale_of(const struct timeline *t)
 #define STAGE_WIDTH 9
 #define TIME_WIDTH  9
 #define NOTE_WIDTH  29
+#define RATE_MIN_MS 50 /* of a shorter transfer no rate is told */
 #define FIXED_WIDTH (4 + STAGE_WIDTH + 2 * TIME_WIDTH + 2 + 2 + NOTE_WIDTH)
 
 static size_t bar_width(const struct timeline_style *s)
@@ -364,27 +368,38 @@ static void draw_header(struct text *o, const struct timeline *t, const struct t
 	text_put(o, "%s\n", tone_off(s, TONE_DIM));
 }
 
+static uint64_t per_second(uint64_t bytes, uint64_t ms)
+{
+	return bytes < UINT64_MAX / 1000 ? bytes * 1000 / ms : bytes / ms * 1000;
+}
+
+/* "13.0 MiB  62%  7.7 MiB/s": what came, how far that is unless it is all, and how fast. */
+static void describe_bytes(const struct sum *sum, char *out, size_t size)
+{
+	char bytes[FORMAT_MAX], rate[FORMAT_MAX], done[8] = "";
+	int n;
+
+	if (sum->bytes < sum->total)
+		snprintf(done, sizeof done, "%u%%", percent(sum));
+	n = snprintf(out, size, "%-10s%-5s", format_bytes(sum->bytes, bytes), done);
+	if (sum->transfer_ms >= RATE_MIN_MS)
+		snprintf(out + n, size - (size_t)n, "%s/s",
+			format_bytes(per_second(sum->bytes, (uint64_t)sum->transfer_ms), rate));
+}
+
 static void put_note(struct text *o, const struct timeline_step *step, const struct sum *sum)
 {
-	char bytes[FORMAT_MAX], rate[FORMAT_MAX], done[8] = "", note[96];
 	const char *detail = step->spans[step->n - 1].detail;
+	char note[96];
 
-	if (sum->bytes || sum->total) {
-		if (sum->total && sum->bytes < sum->total)
-			snprintf(done, sizeof done, "%u%%", percent(sum));
-		format_bytes(sum->busy_ms >= 50
-				     ? (uint64_t)((double)sum->bytes * 1000 / (double)sum->busy_ms)
-				     : 0,
-			rate);
-		snprintf(note, sizeof note, "%10s %4s %10s/s", format_bytes(sum->bytes, bytes),
-			done, rate);
-		if (sum->busy_ms < 50)
-			snprintf(note, sizeof note, "%10s %s", bytes, done);
-	} else if (step->n > 1) {
+	if (sum->bytes || sum->total)
+		describe_bytes(sum, note, sizeof note);
+	else if (step->n > 1)
 		snprintf(note, sizeof note, "%s%s%zu times", detail, *detail ? ", " : "", step->n);
-	} else {
+	else
 		snprintf(note, sizeof note, "%s", detail);
-	}
+	if (!*note)
+		return;
 	text_put(o, "  ");
 	text_left(o, note, NOTE_WIDTH < format_width(note) ? NOTE_WIDTH : format_width(note));
 }
@@ -430,6 +445,8 @@ static void draw_stage(
 	fill_stage(t, stage, scale_of(t), cells, bar_width(s));
 	put_bar(o, s, cells, bar_width(s), tones[mark]);
 	put_note(o, step, &sum);
+	while (o->len && o->out[o->len - 1] == ' ')
+		o->len--;
 	text_put(o, "\n");
 }
 

@@ -15,7 +15,8 @@
 #include "db/store.h"
 
 #define TIMELINE_SPANS_MAX 24
-#define TIMELINE_TEXT_MAX  16384 /* bytes that always hold a drawing */
+#define TIMELINE_MS_MAX	   (1LL << 48) /* of any time in here; none is negative */
+#define TIMELINE_TEXT_MAX  16384       /* bytes that always hold a drawing */
 
 enum timeline_what {
 	TIMELINE_REQUESTED,
@@ -38,6 +39,7 @@ struct timeline_event {
 struct timeline_span {
 	int64_t start_ms, end_ms;
 	bool open, aborted;
+	bool asked; /* requested, and nothing seen of it since */
 	bool again; /* tried anew later: its bytes do not count */
 	uint64_t bytes, total;
 	char detail[48];

@@ -53,10 +53,18 @@ static enum boot_state state_of(const struct json *boot)
 	return !strcmp(s, "up") ? BOOT_UP : !strcmp(s, "failed") ? BOOT_FAILED : BOOT_OPEN;
 }
 
+/* A time of the server's, so that no sum of them overflows. */
+static int64_t get_ms(const struct json *o, const char *key, int64_t def)
+{
+	int64_t ms = json_get_int(o, key, def);
+
+	return ms < 0 ? 0 : ms < TIMELINE_MS_MAX ? ms : TIMELINE_MS_MAX;
+}
+
 static void take_event(struct timeline *t, const struct json *e)
 {
 	struct timeline_event event = {
-		.since_ms = json_get_int(e, "since_ms", 0),
+		.since_ms = get_ms(e, "since_ms", 0),
 		.bytes = (uint64_t)json_get_int(e, "bytes", 0),
 		.total = (uint64_t)json_get_int(e, "total", 0),
 	};
@@ -73,11 +81,10 @@ static void take_event(struct timeline *t, const struct json *e)
 /* An open boot has lasted until now, as our clock sees it; an ended one until it ended. */
 static int64_t elapsed(const struct json *boot, enum boot_state state)
 {
-	int64_t started = json_get_int(boot, "started", 0);
+	int64_t started = get_ms(boot, "started", 0),
+		end = state == BOOT_OPEN ? (int64_t)now_wall_ms() : get_ms(boot, "ended", started);
 
-	return (state == BOOT_OPEN ? (int64_t)now_wall_ms()
-				   : json_get_int(boot, "ended", started)) -
-	       started;
+	return end > started ? end - started : 0;
 }
 
 static void take_boot(struct timeline *t, const struct json *boot)
