@@ -1,0 +1,99 @@
+#!/bin/bash
+# agent.sh OUTDIR [--agent FILE] [--fresh] [--trust RELEASE.pub ...] [--site SITE.pub ...]
+#          [--url URL] [--sb-key KEY --sb-cert CERT]
+#
+# The agent's ramdisk: Debian's kernel, network and disk drivers, busybox, muster-agent, kexec.
+# Writes vmlinuz, agent.initrd, image.json, packages.txt. These are the same bytes for everybody.
+#
+# With --trust or --site also what belongs to one site: trust.cpio, a second initrd with the public
+# keys, and agent.efi, kernel and both initrds in one EFI file (signed for Secure Boot when a key
+# is given, which has no pass phrase). This takes a second when the rest is built.
+. "$(dirname "$0")/lib.sh"
+
+args='console=tty0 console=ttyS0,115200n8 panic=30'
+
+build_base() {
+	agent_strip
+	pkg_prepare kexec-tools
+	image_key "$work/packages.txt"
+	image_cached && return
+	put_base "$recipes/files/agent-init"
+	put_program "$root/sbin/kexec" usr/sbin/kexec
+	put_modules "$recipes"/files/{net,disk,host}.modules
+	initrd_write agent.initrd
+	cp "$kernel_root/boot/vmlinuz-$kernel" "$out/vmlinuz"
+	cp "$work/packages.txt" "$out/packages.txt"
+	size_table agent.initrd vmlinuz agent.initrd >"$out/sizes.txt"
+	image_keep vmlinuz agent.initrd packages.txt sizes.txt
+}
+
+# The keys, uncompressed: a few hundred bytes that the kernel unpacks over the big archive.
+write_trust() {
+	local kind file n
+
+	: >"$list"
+	for kind in release site; do
+		n=0
+		local -n files=$kind
+		for file in ${files[@]+"${files[@]}"}; do
+			n=$((n + 1))
+			put_file "$file" "etc/muster/trust/$kind-$n.pub"
+		done
+	done
+	[ -z "$url" ] || put_text etc/muster/site.url <<<"$url"
+	cpio_write "$list" >"$out/trust.cpio"
+}
+
+# Sections and addresses as systemd-stub 252 reads them. The kernel unpacks itself behind .linux,
+# so .initrd comes last, at the next MiB.
+write_uki() {
+	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub initrd_at
+
+	need objcopy binutils
+	[ -f "$stub" ] || die "$stub is missing; type: apt-get install -y systemd-boot-efi"
+	printf 'ID=muster\nNAME="muster agent"\nVERSION_ID=%s\n' "$linux_version" >"$work/osrel"
+	printf '%s\0' "$args" >"$work/cmdline"
+	cat "$out/agent.initrd" "$out/trust.cpio" >"$work/initrds"
+	initrd_at=$(((0x2000000 + $(stat -c %s "$out/vmlinuz") + 0xfffff) & ~0xfffff))
+	objcopy \
+		--add-section .osrel="$work/osrel" --change-section-vma .osrel=0x20000 \
+		--add-section .cmdline="$work/cmdline" --change-section-vma .cmdline=0x30000 \
+		--add-section .linux="$out/vmlinuz" --change-section-vma .linux=0x2000000 \
+		--add-section .initrd="$work/initrds" --change-section-vma .initrd="$initrd_at" \
+		"$stub" "$work/agent.efi"
+	if [ -n "$sb_key" ]; then
+		need sbsign sbsigntool
+		sbsign --key "$sb_key" --cert "$sb_cert" --output "$out/agent.efi" "$work/agent.efi" \
+			2>"$work/sbsign.log" || die "$(cat "$work/sbsign.log")"
+	else
+		cp "$work/agent.efi" "$out/agent.efi"
+	fi
+}
+
+recipe_begin agent "$@"
+release=() site=() url='' sb_key='' sb_cert=''
+set -- ${rest[@]+"${rest[@]}"}
+while [ $# -gt 0 ]; do
+	case $1 in
+	--trust) release+=("$2") ;;
+	--site) site+=("$2") ;;
+	--url) url=$2 ;;
+	--sb-key) sb_key=$2 ;;
+	--sb-cert) sb_cert=$2 ;;
+	*) die "unknown option $1" ;;
+	esac
+	shift 2
+done
+[ -z "$sb_key" ] || [ -n "$sb_cert" ] || die "--sb-key needs --sb-cert"
+
+build_base
+roles=(kernel:vmlinuz initrd:agent.initrd)
+if [ ${#release[@]} -gt 0 ] || [ ${#site[@]} -gt 0 ]; then
+	write_trust
+	write_uki
+	roles+=(initrd:trust.cpio uki:agent.efi)
+else
+	rm -f "$out/trust.cpio" "$out/agent.efi"
+fi
+image_json agent "$linux_version" linux "$args" '' "${roles[@]}"
+cat "$out/sizes.txt"
