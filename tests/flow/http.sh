@@ -1,0 +1,335 @@
+#!/bin/bash
+# http.sh: the http role against curl and raw sockets, with support/http_core as its core (short
+# deadlines: head and body 1.5 s, answer 2 s, a reader must take 2 KiB in 2 s).
+set -u
+B=$(realpath "${B:-build/release}")
+failed=0
+dir=$(mktemp -d)
+core=
+
+cleanup() {
+	[ -z "$core" ] || kill "$core" 2>/dev/null
+	[ -z "$core" ] || wait "$core" 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+check() { # NAME WANT GOT
+	if [ "$2" = "$3" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1"
+		printf '# want: %s\n# got:  %s\n' "$2" "$3" | cut -c1-300
+		failed=1
+	fi
+}
+
+check_like() { # NAME PATTERN GOT
+	if [[ $3 =~ $2 ]]; then
+		check "$1" x x
+	else
+		check "$1" "$2" "$3"
+	fi
+}
+
+ask() { # PATH CURL-OPTIONS...: the body in $dir/out, head in $dir/head; prints the status
+	local path=$1
+	shift
+	curl -sS --max-time 20 --path-as-is -D "$dir/head" -o "$dir/out" -w '%{http_code}' "$@" "$url$path" \
+		2>"$dir/err"
+}
+
+field() { # NAME: of the last answer
+	tr -d '\r' <"$dir/head" | sed -n "s/^$1: //Ip" | tail -n 1
+}
+
+raw() { # TEXT: send it on a connection of its own, print what comes until the end, at most 8 s
+	exec 9<>"/dev/tcp/127.0.0.1/$port"
+	printf "$1" >&9
+	timeout 8 cat <&9 2>/dev/null | tr -d '\0'
+	exec 9<&- 9>&-
+}
+
+status_of() { # of an answer of raw
+	head -n 1 <<<"$1" | cut -d' ' -f2
+}
+
+sum() { # FILE
+	sha256sum "$1" | cut -c1-64
+}
+
+add_blob() { # FILE: prints the digest
+	local hex
+	hex=$(sum "$1")
+	mv "$1" "$dir/blobs/$hex"
+	echo "$hex"
+}
+
+wait_log() { # PATTERN SECONDS: the last line of core's output that matches
+	local i
+	for ((i = 0; i < $2 * 10; i++)); do
+		grep -E "$1" "$dir/log" | tail -n 1 | grep . && return
+		sleep 0.1
+	done
+}
+
+ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
+
+check_between() { # NAME LOW HIGH GOT
+	if [ "$4" -ge "$2" ] && [ "$4" -le "$3" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1"
+		echo "# want $2 to $3, got $4"
+		failed=1
+	fi
+}
+
+mkdir "$dir/blobs"
+head -c 33554432 /dev/urandom >"$dir/f" && big=$(add_blob "$dir/f")
+head -c 262144 /dev/urandom >"$dir/f" && mid=$(add_blob "$dir/f")
+printf '0123456789' >"$dir/f" && ten=$(add_blob "$dir/f")
+: >"$dir/f" && empty=$(add_blob "$dir/f")
+echo "$mid" >"$dir/agent.hex"
+
+"$B/support/http_core" "$dir" >"$dir/log" 2>"$dir/role.err" &
+core=$!
+port=$(wait_log '^port ' 10 | cut -d' ' -f2)
+role=$(wait_log '^role ' 10 | cut -d' ' -f2)
+url=http://127.0.0.1:$port
+for ((i = 0; i < 100; i++)); do
+	curl -s -o "$dir/out" "$url/healthz" && break
+	sleep 0.1
+done
+
+# ---- answered here ----
+check "healthz" "200 ok" "$(ask /healthz) $(cat "$dir/out")"
+check "healthz HEAD" "200 3" "$(ask /healthz -I) $(field content-length)"
+check "unknown path" "404 application/problem+json" "$(ask /nothing) $(field content-type)"
+check "problem has a title" '"title":"Not Found"' "$(grep -o '"title":"[^"]*"' "$dir/out")"
+check "wrong method" "405 GET, HEAD" "$(ask /healthz -X POST) $(field allow)"
+check "agent route by GET" "405 POST" "$(ask /v1/agent/facts) $(field allow)"
+check "no redirect of //" "404" "$(ask //healthz)"
+for p in /../etc/passwd /..%2fetc /%2e%2e/x /a%00b /%c0%ae '/a\b' /%252e; do
+	check "path $p" "404" "$(ask "$p")"
+done
+check "path /%zz" "400" "$(ask /%zz)"
+check "long path" "414" "$(ask "/$(printf 'a%.0s' {1..300})")"
+check "very long path" "414" "$(ask "/$(printf 'a%.0s' {1..40000})")"
+check "long query" "414" "$(ask "/boot.ipxe?$(printf 'a%.0s' {1..3000})")"
+check "large head" "431" "$(ask /healthz -H "X: $(printf 'a%.0s' {1..17000})")"
+check "very large head" "431" "$(ask /healthz -H "X: $(printf 'a%.0s' {1..60000})")"
+many=()
+for i in {1..101}; do many+=(-H "X$i: 1"); done
+check "101 fields" "431" "$(ask /healthz "${many[@]}")"
+check "method TRACE" "501" "$(ask /healthz -X TRACE)"
+check "method get" "501" "$(ask /healthz -X get)"
+
+# ---- blobs ----
+check "blob" "200 10 0123456789" "$(ask "/blobs/sha256/$ten") $(field content-length) $(cat "$dir/out")"
+check "blob etag" "\"sha256-$ten\"" "$(field etag)"
+check "blob is immutable" "public, max-age=31536000, immutable" "$(field cache-control)"
+check "blob type" "application/octet-stream" "$(field content-type)"
+check "blob ranges" "bytes" "$(field accept-ranges)"
+check "blob HEAD" "200 33554432" "$(ask "/blobs/sha256/$big" -I) $(field content-length)"
+check "empty blob" "200 0" "$(ask "/blobs/sha256/$empty") $(field content-length)"
+check "no such blob" "404" "$(ask "/blobs/sha256/${ten/[0-9a-f]/g}")"
+check "unknown digest" "404" "$(ask "/blobs/sha256/${ten:1}0")"
+check "upper-case digest" "404" "$(ask "/blobs/sha256/${ten^^}")"
+check "part" "206 234 bytes 2-4/10" \
+	"$(ask "/blobs/sha256/$ten" -H 'Range: bytes=2-4') $(cat "$dir/out") $(field content-range)"
+check "open end" "206 789" "$(ask "/blobs/sha256/$ten" -H 'Range: bytes=7-') $(cat "$dir/out")"
+check "last bytes" "206 89" "$(ask "/blobs/sha256/$ten" -H 'Range: bytes=-2') $(cat "$dir/out")"
+check "behind the end" "416 bytes */10" \
+	"$(ask "/blobs/sha256/$ten" -H 'Range: bytes=10-') $(field content-range)"
+check "two ranges" "200 10" "$(ask "/blobs/sha256/$ten" -H 'Range: bytes=0-1,3-4') $(field content-length)"
+check "reversed range" "200 10" "$(ask "/blobs/sha256/$ten" -H 'Range: bytes=4-2') $(field content-length)"
+check "If-Range same" "206" \
+	"$(ask "/blobs/sha256/$ten" -H 'Range: bytes=2-4' -H "If-Range: \"sha256-$ten\"")"
+check "If-Range other" "200" "$(ask "/blobs/sha256/$ten" -H 'Range: bytes=2-4' -H 'If-Range: "x"')"
+check "If-None-Match same" "304 \"sha256-$ten\"" \
+	"$(ask "/blobs/sha256/$ten" -H "If-None-Match: \"sha256-$ten\"") $(field etag)"
+check "If-None-Match other" "200" "$(ask "/blobs/sha256/$ten" -H 'If-None-Match: "x"')"
+check "If-Match other" "412" "$(ask "/blobs/sha256/$ten" -H 'If-Match: "x"')"
+check "large blob" "200 $big" "$(ask "/blobs/sha256/$big") $(sum "$dir/out")"
+cp "$dir/out" "$dir/whole"
+ask "/blobs/sha256/$big" -H 'Range: bytes=0-9999999' >"$dir/status" && cp "$dir/out" "$dir/joined"
+ask "/blobs/sha256/$big" -H 'Range: bytes=10000000-' >"$dir/status" && cat "$dir/out" >>"$dir/joined"
+check "two parts are the whole" "$big" "$(sum "$dir/joined")"
+check "over the unix socket" "200 $big" \
+	"$(ask "/blobs/sha256/$big" --unix-socket "$dir/muster.sock") $(sum "$dir/out")"
+
+# ---- asked of core ----
+check "query stays encoded" "200" "$(ask '/boot.ipxe?mac=52%3A54&x')"
+check_like "what core sees over TCP" \
+	"method=0 peer=0 .* host=127.0.0.1:$port bearer= path=/boot.ipxe query=mac=52%3A54&x body=$" \
+	"$(cat "$dir/out")"
+check "HEAD is core's too" "200" "$(ask /boot.ipxe -I)"
+check "body and bearer" "200" \
+	"$(ask /v1/agent/facts -H 'Authorization: Bearer s3cret' --data-binary '{"a":1}')"
+check_like "core sees them" 'method=2 .* bearer=s3cret .* body=\{"a":1\}$' "$(cat "$dir/out")"
+check "PATCH over the unix socket" "200" \
+	"$(ask /api/v1/hosts/n01 --unix-socket "$dir/muster.sock" -X PATCH -d x)"
+check_like "with its credentials" "method=4 peer=1 uid=$(id -u) .* path=/api/v1/hosts/n01 query= body=x$" \
+	"$(cat "$dir/out")"
+head -c 65536 /dev/zero | tr '\0' x >"$dir/body"
+check "64 KiB of body" "200 65536" \
+	"$(ask /v1/agent/facts --data-binary "@$dir/body") $(sed 's/.*body=//' "$dir/out" | tr -d '\n' | wc -c)"
+echo >>"$dir/body"
+check "one byte more" "413" "$(ask /v1/agent/facts --data-binary "@$dir/body")"
+check "a gigabyte announced" "413" "$(status_of "$(raw \
+	'POST /v1/agent/facts HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n')")"
+check "body for a GET route" "413" "$(ask /boot.ipxe -X GET -d x)"
+check "compressed body" "415" "$(ask /v1/agent/facts -H 'Content-Encoding: gzip' -d x)"
+check "chunked body" "411" "$(ask /v1/agent/facts -H 'Transfer-Encoding: chunked' -d x)"
+check "slow answer" "200" "$(ask /api/v1/slow)"
+check "answer in pieces" "200 600000" "$(ask /api/v1/pieces) $(field content-length)"
+check "each piece in its place" "abcdefghij" "$(tr -s a-z <"$dir/out")"
+check "too large an answer" "500" "$(ask /api/v1/huge)"
+check "answer under a foreign number" "200" "$(ask /api/v1/stale)"
+check_like "is not given out" "^method" "$(cat "$dir/out")"
+check "second answer" "200" "$(ask /api/v1/twice)"
+check_like "is not given out" "^method" "$(cat "$dir/out")"
+check "next answer on that connection" "200200" "$(curl -s -o "$dir/out" -o "$dir/out2" -w '%{http_code}' \
+	"$url/api/v1/twice" "$url/api/v1/echo")"
+check_like "is its own" "path=/api/v1/echo" "$(cat "$dir/out2")"
+check "line feed in core's type" "503 application/problem+json" \
+	"$(ask /api/v1/badtype) $(field content-type)"
+from=$(ms)
+check "no answer" "503 1" "$(ask /api/v1/never) $(field retry-after)"
+check_between "after the deadline" 1900 3500 $(($(ms) - from))
+check "core restarted" "200" "$(ask /api/v1/restart)"
+check_like "asked again, no half answer" "^method=0 .* path=/api/v1/restart" "$(cat "$dir/out")"
+
+# ---- the agent by UEFI ----
+check "agent.efi HEAD" "200 262144 application/efi" \
+	"$(ask /efi/agent.efi -I -A UefiHttpBoot/1.0) $(field content-length) $(field content-type)"
+check "agent.efi" "200 $mid application/efi" \
+	"$(ask /efi/agent.efi -A UefiHttpBoot/1.0) $(sum "$dir/out") $(field content-type)"
+check_like "is a loader's transfer" "bytes=262144 total=262144 loader=1 addr=7f000001 digest=$mid" \
+	"$(wait_log "^blob finished .*loader=1.*$mid" 5)"
+check "part of agent.efi" "206 5" "$(ask /efi/agent.efi -H 'Range: bytes=5-9') $(field content-length)"
+
+# ---- malformed ----
+check "no Host" "400" "$(status_of "$(raw 'GET /healthz HTTP/1.1\r\n\r\n')")"
+check "two Hosts" "400" "$(status_of "$(raw 'GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')")"
+for l in '5\r\nContent-Length: 6' '5\r\nTransfer-Encoding: chunked' '+5' 0x10 -1; do
+	check "length $l" "400" "$(status_of "$(raw \
+		"POST /v1/agent/up HTTP/1.1\r\nHost: a\r\nContent-Length: $l\r\n\r\nabcde")")"
+done
+check "length 2^64" "413" "$(status_of "$(raw \
+	'POST /v1/agent/up HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n')")"
+check "absolute form" "200" "$(status_of "$(raw \
+	'GET http://a/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')")"
+check "pipelined" "3" "$(raw 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /api/v1/slow HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' |
+	grep -o 'HTTP/1.1 200' | wc -l)"
+from=$(ms)
+raw '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' >"$dir/out"
+check_between "TLS on the plain port ends" 0 2500 $(($(ms) - from))
+
+# ---- deadlines ----
+drip() { # HEAD: send it, then one byte every 0.2 s; prints the ms until the connection ended
+	local from
+	from=$(ms)
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	printf "$1" >&8
+	(for ((i = 0; i < 40; i++)); do
+		printf a >&8 || break
+		sleep 0.2
+	done) 2>/dev/null &
+	timeout 10 cat <&8 >/dev/null 2>&1
+	exec 8<&- 8>&-
+	echo $(($(ms) - from))
+	kill $! 2>/dev/null
+	wait $! 2>/dev/null
+}
+check_between "slow head" 1400 3000 "$(drip 'GET /healthz HTTP/1.1\r\nX: ')"
+check_between "slow first line" 1400 3000 "$(drip 'GET /')"
+check_between "slow body" 1400 3500 \
+	"$(drip 'POST /v1/agent/up HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')"
+check_between "silent after a request" 3900 6000 "$(
+	from=$(ms)
+	raw 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n' >"$dir/out"
+	echo $(($(ms) - from))
+)"
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$big" >&7
+check_like "a reader that reads nothing is cut off" "bytes=[0-9]+ total=33554432" \
+	"$(wait_log "^blob aborted .*$big" 10)"
+exec 7<&- 7>&-
+# 500 kB/s for 6 s, then it goes away in the middle.
+lines=$(grep -c '^blob aborted' "$dir/log")
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$big" >&7
+for i in {1..30}; do
+	head -c 100000 <&7 >"$dir/out"
+	sleep 0.2
+done
+check "a slow reader is not" "$lines" "$(grep -c '^blob aborted' "$dir/log")"
+exec 7<&- 7>&-
+
+# ---- clients that go away ----
+sleep 0.5
+aborted=$(wait_log '^blob aborted' 3)
+check_between "bytes of an aborted transfer" 3000000 33554431 "$(sed 's/.*bytes=\([0-9]*\) .*/\1/' <<<"$aborted")"
+id=$(sed 's/.*transfer=\([0-9a-f]*\) .*/\1/' <<<"$aborted")
+check "which was started" "1" "$(grep -c "^blob started transfer=$id " "$dir/log")"
+check "and ended once" "1" "$(grep -Ec "^blob (aborted|finished) transfer=$id " "$dir/log")"
+for i in {1..20}; do
+	curl -s -o "$dir/out" "$url/api/v1/slow" &
+	c=$!
+	sleep 0.05
+	kill -KILL $c
+	wait $c 2>/dev/null
+	timeout 0.03 curl -s -o "$dir/out" "$url/blobs/sha256/$big"
+done
+check "gone while parked or reading: still serves" "200" "$(ask /healthz)"
+exec 6<>"/dev/tcp/127.0.0.1/$port"
+printf 'POST /v1/agent/facts HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\nabc' >&6
+exec 6<&- 6>&-
+check "gone within its body: still serves" "200" "$(ask /healthz)"
+
+# ---- many at once ----
+mkdir "$dir/many"
+pids=()
+for i in {1..200}; do
+	curl -sS --max-time 60 -o "$dir/many/$i" "$url/blobs/sha256/$mid" 2>>"$dir/err" &
+	pids+=($!)
+done
+wait "${pids[@]}"
+check "200 parallel transfers" "200 $mid" \
+	"$(sha256sum "$dir"/many/* | cut -c1-64 | sort | uniq -c | awk '{print $1, $2}' | tr '\n' ' ' | sed 's/ $//')"
+pids=()
+for i in {1..8}; do
+	(curl -sS --max-time 60 "$url/blobs/sha256/$big" | sha256sum | cut -c1-64 >"$dir/many/$i") &
+	pids+=($!)
+done
+wait "${pids[@]}"
+check "8 large ones" "$big" "$(cat "$dir"/many/[1-8] | sort -u)"
+ask /api/v1/full >"$dir/status"
+rm "$dir"/many/*
+pids=()
+for i in {1..120}; do
+	curl -s --max-time 10 -o "$dir/out" -w '%{http_code}\n' "$url/api/v1/echo" >"$dir/many/$i" &
+	pids+=($!)
+done
+wait "${pids[@]}"
+check "a core that is stuck: answered or 503" "120" "$(cat "$dir"/many/* | grep -cE '^(200|503)$')"
+check "and serves afterwards" "200" "$(ask /api/v1/echo)"
+
+# ---- the end ----
+files=$(ls "/proc/$role/fd" 2>/dev/null | wc -l)
+check_between "descriptors that are open" 8 40 "$files"
+curl -s -o "$dir/out" "$url/api/v1/never" &
+sleep 0.3
+from=$(ms)
+kill "$core"
+wait "$core"
+check "ends well with a request parked" "0" "$?"
+check_between "and soon" 0 2000 $(($(ms) - from))
+core=
+check "no malformed message, no error logged" "" "$(grep -v -e 'in time' -e 'asked again' \
+	-e 'malformed message from core: more=0' "$dir/role.err" | head -n 5)"
+exit $failed
