@@ -62,6 +62,14 @@ static int make_dir(const char *path, mode_t mode, const struct passwd *owner)
 	return 0;
 }
 
+/* A folder made by hand is root's, and core could not write its database there. */
+static bool belongs_to(const char *path, const struct passwd *owner)
+{
+	struct stat st;
+
+	return geteuid() != 0 || !owner || (stat(path, &st) == 0 && st.st_uid == owner->pw_uid);
+}
+
 static int open_folders(struct server *s, const struct errbuf *e)
 {
 	static const struct {
@@ -82,6 +90,9 @@ static int open_folders(struct server *s, const struct errbuf *e)
 		if (rc < 0)
 			return fail(e, rc, "%s", path);
 	}
+	if (!belongs_to(s->cfg.state_dir, owner))
+		return fail(e, -EACCES, "%s does not belong to '%s'; chown %s %s", s->cfg.state_dir,
+			s->cfg.user, s->cfg.user, s->cfg.state_dir);
 	rc = make_dir(s->cfg.run_dir, 0755, owner);
 	if (rc < 0)
 		return fail(e, rc, "%s", s->cfg.run_dir);

@@ -263,6 +263,7 @@ lab_keys() {
 			lab_die "no $name key"
 	done
 	mkdir -p "$LAB_DIR/state/keys/trust"
+	[ -n "$LAB_ONE_ID" ] || chown nobody "$LAB_DIR/state"
 	cp "$keys/site.key" "$keys/site.pub" "$LAB_DIR/state/keys/"
 	cp "$keys/release.pub" "$LAB_DIR/state/keys/trust/"
 }
