@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "db/host.h"
+#include "db/stage.h"
 #include "images/digest.h"
 #include "images/manifest.h"
 
@@ -76,24 +77,6 @@ int store_lease_put(struct store *s, const struct store_lease *l);
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg);
 
 /* ---- boots ---- */
-
-enum boot_stage {
-	STAGE_DISCOVER,
-	STAGE_OFFER,
-	STAGE_LEASE,
-	STAGE_LOADER,
-	STAGE_SCRIPT,
-	STAGE_AGENT,
-	STAGE_IMAGE,
-	STAGE_VERIFY,
-	STAGE_HANDOFF,
-	STAGE_UP,
-	STAGE_FAILED,
-	STAGES
-};
-const char *boot_stage_name(enum boot_stage stage);
-/* -EINVAL for another word. */
-int boot_stage_parse(const char *name, enum boot_stage *out);
 
 enum boot_state { BOOT_OPEN, BOOT_UP, BOOT_FAILED };
 

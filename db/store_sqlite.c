@@ -315,25 +315,6 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 
 /* ---- boots ---- */
 
-static const char *const stage_names[STAGES] = { "discover", "offer", "lease", "loader", "script",
-	"agent", "image", "verify", "handoff", "up", "failed" };
-
-const char *boot_stage_name(enum boot_stage stage)
-{
-	return stage < STAGES ? stage_names[stage] : "unknown";
-}
-
-int boot_stage_parse(const char *name, enum boot_stage *out)
-{
-	for (int i = 0; i < STAGES; i++) {
-		if (!strcmp(name, stage_names[i])) {
-			*out = (enum boot_stage)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
 #define BOOT_COLUMNS                                                                               \
 	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"  \
 	" firmware, image, version, manifest, session, nonce, reason, sentence"

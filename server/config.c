@@ -11,6 +11,7 @@
 
 #include "server/bytes.h"
 #include "server/log.h"
+#include "server/nearest.h"
 
 #define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
 
@@ -465,54 +466,15 @@ static const struct key {
 
 /* ---- nearest known word ---- */
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein distance; words longer than 31 bytes count as far. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[32];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > 31 || lb > 31)
-		return 99;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= la; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned j = 1; j <= lb; j++) {
-			unsigned above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1,
-				diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
 /* The nearest section (section is NULL) or key of that section. */
 static const char *nearest(const char *section, const char *word)
 {
 	const char *best = keys[0].section;
-	unsigned best_d = 1000;
+	unsigned distance = 100;
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const char *w = section ? keys[i].name : keys[i].section;
-		unsigned d = distance(word, w);
-
-		if (section && strcmp(keys[i].section, section))
-			continue;
-		if (d < best_d) {
-			best_d = d;
-			best = w;
-		}
+		if (!section || !strcmp(keys[i].section, section))
+			nearest_try(word, section ? keys[i].name : keys[i].section, &best, &distance);
 	}
 	return best;
 }

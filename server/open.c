@@ -144,8 +144,8 @@ static int udp_open(const char *ifname, uint16_t port)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	if (set_on(fd, SOL_SOCKET, SO_REUSEADDR) == 0 && set_on(fd, SOL_SOCKET, SO_BROADCAST) == 0 &&
-		set_on(fd, IPPROTO_IP, IP_PKTINFO) == 0 &&
+	/* No SO_REUSEADDR: with it another DHCP server could take the port beside us, unnoticed. */
+	if (set_on(fd, SOL_SOCKET, SO_BROADCAST) == 0 && set_on(fd, IPPROTO_IP, IP_PKTINFO) == 0 &&
 		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname,
 			(socklen_t)strlen(ifname) + 1) == 0 &&
 		bind(fd, (const struct sockaddr *)&any, sizeof any) == 0)

@@ -117,21 +117,24 @@ static void get_boots(struct call *k)
 /* Apply name, image, admitted of the body to h. 1, or 0 with the answer made. */
 static int change_host(struct call *k, struct store_host *h)
 {
-	const char *name = json_get_str(k->body, "name", h->name);
-	const char *image = json_get_str(k->body, "image", h->image);
+	const struct json *name = json_get(k->body, "name"), *image = json_get(k->body, "image");
 
-	if ((*name || h->id) && !host_name_ok(name)) {
+	if (name && !host_name_ok(json_str(name, ""))) {
 		answer_problem(k->a, 422, "name", NULL,
-			"a host's name has 1 to 63 letters, digits, '-' and '.', not '%s'", name);
+			"a host's name has 1 to 63 letters, digits, '-' and '.', not '%s'",
+			json_str(name, ""));
 		return 0;
 	}
-	if (*image && !manifest_name_ok(image)) {
+	if (name)
+		snprintf(h->name, sizeof h->name, "%s", json_str(name, ""));
+	/* null and "" mean: the server's default */
+	if (*json_str(image, "") && !manifest_name_ok(json_str(image, ""))) {
 		answer_problem(k->a, 422, "image", "muster image list", "'%s' is no image's name",
-			image);
+			json_str(image, ""));
 		return 0;
 	}
-	snprintf(h->name, sizeof h->name, "%s", name);
-	snprintf(h->image, sizeof h->image, "%s", image);
+	if (image)
+		snprintf(h->image, sizeof h->image, "%s", json_str(image, ""));
 	h->admitted = json_bool(json_get(k->body, "admitted"), h->admitted);
 	return 1;
 }

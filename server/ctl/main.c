@@ -16,7 +16,7 @@
 #include "server/ctl/client.h"
 #include "server/ctl/ctl.h"
 #include "server/ctl/format.h"
-#include "server/ctl/nearest.h"
+#include "server/nearest.h"
 #include "server/ctl/verbs.h"
 
 #define SOCKET_DEFAULT "/run/muster/muster.sock"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/store.h"
+#include "db/stage.h"
 #include "server/ctl/format.h"
 #include "server/ctl/hosts.h"
 #include "server/ctl/verbs.h"

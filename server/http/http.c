@@ -362,24 +362,41 @@ static enum MHD_Result send_answer(struct http *h, struct conn *c)
 
 /* ---- a request's head ---- */
 
-/* What can only be seen by walking over all fields: doubles, which a cache in between may read
- * differently (RFC 9112 section 11.2). */
+/*
+ * What can only be seen by walking over all fields: doubles and malformed ones, which a cache in
+ * between may read differently (RFC 9112 sections 5.1 and 11.2). libmicrohttpd 0.9.75 takes blanks
+ * in names ("Content-Length : 3") and lone carriage returns in values.
+ */
 struct fields {
-	unsigned n, host, length, encoding, authorization;
+	unsigned n, host, length, encoding, authorization, malformed;
 };
 
-static enum MHD_Result count_field(
-	void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+static bool field_ok(const char *name, const char *value)
+{
+	static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789!#$%&'*+-.^_`|~";
+
+	if (*name == '\0' || name[strspn(name, token)] != '\0')
+		return false;
+	for (const char *s = value ? value : ""; *s; s++) {
+		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static enum MHD_Result count_field(void *arg, enum MHD_ValueKind kind, const char *name,
+	const char *value)
 {
 	struct fields *f = arg;
 
 	(void)kind;
-	(void)value;
 	f->n++;
-	f->host += strcasecmp(key, "Host") == 0;
-	f->length += strcasecmp(key, "Content-Length") == 0;
-	f->encoding += strcasecmp(key, "Transfer-Encoding") == 0;
-	f->authorization += strcasecmp(key, "Authorization") == 0;
+	f->host += strcasecmp(name, "Host") == 0;
+	f->length += strcasecmp(name, "Content-Length") == 0;
+	f->encoding += strcasecmp(name, "Transfer-Encoding") == 0;
+	f->authorization += strcasecmp(name, "Authorization") == 0;
+	f->malformed += !field_ok(name, value);
 	return MHD_YES;
 }
 
@@ -445,7 +462,8 @@ static enum problem_kind check_head(struct conn *c, const char *method, const st
 {
 	enum problem_kind p;
 
-	if (f->host > 1 || f->length > 1 || f->authorization > 1 || (f->length && f->encoding))
+	if (f->malformed || f->host > 1 || f->length > 1 || f->authorization > 1 ||
+		(f->length && f->encoding))
 		return PROBLEM_MALFORMED;
 	if (f->n > HEAD_FIELDS_MAX || head_bytes(c->mhd) > HEAD_BYTES_MAX)
 		return PROBLEM_HEADERS;

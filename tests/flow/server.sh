@@ -109,6 +109,9 @@ done
 check "host list is empty and no error" exits 0 muster host list
 check "a host is added" exits 0 muster host add n07 --mac 52:54:00:00:00:07 --image kvm
 check "and listed" says n07 muster host list
+check "set changes what it names" exits 0 muster host set n07 --image xen
+keeps() { muster -o json host show n07 | tr -d ' ' | grep '"name":"n07".*"image":"xen"'; }
+check "and keeps the rest" keeps
 check "the same address again is a conflict" exits 4 muster host add n08 --mac 52:54:00:00:00:07
 check "an unknown host exits 3" exits 3 muster host show n99
 check "a wrong name is refused" exits 1 muster host set n07 --image 'a b'

@@ -1,8 +1,8 @@
 /*
  * nearest.h: which known word did they mean? Pure.
  */
-#ifndef MUSTER_SERVER_CTL_NEAREST_H
-#define MUSTER_SERVER_CTL_NEAREST_H
+#ifndef MUSTER_SERVER_NEAREST_H
+#define MUSTER_SERVER_NEAREST_H
 
 /* Edits (insert, delete, replace) from a to b; 99 when either is longer than 31 bytes. */
 unsigned nearest_distance(const char *a, const char *b);

@@ -1,5 +1,5 @@
 /* nearest.c: which known word did they mean? */
-#include "server/ctl/nearest.h"
+#include "server/nearest.h"
 
 #include <string.h>
 
