@@ -20,6 +20,8 @@ enum boot_stage {
 	STAGES
 };
 
+enum boot_state { BOOT_OPEN, BOOT_UP, BOOT_FAILED };
+
 const char *boot_stage_name(enum boot_stage stage);
 /* 0, or -EINVAL for another word. */
 int boot_stage_parse(const char *name, enum boot_stage *out);

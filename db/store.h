@@ -78,8 +78,6 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 
 /* ---- boots ---- */
 
-enum boot_state { BOOT_OPEN, BOOT_UP, BOOT_FAILED };
-
 struct store_boot {
 	int64_t id, host;
 	int64_t started_ms, mono_ms; /* wall and monotonic clock of its first packet */

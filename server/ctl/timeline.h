@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "db/host.h"
 #include "db/stage.h"
+#include "images/manifest.h"
 
 #define TIMELINE_SPANS_MAX 24
 #define TIMELINE_MS_MAX	   (1LL << 48) /* of any time in here; none is negative */
