@@ -385,8 +385,8 @@ static bool field_ok(const char *name, const char *value)
 	return true;
 }
 
-static enum MHD_Result count_field(void *arg, enum MHD_ValueKind kind, const char *name,
-	const char *value)
+static enum MHD_Result count_field(
+	void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct fields *f = arg;
 
