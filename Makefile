@@ -46,7 +46,8 @@ $(B)/embed/%.h: %
 	 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; printf ';\n') >$@
 
 $(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
-$(B)/server/core/script.o: $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
+EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
+$(B)/server/core/script.o: $(EMBEDDED)
 
 $(LIB): $(call OBJ,$(filter-out $(MAINS),$(SRC)))
 	@rm -f $@ && ar rcs $@ $^
@@ -66,11 +67,88 @@ $(B)/support/%: $(B)/tests/support/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 
-.PHONY: unit
-unit: $(UNIT)
-	@set -e; for t in $^; do $$t; done
+# ---- what people type ----
 
-.PHONY: clean
+.PHONY: demo test check boot unit san fuzz soak bench cov arrows format format-check install clean
+
+# Hosts boot before your eyes: make demo FIRMWARE=bios|uefi|uefi-http IMAGE=kvm|xen HOSTS=n KEEP=1
+export FIRMWARE IMAGE HOSTS KEEP
+demo:
+	@tests/boot/demo.sh
+
+SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(wildcard tests/support/*.c))
+TESTED  := $(UNIT) $(SUPPORT) $(BIN)
+
+# The packages first: pkg-config can only answer once they are there, so make starts again.
+test:
+	@tests/support/need.sh --install build images boot test
+	@$(MAKE) --no-print-directory tested
+.PHONY: tested
+tested: $(TESTED)
+	@B=$(abspath $(B)) tests/run
+check: $(TESTED)
+	@B=$(abspath $(B)) tests/run unit flow
+boot: $(TESTED)
+	@B=$(abspath $(B)) tests/run boot
+unit: $(UNIT)
+	@B=$(abspath $(B)) tests/run unit
+san:
+	@$(MAKE) --no-print-directory MODE=san check
+
+# Each target for FUZZ_S seconds, beginning with its corpus; a finding is left in build/fuzz.
+FUZZ_S ?= 60
+FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZED := $(wildcard images/*.c server/net/dhcp*.c server/net/frame.c server/*.c db/host.c) \
+          server/core/dhcp_policy.c server/core/lease.c
+build/fuzz/%: tests/fuzz/%.c $(FUZZED)
+	@mkdir -p $(@D)
+	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
+		$(filter-out server/main.c server/open.c server/role.c,$(FUZZED)) $(LDLIBS)
+fuzz: $(FUZZ)
+	@set -e; for t in $(FUZZ); do name=$${t##*/fuzz_}; \
+		mkdir -p build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+		echo "fuzz $$name: $(FUZZ_S) s"; \
+		$$t -max_total_time=$(FUZZ_S) -artifact_prefix=build/fuzz/ -verbosity=0 \
+			build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; done
+
+# Hours of the same: long fuzzing, then every boot again and again.
+SOAK_ROUNDS ?= 20
+soak: $(TESTED)
+	$(MAKE) fuzz FUZZ_S=1800
+	@set -e; for i in $$(seq $(SOAK_ROUNDS)); do echo "round $$i of $(SOAK_ROUNDS)"; \
+		B=$(abspath $(B)) tests/run boot; done
+
+bench: $(BIN)
+	@tests/bench/bench.sh $(BENCH)
+
+# Lines of each source file that the unit tests reach.
+cov:
+	@rm -rf build/cov && $(MAKE) --no-print-directory MODE=cov unit
+	@gcov -n $$(find build/cov -name '*.gcda' ! -path '*/tests/*') 2>/dev/null | \
+		awk '/^File/ {f = $$2} /^Lines/ && f ~ /^.(server|agent|images|db)/ {split($$2, p, ":"); \
+			printf "%8s of %5s lines  %s\n", p[2], $$4, f; f = ""}' | sort -rn
+
+arrows:
+	@tests/support/arrows.sh
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(FORMATTED)
+format-check:
+	@clang-format --dry-run -Werror $(FORMATTED) && echo "$(words $(FORMATTED)) files are formatted"
+
+PREFIX ?= /usr
+install: $(BIN)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/musterd
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(B)/muster
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/muster $(B)/muster-agent
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/muster/recipes $(filter-out %/lib.sh,$(wildcard images/recipes/*.sh))
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/muster/recipes images/recipes/lib.sh
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/muster/recipes/files $(wildcard images/recipes/files/*)
+	install -D -m 644 -t $(DESTDIR)/lib/systemd/system debian/musterd.service
+	[ -e $(DESTDIR)/etc/muster/muster.conf ] || \
+		install -D -m 644 -t $(DESTDIR)/etc/muster debian/muster.conf
+
 clean:
 	rm -rf build
 

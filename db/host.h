@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOST_MACS_MAX 16
-#define HOST_TEXT_MAX 64 /* name, serial, vendor, product: bytes with NUL */
-#define HOST_MAC_TEXT 18
+#define HOST_MACS_MAX  16
+#define HOST_TEXT_MAX  64 /* name, serial, vendor, product: bytes with NUL */
+#define HOST_MAC_TEXT  18
 #define HOST_UUID_TEXT 37
 
 struct host_identity {
@@ -41,7 +41,8 @@ void host_mac_add(struct host_identity *id, const uint8_t mac[6]);
 /* 1 for a serial number that tells hosts apart; 0 for "", "None", "To Be Filled By O.E.M." … */
 int host_serial_ok(const char *serial);
 
-/* 1 for a name that a host may have: letters, digits, '-', '.', 1 to 63 bytes, no '-' or '.' first. */
+/* 1 for a name that a host may have: letters, digits, '-', '.', 1 to 63 bytes, no '-' or '.' first.
+ */
 int host_name_ok(const char *name);
 
 #endif

@@ -88,7 +88,8 @@ static int bind_all(sqlite3_stmt *s, const char *types, va_list ap)
 		if (*types == 'i') {
 			rc = sqlite3_bind_int64(s, i, va_arg(ap, int64_t));
 		} else if (*types == 't') {
-			rc = sqlite3_bind_text(s, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+			rc = sqlite3_bind_text(
+				s, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
 		} else {
 			const void *p = va_arg(ap, const void *);
 

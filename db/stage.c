@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const names[STAGES] = { "discover", "offer", "lease", "loader", "script", "agent",
-	"image", "verify", "handoff", "up", "failed" };
+static const char *const names[STAGES] = { "discover", "offer", "lease", "loader", "script",
+	"agent", "image", "verify", "handoff", "up", "failed" };
 
 const char *boot_stage_name(enum boot_stage stage)
 {

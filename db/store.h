@@ -85,25 +85,26 @@ struct store_boot {
 	int64_t ended_ms;	     /* 0: open */
 	enum boot_stage stage;	     /* the farthest one reached */
 	enum boot_state state;
-	uint32_t addr; /* of the host, 0: not seen yet */
-	uint16_t arch; /* option 93, 0xffff: not seen */
+	uint32_t addr;	  /* of the host, 0: not seen yet */
+	uint16_t arch;	  /* option 93, 0xffff: not seen */
 	bool loader_sent; /* the host read its loader, or is known to run it */
 	bool has_manifest, has_session;
 	char firmware[16];	       /* "bios", "uefi", "uefi-http", "" */
 	char image[MANIFEST_NAME_MAX]; /* chosen for it */
 	char version[MANIFEST_NAME_MAX];
 	struct digest manifest;
-	struct digest session;	  /* SHA-256 of the agent's token */
-	char nonce[40];		  /* what the guest has to write, hex */
-	char reason[32];	  /* code, with BOOT_FAILED */
+	struct digest session; /* SHA-256 of the agent's token */
+	char nonce[40];	       /* what the guest has to write, hex */
+	char reason[32];       /* code, with BOOT_FAILED */
 	char sentence[448];
 };
 
 int store_boot_add(struct store *s, struct store_boot *b); /* fills b->id */
 int store_boot_put(struct store *s, const struct store_boot *b);
-int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out);	      /* -ENOENT */
-int store_boot_newest(struct store *s, int64_t host, struct store_boot *out);	      /* -ENOENT */
-int store_boot_by_session(struct store *s, const struct digest *d, struct store_boot *out); /* -ENOENT */
+int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out);    /* -ENOENT */
+int store_boot_newest(struct store *s, int64_t host, struct store_boot *out); /* -ENOENT */
+int store_boot_by_session(
+	struct store *s, const struct digest *d, struct store_boot *out); /* -ENOENT */
 /* The newest open boot of the host at that address. -ENOENT */
 int store_boot_by_addr(struct store *s, uint32_t addr, struct store_boot *out);
 /* How many boots of the host in a row have failed, the newest first; stops at 20. */
@@ -116,15 +117,15 @@ struct store_event {
 	int64_t boot;
 	enum boot_stage stage;
 	const char *source; /* who saw it: "net", "tftp", "http", "agent", "core" */
-	const char *what; /* "requested", "started", "progress", "finished", "aborted", "done" */
+	const char *what;   /* "requested", "started", "progress", "finished", "aborted", "done" */
 	int64_t at_ms, since_ms;
 	uint64_t bytes, total;
 	const char *detail; /* or NULL */
 };
 
 int store_event_add(struct store *s, const struct store_event *e);
-/* One row for each transfer's progress: the newest `progress` event of that boot, stage and detail is
- * replaced instead of adding another. */
+/* One row for each transfer's progress: the newest `progress` event of that boot, stage and detail
+ * is replaced instead of adding another. */
 int store_event_progress(struct store *s, const struct store_event *e);
 
 /* ---- images ---- */
@@ -155,7 +156,7 @@ int store_file_name(struct store *s, const struct digest *file, char name[MANIFE
 /* ---- answers for people, made by the database itself as JSON (docs/openapi.yaml) ---- */
 
 int store_json_hosts(struct store *s, char **out);
-int store_json_host(struct store *s, const char *name, char **out); /* -ENOENT */
+int store_json_host(struct store *s, const char *name, char **out);  /* -ENOENT */
 int store_json_boots(struct store *s, const char *host, char **out); /* of one host, newest first */
 int store_json_boot(struct store *s, int64_t id, char **out);	     /* with events; -ENOENT */
 int store_json_events(struct store *s, int64_t after, int limit, char **out);

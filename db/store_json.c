@@ -8,6 +8,8 @@
 #include "db/store.h"
 #include "db/store_inside.h"
 
+/* clang-format off: SQL reads better as its author breaks it. */
+
 /* Pieces of SQL that turn what is stored into what is shown. */
 #define HEX(x) "lower(hex(" x "))"
 #define HEX_AT(x, at, n) "substr(" HEX(x) ", " #at ", " #n ")"

@@ -123,13 +123,14 @@ static int host_of(struct sql_row *r, struct store_host *out)
 int store_host_by_name(struct store *s, const char *name, struct store_host *out)
 {
 	return host_of(
-		sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE name = ?", "t", name), out);
+		sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE name = ?", "t", name),
+		out);
 }
 
 int store_host_by_id(struct store *s, int64_t id, struct store_host *out)
 {
-	return host_of(sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE id = ?", "i", id),
-		out);
+	return host_of(
+		sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE id = ?", "i", id), out);
 }
 
 /* Hosts that fit so far, with the weight of the evidence for each. */
@@ -251,8 +252,8 @@ int store_host_put(struct store *s, const struct store_host *h)
 	return sql_run(s->q,
 		"UPDATE host SET name = ?, serial = ?, vendor = ?, product = ?, image = ?, code = ?,"
 		" uuid = ?, admitted = ?, seen_ms = ? WHERE id = ?",
-		"ttttttbiii", h->name, h->serial, h->vendor, h->product, h->image, h->code, uuid_of(h),
-		sizeof h->uuid, (int64_t)h->admitted, h->seen_ms, h->id);
+		"ttttttbiii", h->name, h->serial, h->vendor, h->product, h->image, h->code,
+		uuid_of(h), sizeof h->uuid, (int64_t)h->admitted, h->seen_ms, h->id);
 }
 
 int store_host_rm(struct store *s, int64_t id)
@@ -293,7 +294,8 @@ int store_lease_put(struct store *s, const struct store_lease *l)
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg)
 {
 	struct sql_row *r = sql_start(s->q,
-		"SELECT addr, mac, state, known, expires_ms FROM lease ORDER BY expires_ms DESC", "");
+		"SELECT addr, mac, state, known, expires_ms FROM lease ORDER BY expires_ms DESC",
+		"");
 	int rc;
 
 	while ((rc = sql_next(r)) > 0) {
@@ -316,7 +318,7 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 /* ---- boots ---- */
 
 #define BOOT_COLUMNS                                                                               \
-	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"  \
+	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent," \
 	" firmware, image, version, manifest, session, nonce, reason, sentence"
 
 static void read_boot(struct sql_row *r, struct store_boot *b)
@@ -383,16 +385,16 @@ int store_boot_put(struct store *s, const struct store_boot *b)
 
 int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out)
 {
-	return boot_of(sql_start(s->q, "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?", "i", id),
-		out);
+	return boot_of(
+		sql_start(s->q, "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?", "i", id), out);
 }
 
 int store_boot_newest(struct store *s, int64_t host, struct store_boot *out)
 {
-	return boot_of(sql_start(s->q,
-			       "SELECT " BOOT_COLUMNS
-			       " FROM boot WHERE host = ? ORDER BY id DESC LIMIT 1",
-			       "i", host),
+	return boot_of(
+		sql_start(s->q,
+			"SELECT " BOOT_COLUMNS " FROM boot WHERE host = ? ORDER BY id DESC LIMIT 1",
+			"i", host),
 		out);
 }
 
@@ -415,8 +417,8 @@ int store_boot_by_addr(struct store *s, uint32_t addr, struct store_boot *out)
 int store_boot_failures(struct store *s, int64_t host, int *out)
 {
 	struct sql_row *r = sql_start(s->q,
-		"SELECT state FROM boot WHERE host = ? AND state != 0 ORDER BY id DESC LIMIT 20", "i",
-		host);
+		"SELECT state FROM boot WHERE host = ? AND state != 0 ORDER BY id DESC LIMIT 20",
+		"i", host);
 	int n = 0, rc;
 
 	while ((rc = sql_next(r)) > 0 && sql_int(r, 0) == BOOT_FAILED)
@@ -460,8 +462,8 @@ int store_event_progress(struct store *s, const struct store_event *e)
 {
 	/* A new row with a new number, so that whoever follows by number sees it. */
 	int rc = sql_run(s->q,
-		"DELETE FROM boot_event WHERE boot = ? AND stage = ? AND what = ? AND detail = ?", "iitt",
-		e->boot, (int64_t)e->stage, e->what, e->detail ? e->detail : "");
+		"DELETE FROM boot_event WHERE boot = ? AND stage = ? AND what = ? AND detail = ?",
+		"iitt", e->boot, (int64_t)e->stage, e->what, e->detail ? e->detail : "");
 
 	return rc < 0 ? rc : store_event_add(s, e);
 }
@@ -485,8 +487,8 @@ int store_image_add(struct store *s, const struct digest *manifest, const struct
 		rc = sql_run(s->q,
 			"INSERT INTO image_file (manifest, position, role, name, length, digest)"
 			" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			"biitib", manifest->b, sizeof manifest->b, (int64_t)i, (int64_t)f->role, f->name,
-			(int64_t)f->length, f->sha256.b, sizeof f->sha256.b);
+			"biitib", manifest->b, sizeof manifest->b, (int64_t)i, (int64_t)f->role,
+			f->name, (int64_t)f->length, f->sha256.b, sizeof f->sha256.b);
 	}
 	for (size_t i = 0; i < n_sigs && !rc; i++)
 		rc = sql_run(s->q,
@@ -552,9 +554,8 @@ int store_image_args(struct store *s, const struct digest *manifest, char out[MA
 
 int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max)
 {
-	struct sql_row *r = sql_start(s->q,
-		"SELECT digest FROM image_signature WHERE manifest = ?", "b", manifest->b,
-		sizeof manifest->b);
+	struct sql_row *r = sql_start(s->q, "SELECT digest FROM image_signature WHERE manifest = ?",
+		"b", manifest->b, sizeof manifest->b);
 	int n = 0, rc;
 
 	while ((rc = sql_next(r)) > 0 && n < max)

@@ -474,7 +474,8 @@ static const char *nearest(const char *section, const char *word)
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (!section || !strcmp(keys[i].section, section))
-			nearest_try(word, section ? keys[i].name : keys[i].section, &best, &distance);
+			nearest_try(
+				word, section ? keys[i].name : keys[i].section, &best, &distance);
 	}
 	return best;
 }
@@ -677,8 +678,8 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		return check_fail(file, err, err_size,
 			"[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
 	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
-		return check_fail(file, err, err_size,
-			"[http] tls-listen needs tls-cert and tls-key");
+		return check_fail(
+			file, err, err_size, "[http] tls-listen needs tls-cert and tls-key");
 	for (size_t i = 0; i < c->n_quirks; i++) {
 		if (!c->quirks[i].loader[0])
 			return check_fail(file, err, err_size, "a [quirk] has no loader");
@@ -687,8 +688,8 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		const struct config_subnet *s = &c->subnets[i];
 
 		if (s->router && ((s->router ^ s->net) & s->mask))
-			return check_fail(file, err, err_size,
-				"a [subnet] has a router outside of it");
+			return check_fail(
+				file, err, err_size, "a [subnet] has a router outside of it");
 	}
 	return 0;
 }

@@ -44,7 +44,8 @@ struct config_quirk {
 	uint8_t mac[6]; /* match-mac, a prefix of mac_len bytes */
 	uint8_t mac_len;
 	uint16_t arch;	 /* match-arch (option 93), CONFIG_ARCH_ANY: any */
-	char loader[64]; /* file of the loader folder to send; an iPXE ROM gets it once a boot, too */
+	char loader[64]; /* file of the loader folder to send; an iPXE ROM gets it once a boot, too
+			  */
 };
 
 struct config_listen {

@@ -42,7 +42,8 @@ static void log_line(enum log_level level, const char *fmt, va_list ap)
 	make_printable(text);
 	n = snprintf(line, sizeof line, "%s%s %s: %s\n",
 		getenv("JOURNAL_STREAM") ? priority[level] : "", word[level], role_name, text);
-	/* One write: lines of several roles do not mix. A full or closed stderr must not stop us. */
+	/* One write: lines of several roles do not mix. A full or closed stderr must not stop us.
+	 */
 	if (n > 0 && write(STDERR_FILENO, line, strnlen(line, sizeof line)) < 0)
 		return;
 }

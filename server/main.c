@@ -144,7 +144,8 @@ static void child_ended(struct parent *p, struct child *c, int status)
 	if (!c->reload)
 		log_warn("role ended: role=%s %s=%d again_in_ms=%u", c->role.name,
 			WIFSIGNALED(status) ? "signal" : "status",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), c->backoff_ms);
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+			c->backoff_ms);
 	c->backoff_ms = c->backoff_ms ? c->backoff_ms * 2 : 100;
 	if (c->backoff_ms > BACKOFF_MAX)
 		c->backoff_ms = BACKOFF_MAX;
@@ -270,7 +271,8 @@ static void reload(struct parent *p)
 	if (fresh.url[0])
 		memcpy(p->server.url, fresh.url, sizeof p->server.url);
 	log_level((enum log_level)fresh.log_level);
-	/* Roles live with their configuration: each is started anew, and asks again what it lost. */
+	/* Roles live with their configuration: each is started anew, and asks again what it lost.
+	 */
 	for (size_t i = 0; i < ARRAY_LEN(children); i++) {
 		struct child *c = &children[i];
 
@@ -396,13 +398,25 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "c:tTfVh")) != -1) {
 		switch (opt) {
-		case 'c': p.config_file = optarg; break;
-		case 't': syntax = true; break;
-		case 'T': check = true; break;
-		case 'f': foreground = true; break;
-		case 'V': puts("musterd " MUSTER_VERSION); return 0;
-		case 'h': return usage(stdout);
-		default: return usage(stderr);
+		case 'c':
+			p.config_file = optarg;
+			break;
+		case 't':
+			syntax = true;
+			break;
+		case 'T':
+			check = true;
+			break;
+		case 'f':
+			foreground = true;
+			break;
+		case 'V':
+			puts("musterd " MUSTER_VERSION);
+			return 0;
+		case 'h':
+			return usage(stdout);
+		default:
+			return usage(stderr);
 		}
 	}
 	if (optind != argc)

@@ -42,28 +42,36 @@ struct msg_head {
 
 /* ---- http <-> core ---- */
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_METHODS
+};
 enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
 
 #define HTTP_BODY_MAX	(64 * 1024)	   /* a request's body */
 #define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
 
 struct http_request {
-	uint8_t method;	    /* enum http_method */
-	uint8_t peer;	    /* enum http_peer */
-	uint16_t port;	    /* of the client, TCP only */
-	uint32_t addr;	    /* of the client, host order, TCP only */
-	uint32_t uid, gid;  /* of the client, unix socket only */
-	uint32_t body_len;  /* bytes after this struct, <= HTTP_BODY_MAX */
-	char host[80];	    /* Host header, or "" */
-	char bearer[80];    /* Authorization: Bearer token, or "" */
-	char path[256];	    /* decoded, starts with '/', no NUL, no "..", no "//" */
-	char query[2048];   /* raw, without '?', still percent-encoded */
+	uint8_t method;	   /* enum http_method */
+	uint8_t peer;	   /* enum http_peer */
+	uint16_t port;	   /* of the client, TCP only */
+	uint32_t addr;	   /* of the client, host order, TCP only */
+	uint32_t uid, gid; /* of the client, unix socket only */
+	uint32_t body_len; /* bytes after this struct, <= HTTP_BODY_MAX */
+	char host[80];	   /* Host header, or "" */
+	char bearer[80];   /* Authorization: Bearer token, or "" */
+	char path[256];	   /* decoded, starts with '/', no NUL, no "..", no "//" */
+	char query[2048];  /* raw, without '?', still percent-encoded */
 };
 
 struct http_answer {
 	uint16_t status;
-	uint8_t more;	      /* 1: another piece with the same id follows */
+	uint8_t more; /* 1: another piece with the same id follows */
 	uint8_t pad;
 	uint32_t retry_after; /* seconds, 0 = no header */
 	uint32_t body_len;    /* bytes after this struct */
@@ -77,7 +85,7 @@ struct blob_event {
 	uint8_t phase;	/* enum blob_phase */
 	uint8_t loader; /* 1: asked as /efi/agent.efi or by iPXE/UEFI firmware (User-Agent) */
 	uint16_t pad;
-	uint32_t addr;	/* client, host order */
+	uint32_t addr; /* client, host order */
 	uint8_t digest[32];
 	uint64_t bytes;	   /* body bytes sent so far */
 	uint64_t total;	   /* bytes asked for */
@@ -102,11 +110,11 @@ struct sign_request {
 };
 
 struct sign_answer {
-	uint32_t error;	       /* 0, or an errno: no key */
-	uint32_t ticket_len;   /* bytes in ticket */
-	uint32_t minisig_len;  /* bytes in minisig */
-	char ticket[1024];     /* JSON, see docs/agent-protocol.md */
-	char minisig[512];     /* its signature file */
+	uint32_t error;	      /* 0, or an errno: no key */
+	uint32_t ticket_len;  /* bytes in ticket */
+	uint32_t minisig_len; /* bytes in minisig */
+	char ticket[1024];    /* JSON, see docs/agent-protocol.md */
+	char minisig[512];    /* its signature file */
 };
 
 /*

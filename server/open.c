@@ -122,8 +122,8 @@ static int first_address(struct endpoint *ep)
 		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
 			strcmp(a->ifa_name, ep->ifname))
 			continue;
-		ep->addr = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_addr)
-					 ->sin_addr.s_addr);
+		ep->addr = ntohl(
+			((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr.s_addr);
 		ep->mask = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)
 					 ->sin_addr.s_addr);
 		rc = 0;
@@ -206,8 +206,8 @@ static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, con
 static int open_endpoints(struct server *s, const struct errbuf *e)
 {
 	for (size_t i = 0; i < s->cfg.n_interfaces; i++) {
-		int rc = endpoint_open(&s->endpoints[i], s->cfg.interfaces[i],
-			s->cfg.dhcp_mode != DHCP_OFF, e);
+		int rc = endpoint_open(
+			&s->endpoints[i], s->cfg.interfaces[i], s->cfg.dhcp_mode != DHCP_OFF, e);
 
 		if (rc < 0)
 			return rc;
@@ -259,7 +259,8 @@ static int unix_bind(int type, const char *path, mode_t mode)
 	return rc;
 }
 
-/* Root and the server's group may use it; who they are, http asks the kernel for each connection. */
+/* Root and the server's group may use it; who they are, http asks the kernel for each connection.
+ */
 static int api_socket(const char *path, const char *user)
 {
 	const struct passwd *pw = getpwnam(user);
@@ -347,7 +348,8 @@ static int open_links(struct server *s, const struct errbuf *e)
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
 			return fail(e, -errno, "socket pair");
 		for (int end = 0; end < 2; end++) {
-			if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+			if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) <
+				0)
 				setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 		}
 		s->core_side[i] = pair[0];

@@ -1,5 +1,6 @@
 /*
- * What agents ask: docs/agent-protocol.md. A request may come twice; it does no harm the second time.
+ * What agents ask: docs/agent-protocol.md. A request may come twice; it does no harm the second
+ * time.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -102,8 +103,8 @@ static void answer_facts(struct core *c, struct answer *a, const struct store_ho
 	answer_jw(a, 200, &w);
 }
 
-static void handle_facts(struct core *c, const struct request *q, const struct json *body,
-	struct answer *a)
+static void handle_facts(
+	struct core *c, const struct request *q, const struct json *body, struct answer *a)
 {
 	struct happened e = { STAGE_AGENT, "done", "agent", 0, 0, NULL };
 	char vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX], token[DIGEST_HEX], detail[160];
@@ -196,10 +197,12 @@ static void handle_ticket(struct talk *t)
 	if (rc == -ENOENT || !w) {
 		t->a->retry_after_s = WAIT_S;
 		if (!w)
-			answer_problem(t->a, 503, "busy", NULL, "too many tickets wait for a signature");
+			answer_problem(
+				t->a, 503, "busy", NULL, "too many tickets wait for a signature");
 		else if (*image_of(t))
 			answer_problem(t->a, 404, "no-image", "muster image import DIR",
-				"the image '%s' of %s is not on the server", image_of(t), t->host.name);
+				"the image '%s' of %s is not on the server", image_of(t),
+				t->host.name);
 		else
 			answer_problem(t->a, 404, "no-image", "muster host set NAME --image IMAGE",
 				"no image is assigned to %s", t->host.name);
@@ -217,8 +220,8 @@ static void handle_ticket(struct talk *t)
 	t->a->later = true;
 }
 
-static void answer_ticket(struct core *c, const struct ticket_wait *w, const struct sign_answer *s,
-	struct answer *a)
+static void answer_ticket(
+	struct core *c, const struct ticket_wait *w, const struct sign_answer *s, struct answer *a)
 {
 	struct digest sigs[SIGNATURES_MAX], manifest;
 	struct store_boot b;
@@ -392,8 +395,8 @@ static void handle_up(struct talk *t)
 	fact(t->body, "version", version, sizeof version);
 	fact(t->body, "kernel", kernel, sizeof kernel);
 	fact(t->body, "accelerator", accelerator, sizeof accelerator);
-	snprintf(detail, sizeof detail, "%s: %s, kernel %s, %s; a guest wrote '%s' after %lld ms", kind,
-		version, kernel, accelerator, guest,
+	snprintf(detail, sizeof detail, "%s: %s, kernel %s, %s; a guest wrote '%s' after %lld ms",
+		kind, version, kernel, accelerator, guest,
 		(long long)json_get_int(t->body, "guest_ms", 0));
 	e.detail = detail;
 	record_event(t->c, &t->boot, &e);
@@ -437,8 +440,8 @@ static int find_session(struct talk *t)
 	if (!rc)
 		rc = store_host_by_id(t->c->store, t->boot.host, &t->host);
 	if (rc == -ENOENT) {
-		answer_problem(t->a, 401, "session", "post your facts again",
-			"this session is not known");
+		answer_problem(
+			t->a, 401, "session", "post your facts again", "this session is not known");
 		return 0;
 	}
 	core_must(t->c, rc, "session");

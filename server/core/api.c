@@ -171,7 +171,8 @@ static void patch_host(struct call *k)
 		return;
 	rc = store_host_by_name(k->c->store, h.name, &other);
 	if (rc == 0 && other.id != h.id) {
-		answer_problem(k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
+		answer_problem(
+			k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
 		return;
 	}
 	core_write(k->c);
@@ -234,7 +235,8 @@ static void post_host(struct call *k)
 	core_write(k->c);
 	rc = store_host_add(k->c->store, &h);
 	if (rc == -EEXIST) {
-		answer_problem(k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
+		answer_problem(
+			k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
 		return;
 	}
 	core_must(k->c, rc, "host add");
@@ -318,7 +320,8 @@ static void get_image(struct call *k)
 	answer_store(k, rc, json, "image");
 }
 
-/* Release keys that this server accepts: STATE/keys/trust, each file NAME.pub. Returns their number. */
+/* Release keys that this server accepts: STATE/keys/trust, each file NAME.pub. Returns their
+ * number. */
 static size_t trusted_keys(const struct config *cfg, struct minisig_public *keys)
 {
 	char dir[CONFIG_TEXT_MAX + 16], path[PATH_MAX], text[MINISIG_TEXT_MAX];
@@ -429,8 +432,8 @@ static void post_image(struct call *k)
 		core_must(k->c, digest_bytes(sig, strlen(sig), &sig_digests[n++]), "digest");
 	}
 	core_write(k->c);
-	core_must(k->c,
-		store_image_add(k->c->store, &digest, &m, sig_digests, n, k->c->wall_ms), "image add");
+	core_must(k->c, store_image_add(k->c->store, &digest, &m, sig_digests, n, k->c->wall_ms),
+		"image add");
 	log_info("image imported: name=%s version=%s release=%llu", m.name, m.version,
 		(unsigned long long)m.release);
 	k->arg = m.name;

@@ -8,8 +8,7 @@ static const struct {
 	uint16_t arch;
 	const char *loader;
 } loaders[] = {
-	{ 0, "undionly.kpxe" },
-	{ 7, "snponly.efi" },
+	{ 0, "undionly.kpxe" }, { 7, "snponly.efi" },
 	{ 9, "snponly.efi" }, /* registered as EBC, sent by x64 machines */
 };
 #define ARCH_X64_HTTP 16

@@ -1,5 +1,6 @@
 /*
- * boot_plan.h: (who asks over DHCP, how far its boot is, configuration) -> what it shall load. Pure.
+ * boot_plan.h: (who asks over DHCP, how far its boot is, configuration) -> what it shall load.
+ * Pure.
  */
 #ifndef MUSTER_SERVER_CORE_BOOT_PLAN_H
 #define MUSTER_SERVER_CORE_BOOT_PLAN_H

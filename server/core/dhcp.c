@@ -45,9 +45,9 @@ static void store_change(struct core *c, const struct dhcp_change *change, bool 
 		.addr = change->addr,
 		.known = known,
 		.expires_ms = change->expires_ms,
-		.state = change->op == DHCP_CHANGE_PUT	      ? LEASE_LEASED
+		.state = change->op == DHCP_CHANGE_PUT	     ? LEASE_LEASED
 			 : change->op == DHCP_CHANGE_DECLINE ? LEASE_DECLINED
-							      : LEASE_FREE,
+							     : LEASE_FREE,
 	};
 
 	if (change->op == DHCP_CHANGE_NONE)
@@ -94,7 +94,7 @@ static void record_exchange(struct core *c, const struct dhcp_query *q, const st
 		b.addr = reply->yiaddr ? reply->yiaddr : q->ciaddr;
 	if (is_firmware(q))
 		snprintf(b.firmware, sizeof b.firmware, "%s",
-			q->client == DHCP_CLIENT_HTTP		? "uefi-http"
+			q->client == DHCP_CLIENT_HTTP		    ? "uefi-http"
 			: q->arch == 0 || q->arch == DHCP_ARCH_NONE ? "bios"
 								    : "uefi");
 	snprintf(detail, sizeof detail, "%s%s%s", client[q->client], reply->file[0] ? ": " : "",
@@ -137,9 +137,9 @@ static void log_decision(const struct dhcp_query *q, const struct dhcp_decision 
 			return;
 	}
 	host_mac_print(q->mac, mac);
-	log_info("dhcp: mac=%s type=%u client=%u arch=%u answer=%u addr=%u.%u.%u.%u file=%s (%s)", mac,
-		q->type, q->client, q->arch, d->answer ? d->reply.type : 0, a >> 24, a >> 16 & 255,
-		a >> 8 & 255, a & 255, d->reply.file, dhcp_reason_text(d->reason));
+	log_info("dhcp: mac=%s type=%u client=%u arch=%u answer=%u addr=%u.%u.%u.%u file=%s (%s)",
+		mac, q->type, q->client, q->arch, d->answer ? d->reply.type : 0, a >> 24,
+		a >> 16 & 255, a >> 8 & 255, a & 255, d->reply.file, dhcp_reason_text(d->reason));
 }
 
 void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)

@@ -12,7 +12,8 @@
 #include "server/core/record.h"
 #include "server/core/script.h"
 
-#define AGENT_IMAGE "agent" /* the name of the image that holds kernel, ramdisk and UKI of the agent */
+#define AGENT_IMAGE                                                                                \
+	"agent" /* the name of the image that holds kernel, ramdisk and UKI of the agent */
 #define SCRIPT_MAX  8192
 #define PAUSE_S	    10 /* before a host that failed starts again; doubles with each failure */
 #define PAUSE_MAX_S 300
@@ -93,8 +94,8 @@ static bool identity_of(const char *query, struct host_identity *id)
 	return id->has_uuid || id->n_macs || host_serial_ok(id->serial);
 }
 
-static void answer_script(struct answer *a, const char *template, const struct script_value *v,
-	size_t n)
+static void answer_script(
+	struct answer *a, const char *template, const struct script_value *v, size_t n)
 {
 	char *out = malloc(SCRIPT_MAX);
 	int rc = out ? script_fill(template, v, n, out, SCRIPT_MAX) : -ENOMEM;
@@ -124,8 +125,8 @@ static void answer_wait(struct core *c, struct answer *a, const char *host, cons
 }
 
 /* "initrd --name NAME …" for each ramdisk, and "initrd=NAME" for a kernel started by EFI. */
-static void initrd_lines(struct core *c, const struct digest *manifest, char *lines, size_t lines_size,
-	char *args, size_t args_size)
+static void initrd_lines(struct core *c, const struct digest *manifest, char *lines,
+	size_t lines_size, char *args, size_t args_size)
 {
 	struct manifest_file f;
 	size_t n = 0, m = 0;
@@ -169,7 +170,8 @@ static void answer_boot(struct core *c, struct answer *a, const struct store_hos
 		{ "server", c->cfg->name, false },
 		{ "host", h->name, false },
 		{ "image", image_of(c, h), false },
-		{ "reason", h->image[0] ? "assigned to this host" : "the default of this server", false },
+		{ "reason", h->image[0] ? "assigned to this host" : "the default of this server",
+			false },
 		{ "base", c->server->url, false },
 		{ "kernel", kernel, false },
 		{ "initrds", lines, true },
@@ -201,8 +203,8 @@ static bool record_beacon(struct core *c, const char *query, struct store_boot *
 		return false;
 	query_get(query, "errno", code, sizeof code);
 	query_get(query, "try", try, sizeof try);
-	snprintf(detail, sizeof detail, "iPXE could not load the agent's %s: error %s, try %s", part,
-		code, try);
+	snprintf(detail, sizeof detail, "iPXE could not load the agent's %s: error %s, try %s",
+		part, code, try);
 	e.detail = detail;
 	record_event(c, b, &e);
 	if (!strcmp(try, "5"))

@@ -7,7 +7,8 @@
 
 #include "server/log.h"
 
-/* An emulated or slow machine may need minutes between two signs of life; a dead one needs a verdict. */
+/* An emulated or slow machine may need minutes between two signs of life; a dead one needs a
+ * verdict. */
 #define SILENT_MS (15 * 60 * 1000)
 
 int record_is_admitted(const struct core *c, const struct store_host *h)
@@ -59,8 +60,8 @@ void record_host(struct core *c, const struct host_identity *id, const char *ven
 	*out = h;
 }
 
-int record_open_boot(struct core *c, const struct store_host *h, enum boot_stage below,
-	struct store_boot *out)
+int record_open_boot(
+	struct core *c, const struct store_host *h, enum boot_stage below, struct store_boot *out)
 {
 	struct store_boot b;
 	int rc = store_boot_newest(c->store, h->id, &b);
@@ -89,7 +90,8 @@ static void write_event(struct core *c, const struct store_boot *b, const struct
 		.what = e->what,
 		.source = e->source,
 		.at_ms = wall_ms,
-		/* After a restart of the machine the monotonic clock says nothing about that boot. */
+		/* After a restart of the machine the monotonic clock says nothing about that boot.
+		 */
 		.since_ms = mono_ms >= b->mono_ms ? mono_ms - b->mono_ms : wall_ms - b->started_ms,
 		.bytes = e->bytes,
 		.total = e->total,
@@ -102,8 +104,8 @@ static void write_event(struct core *c, const struct store_boot *b, const struct
 		"event");
 }
 
-void record_new_boot(struct core *c, const struct store_host *h, const uint8_t *mac,
-	struct store_boot *out)
+void record_new_boot(
+	struct core *c, const struct store_host *h, const uint8_t *mac, struct store_boot *out)
 {
 	struct waiting_host *w = mac ? waiting_find(&c->waiting, mac, c->mono_ms) : NULL;
 	struct happened discover = { STAGE_DISCOVER, "done", "net", 0, 0, NULL };
@@ -170,8 +172,8 @@ static int fail_silent(void *arg, const struct store_boot *stale)
 {
 	struct store_boot b = *stale;
 
-	record_failed(arg, &b, "silent", "no word for %d minutes after stage %s",
-		SILENT_MS / 60000, boot_stage_name(b.stage));
+	record_failed(arg, &b, "silent", "no word for %d minutes after stage %s", SILENT_MS / 60000,
+		boot_stage_name(b.stage));
 	return 0;
 }
 

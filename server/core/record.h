@@ -27,12 +27,12 @@ void record_host(struct core *c, const struct host_identity *id, const char *ven
  * The host's open boot. 1: found. 0: none. When `below` is not STAGES and the boot has come that
  * far, the host has started over: that boot is closed as failed, and 0 returned.
  */
-int record_open_boot(struct core *c, const struct store_host *h, enum boot_stage below,
-	struct store_boot *out);
+int record_open_boot(
+	struct core *c, const struct store_host *h, enum boot_stage below, struct store_boot *out);
 
 /* A new boot that begins now, or when the waiting host sent its DISCOVER (then written with it). */
-void record_new_boot(struct core *c, const struct store_host *h, const uint8_t *mac,
-	struct store_boot *out);
+void record_new_boot(
+	struct core *c, const struct store_host *h, const uint8_t *mac, struct store_boot *out);
 
 /* Write a row, and move the boot's stage forward to it. `b` is stored. */
 void record_event(struct core *c, struct store_boot *b, const struct happened *e);

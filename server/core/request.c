@@ -46,19 +46,27 @@ void answer_empty(struct answer *a)
 static const char *status_title(unsigned status)
 {
 	switch (status) {
-	case 400: return "Bad request";
-	case 401: return "Not authorised";
-	case 403: return "Not allowed";
-	case 404: return "Not found";
-	case 405: return "Method not allowed";
-	case 409: return "Conflict";
-	case 422: return "Not acceptable as it is";
-	default: return "Not possible now";
+	case 400:
+		return "Bad request";
+	case 401:
+		return "Not authorised";
+	case 403:
+		return "Not allowed";
+	case 404:
+		return "Not found";
+	case 405:
+		return "Method not allowed";
+	case 409:
+		return "Conflict";
+	case 422:
+		return "Not acceptable as it is";
+	default:
+		return "Not possible now";
 	}
 }
 
-void answer_problem(struct answer *a, unsigned status, const char *code, const char *hint,
-	const char *fmt, ...)
+void answer_problem(
+	struct answer *a, unsigned status, const char *code, const char *hint, const char *fmt, ...)
 {
 	struct jw w = { 0 };
 	char detail[512];

@@ -20,8 +20,8 @@ int script_value_ok(const char *value)
 	return 1;
 }
 
-static const struct script_value *value_of(const struct script_value *values, size_t n,
-	const char *name, size_t len)
+static const struct script_value *value_of(
+	const struct script_value *values, size_t n, const char *name, size_t len)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strlen(values[i].name) == len && !memcmp(values[i].name, name, len))
@@ -46,8 +46,8 @@ static int put(struct out *o, const char *text, size_t len)
 }
 
 /* One line of the template, without its LF. */
-static int fill_line(const char *line, size_t len, const struct script_value *values, size_t n,
-	struct out *o)
+static int fill_line(
+	const char *line, size_t len, const struct script_value *values, size_t n, struct out *o)
 {
 	const char *end = line + len;
 
@@ -75,8 +75,8 @@ static int fill_line(const char *line, size_t len, const struct script_value *va
 	return 0;
 }
 
-int script_fill(const char *template, const struct script_value *values, size_t n, char *out,
-	size_t size)
+int script_fill(
+	const char *template, const struct script_value *values, size_t n, char *out, size_t size)
 {
 	struct out o = { out, size };
 

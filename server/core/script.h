@@ -3,7 +3,8 @@
  *
  * Templates have no logic: @{name} is replaced, a name without a value is an error before anything
  * is sent. A value comes from hosts and people: it may hold only characters that mean nothing to
- * iPXE, so it can never become a command. Lines that begin with "##" are for readers of the template.
+ * iPXE, so it can never become a command. Lines that begin with "##" are for readers of the
+ * template.
  */
 #ifndef MUSTER_SERVER_CORE_SCRIPT_H
 #define MUSTER_SERVER_CORE_SCRIPT_H
@@ -25,8 +26,8 @@ extern const char *const script_wait;  /* a host that has nothing to boot: says 
  * Returns the length of the text in out; -ENOSPC when it does not fit; -EBADMSG for a template
  * with an unknown name or an unfinished @{; -EINVAL for a value that is not allowed.
  */
-int script_fill(const char *template, const struct script_value *values, size_t n, char *out,
-	size_t size);
+int script_fill(
+	const char *template, const struct script_value *values, size_t n, char *out, size_t size);
 
 /* 1 when a value may go into a script: printable ASCII without  $ ` " ' \ | & ; < >  */
 int script_value_ok(const char *value);

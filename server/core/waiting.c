@@ -31,8 +31,8 @@ struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64
 	return NULL;
 }
 
-struct waiting_host *waiting_discover(struct waiting *w, const uint8_t mac[6], int64_t wall_ms,
-	int64_t mono_ms)
+struct waiting_host *waiting_discover(
+	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms)
 {
 	struct waiting_host *h = waiting_find(w, mac, mono_ms), *oldest;
 	unsigned at = place(mac);

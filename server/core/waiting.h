@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define WAITING_MAX    4096 /* a power of two */
+#define WAITING_MAX	4096 /* a power of two */
 #define WAITING_LIVE_MS 300000
 
 struct waiting_host {
@@ -25,8 +25,8 @@ struct waiting {
 };
 
 /* A DISCOVER came: find or make the host's entry. Never NULL. */
-struct waiting_host *waiting_discover(struct waiting *w, const uint8_t mac[6], int64_t wall_ms,
-	int64_t mono_ms);
+struct waiting_host *waiting_discover(
+	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms);
 /* The host's entry, if it is younger than WAITING_LIVE_MS, or NULL. */
 struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
 void waiting_forget(struct waiting_host *h);

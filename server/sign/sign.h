@@ -13,7 +13,8 @@
  */
 int sign_key_open(const char *dir);
 
-/* The ticket's text (docs/agent-protocol.md), NUL-terminated. Returns its length or -EINVAL. Pure. */
+/* The ticket's text (docs/agent-protocol.md), NUL-terminated. Returns its length or -EINVAL. Pure.
+ */
 int sign_ticket_print(const struct sign_request *q, char *out, size_t size);
 
 #endif

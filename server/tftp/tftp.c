@@ -97,8 +97,8 @@ static void exec_tftpd(const struct server *s)
 	if (dup2(s->tftp, STDIN_FILENO) < 0)
 		_exit(127);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
-	execl(s->cfg.tftp_program, "in.tftpd", "--verbose", "--verbosity", "1", "--secure", "--user",
-		"nobody", "--blocksize", "1468", "--timeout", IDLE_S, s->cfg.loader_dir,
+	execl(s->cfg.tftp_program, "in.tftpd", "--verbose", "--verbosity", "1", "--secure",
+		"--user", "nobody", "--blocksize", "1468", "--timeout", IDLE_S, s->cfg.loader_dir,
 		(char *)NULL);
 	_exit(127);
 }
@@ -123,7 +123,8 @@ static void on_log(void *arg, uint32_t events)
 
 		line[n] = 0;
 		if (tftp_log_parse(line, &r) == 0)
-			msg_send(t->s->role_side[LINK_TFTP], MSG_TFTP_READ, 0, &r, sizeof r, NULL, 0);
+			msg_send(t->s->role_side[LINK_TFTP], MSG_TFTP_READ, 0, &r, sizeof r, NULL,
+				0);
 		else
 			log_debug("in.tftpd: %s", line);
 	}
@@ -178,7 +179,8 @@ int tftp_main(const struct server *s)
 	char log_path[CONFIG_TEXT_MAX + 16];
 	int rc;
 
-	/* As process 1 the default action of SIGTERM would be to ignore it; SIGKILL always works. */
+	/* As process 1 the default action of SIGTERM would be to ignore it; SIGKILL always works.
+	 */
 	snprintf(log_path, sizeof log_path, "%s/tftp-log", s->cfg.run_dir);
 	rc = private_dev(log_path);
 	if (rc < 0) {

@@ -44,7 +44,11 @@ static void plans_by_architecture(void **state)
 {
 	static struct config cfg = {
 		.n_quirks = 1,
-		.quirks = { { .name = "q", .mac = { 0xaa }, .mac_len = 1, .arch = 0, .loader = "ipxe.pxe" } },
+		.quirks = { { .name = "q",
+			.mac = { 0xaa },
+			.mac_len = 1,
+			.arch = 0,
+			.loader = "ipxe.pxe" } },
 	};
 
 	(void)state;
@@ -92,7 +96,8 @@ static void fills_templates(void **state)
 		char out[32];
 
 		print_message("row: %s\n", fills[i].name);
-		assert_int_equal(script_fill(fills[i].template, &v, 1, out, sizeof out), fills[i].rc);
+		assert_int_equal(
+			script_fill(fills[i].template, &v, 1, out, sizeof out), fills[i].rc);
 		if (fills[i].want)
 			assert_string_equal(out, fills[i].want);
 	}
@@ -104,8 +109,8 @@ static const struct {
 	uint32_t addr;
 	const char *file;
 } lines[] = {
-	{ "a read", "<29>Nov 24 04:00:00 in.tftpd[7]: RRQ from 10.77.0.100 filename undionly.kpxe", 0,
-		0x0a4d0064, "undionly.kpxe" },
+	{ "a read", "<29>Nov 24 04:00:00 in.tftpd[7]: RRQ from 10.77.0.100 filename undionly.kpxe",
+		0, 0x0a4d0064, "undionly.kpxe" },
 	{ "with LF", "in.tftpd[7]: RRQ from 10.77.0.1 filename a b\n", 0, 0x0a4d0001, "a b" },
 	{ "something else", "in.tftpd[7]: tftp: client does not accept options", -ENOENT, 0, "" },
 	{ "no address", "RRQ from nobody filename x", -EBADMSG, 0, "" },

@@ -73,7 +73,8 @@ static void reads_all_keys(void **state)
 static const struct {
 	const char *name, *text, *want;
 } wrong[] = {
-	{ "unknown section", "[sever]\n", "x.conf:1: unknown section [sever]; did you mean [server]?" },
+	{ "unknown section", "[sever]\n",
+		"x.conf:1: unknown section [sever]; did you mean [server]?" },
 	{ "unknown key", "[dhcp]\n\nlease-tme = 1h\n",
 		"x.conf:3: unknown key 'lease-tme' in [dhcp]; did you mean 'lease-time'?" },
 	{ "no section", "mode = full\n", "x.conf:1: 'mode' stands before the first [section]" },
@@ -99,7 +100,8 @@ static const struct {
 		"x.conf:2: '0.0.0.0:0' is no ADDRESS:PORT such as 0.0.0.0:80" },
 	{ "url with a quote", "[http]\nurl = http://a\"b\n",
 		"x.conf:2: the URL holds a character that is not allowed there" },
-	{ "loader with a path", "[quirk a]\nloader = ../x\n", "x.conf:2: '../x' is no plain file name" },
+	{ "loader with a path", "[quirk a]\nloader = ../x\n",
+		"x.conf:2: '../x' is no plain file name" },
 	{ "section open", "[server\n", "x.conf:1: a section is written [name]" },
 	{ "empty value", "[server]\nname =\n", "x.conf:2: the value is empty" },
 };
@@ -114,8 +116,8 @@ static void refuses_wrong_text(void **state)
 
 		print_message("row: %s\n", wrong[i].name);
 		config_defaults(&c);
-		assert_int_equal(config_parse(wrong[i].text, strlen(wrong[i].text), "x.conf", &c, err,
-					 sizeof err),
+		assert_int_equal(config_parse(wrong[i].text, strlen(wrong[i].text), "x.conf", &c,
+					 err, sizeof err),
 			-EINVAL);
 		assert_string_equal(err, wrong[i].want);
 	}
@@ -155,7 +157,8 @@ static void checks_over_keys(void **state)
 			"x.conf: [dhcp] mode = full needs a [subnet A.B.C.D/N] with a range" },
 		{ "[dhcp]\nmode = off\n[http]\ntls-listen = 0.0.0.0:443\n",
 			"x.conf: [http] tls-listen needs tls-cert and tls-key" },
-		{ "[dhcp]\nmode = off\n[quirk a]\nmatch-arch = 0\n", "x.conf: a [quirk] has no loader" },
+		{ "[dhcp]\nmode = off\n[quirk a]\nmatch-arch = 0\n",
+			"x.conf: a [quirk] has no loader" },
 	};
 	static struct config c;
 	char err[300];
@@ -163,8 +166,8 @@ static void checks_over_keys(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		config_defaults(&c);
-		assert_int_equal(
-			config_parse(rows[i].text, strlen(rows[i].text), "x.conf", &c, err, sizeof err),
+		assert_int_equal(config_parse(rows[i].text, strlen(rows[i].text), "x.conf", &c, err,
+					 sizeof err),
 			0);
 		assert_int_equal(config_check(&c, "x.conf", err, sizeof err), -EINVAL);
 		assert_string_equal(err, rows[i].want);

@@ -10,7 +10,7 @@
 
 #include "server/bytes.h"
 #include "server/ctl/format.h"
-#include "server/ctl/nearest.h"
+#include "server/nearest.h"
 #include "server/ctl/text.h"
 
 static void test_bytes(void **state)

@@ -208,7 +208,10 @@ static void progress_keeps_one_row(void **state)
 static void image_of_the_highest_release_wins(void **state)
 {
 	struct fixture *f = *state;
-	struct manifest m = { .name = "kvm", .version = "2", .kind = IMAGE_LINUX, .release = 9,
+	struct manifest m = { .name = "kvm",
+		.version = "2",
+		.kind = IMAGE_LINUX,
+		.release = 9,
 		.n_files = 2,
 		.files = { { FILE_KERNEL, "vmlinuz", 10, { { 1 } } },
 			{ FILE_INITRD, "initrd", 20, { { 2 } } } } };
@@ -239,9 +242,11 @@ static void image_of_the_highest_release_wins(void **state)
 static void lists_are_json(void **state)
 {
 	struct fixture *f = *state;
-	static int (*const lists[])(struct store *, char **) = { store_json_hosts, store_json_leases,
-		store_json_images };
-	struct store_host h = { .has_uuid = true, .uuid = { 0xab }, .serial = "\"); DROP TABLE host;--" };
+	static int (*const lists[])(struct store *, char **) = { store_json_hosts,
+		store_json_leases, store_json_images };
+	struct store_host h = {
+		.has_uuid = true, .uuid = { 0xab }, .serial = "\"); DROP TABLE host;--"
+	};
 	struct json *doc;
 	char *text, err[100];
 
