@@ -8,7 +8,8 @@
 #include "db/store.h"
 #include "db/store_inside.h"
 
-/* clang-format off: SQL reads better as its author breaks it. */
+/* SQL reads better as its author breaks it. */
+/* clang-format off */
 
 /* Pieces of SQL that turn what is stored into what is shown. */
 #define HEX(x) "lower(hex(" x "))"

@@ -139,12 +139,20 @@ static void role_child(const struct role *r, const struct server *s, pid_t paren
 	_exit(r->main(s));
 }
 
+/*
+ * fork() into new namespaces. The C library does not know of it, which only matters to threads:
+ * the role that asks for this has none.
+ */
+static pid_t fork_apart(void)
+{
+	return (pid_t)syscall(
+		SYS_clone, SIGCHLD | CLONE_NEWNS | CLONE_NEWPID, NULL, NULL, NULL, NULL);
+}
+
 pid_t role_spawn(const struct role *r, const struct server *s)
 {
-	unsigned long flags = SIGCHLD | (r->own_namespaces ? CLONE_NEWNS | CLONE_NEWPID : 0);
 	pid_t parent = getpid();
-	/* fork(), but with namespaces; the C library keeps no state that this would confuse */
-	pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+	pid_t pid = r->own_namespaces ? fork_apart() : fork();
 
 	if (pid < 0)
 		return -errno;
