@@ -84,11 +84,11 @@ struct child {
 };
 
 static struct child children[] = {
-	{ .role = { "core", core_main, core_fds, 0 } },
-	{ .role = { "sign", sign_main, sign_fds, 0 } },
-	{ .role = { "http", http_main, http_fds, 0 } },
-	{ .role = { "net", net_main, net_fds, 0 } },
-	{ .role = { "tftp", tftp_main, tftp_fds, 1 } },
+	{ .role = { "core", core_main, core_fds, SANDBOX_DATABASE, 0 } },
+	{ .role = { "sign", sign_main, sign_fds, SANDBOX_MESSAGES, 0 } },
+	{ .role = { "http", http_main, http_fds, SANDBOX_HTTP, 0 } },
+	{ .role = { "net", net_main, net_fds, SANDBOX_MESSAGES, 0 } },
+	{ .role = { "tftp", tftp_main, tftp_fds, SANDBOX_NONE, 1 } },
 };
 
 struct parent {
@@ -368,7 +368,7 @@ static int supervise(struct parent *p)
 /* -T: the database is opened as core would open it, with core's rights. */
 static int check_database(const struct server *s)
 {
-	const struct role check = { "core", core_check, core_fds, 0 };
+	const struct role check = { "core", core_check, core_fds, SANDBOX_DATABASE, 0 };
 	pid_t pid = role_spawn(&check, s);
 	int status;
 

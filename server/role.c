@@ -28,16 +28,22 @@
 	(CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_SYS_CHROOT) | CAP(CAP_SYS_ADMIN) |            \
 		CAP(CAP_SETPCAP))
 
-/* Leave only `keep` in the permitted, effective and bounding sets. */
+/* Leave only `keep` in the bounding set: nothing executed later can have more. Needs CAP_SETPCAP.
+ */
+static void caps_bound(uint64_t keep)
+{
+	for (unsigned c = 0; c < 64; c++) {
+		if (!(keep & CAP(c)) && prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1)
+			prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
+	}
+}
+
+/* Leave only `keep` in the permitted and effective sets, nothing in the inheritable one. */
 static int caps_keep(uint64_t keep)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
-	for (unsigned c = 0; c < 64; c++) {
-		if (!(keep & CAP(c)) && prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1)
-			prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
-	}
 	if (syscall(SYS_capget, &head, data) < 0)
 		return -errno;
 	for (int i = 0; i < 2; i++) {
@@ -52,7 +58,10 @@ static int caps_keep(uint64_t keep)
 
 int role_parent_rights(void)
 {
-	return geteuid() == 0 ? caps_keep(PARENT_CAPS) : 0;
+	if (geteuid() != 0)
+		return 0;
+	caps_bound(PARENT_CAPS);
+	return caps_keep(PARENT_CAPS);
 }
 
 static int become(const char *user)
@@ -64,6 +73,7 @@ static int become(const char *user)
 	pw = getpwnam(user);
 	if (!pw)
 		return -ENOENT;
+	caps_bound(0);
 	if (pw->pw_uid == 0)
 		return caps_keep(0);
 	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
@@ -103,19 +113,29 @@ static void default_signals(void)
 	signal(SIGHUP, SIG_IGN); /* reload is the parent's */
 }
 
+/* in.tftpd changes its user by itself, for each transfer. */
+static int become_tftp(void)
+{
+	if (geteuid() != 0)
+		return 0;
+	caps_bound(TFTP_CAPS);
+	return caps_keep(TFTP_CAPS);
+}
+
 static int lock_in(const struct role *r, const struct server *s)
 {
 	const struct rlimit no_core = { 0, 0 };
-	int rc = r->own_namespaces ? (geteuid() == 0 ? caps_keep(TFTP_CAPS) : 0)
-				   : become(s->cfg.user);
+	int rc = r->own_namespaces ? become_tftp() : become(s->cfg.user);
 
 	if (rc < 0)
 		return rc;
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
-	/* Last: a change of user clears it. */
-	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+	/* After the change of user, which clears it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
 }
 
 static void role_child(const struct role *r, const struct server *s, pid_t parent)
@@ -136,6 +156,11 @@ static void role_child(const struct role *r, const struct server *s, pid_t paren
 	/* The parent may have ended before PDEATHSIG was set; in a new namespace it shows as 0. */
 	if (!r->own_namespaces && getppid() != parent)
 		_exit(1);
+	rc = sandbox_enter(r->sandbox);
+	if (rc < 0) {
+		log_error("cannot lock itself in: %s", strerror(-rc));
+		_exit(ROLE_EXIT_CONFIG);
+	}
 	_exit(r->main(s));
 }
 

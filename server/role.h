@@ -3,13 +3,15 @@
  *
  * role_spawn forks, closes every descriptor but those that the role may have, gives up root and
  * all capabilities (tftp keeps those that in.tftpd needs), asks to be killed when the parent ends,
- * forbids new privileges, and calls the role's main.
+ * forbids new privileges, takes away the system calls that the role has no use for, and calls the
+ * role's main.
  */
 #ifndef MUSTER_SERVER_ROLE_H
 #define MUSTER_SERVER_ROLE_H
 
 #include <sys/types.h>
 
+#include "server/sandbox.h"
 #include "server/server.h"
 
 struct role {
@@ -17,6 +19,7 @@ struct role {
 	int (*main)(const struct server *s);
 	/* Fill fds with what the role keeps; returns their number, at most ROLE_FDS_MAX. */
 	size_t (*fds)(const struct server *s, int *fds);
+	enum sandbox sandbox;
 	int own_namespaces; /* tftp: a mount and a process namespace of its own */
 };
 

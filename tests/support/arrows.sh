@@ -42,6 +42,7 @@ wraps curl/curl.h agent/fetch.c server/ctl/client.c
 wraps sodium.h images/minisig.c
 wraps 'openssl/.*' images/digest.c
 wraps jansson.h images/json.c
+wraps seccomp.h server/sandbox.c
 
 [ $status = 0 ] && echo "every include goes where it may"
 exit $status
