@@ -2,5 +2,6 @@
 # SeaBIOS, undionly.kpxe by TFTP from tftp-hpa, KVM.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain bios-tftp kvm; }
+LAB_IMAGE=kvm
+lab_main() { lab_chain bios-tftp; }
 lab_enter "$@"

@@ -2,5 +2,6 @@
 # SeaBIOS, the iPXE of the network card, Xen.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain bios xen; }
+LAB_IMAGE=xen
+lab_main() { lab_chain bios; }
 lab_enter "$@"

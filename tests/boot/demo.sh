@@ -9,20 +9,15 @@
 . "${0%/*}/lab.sh"
 
 FIRMWARE=${FIRMWARE:-bios} IMAGE=${IMAGE:-kvm} HOSTS=${HOSTS:-1} KEEP=${KEEP:-}
+LAB_IMAGE=$IMAGE
+LAB_FRESH=1 # keys of this demonstration alone
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Keys of this demonstration alone.
-prepare() {
-	LAB_SIGNED=$LAB_DIR/signed
-	LAB_IMAGE=$IMAGE
+serve() {
 	say "musterd starts in a network of its own; admission is open: every host may boot"
 	lab_up
-	printf 'server    %s at http://%s, pid %s\n' "$("$LAB_BUILD/musterd" --version 2>/dev/null ||
-		echo musterd)" "$LAB_ADDR" "$lab_server_pid"
-	printf 'keys      %s and %s\n' release site
-	say "the agent and the image '$IMAGE' are packed, signed and imported"
-	lab_images "$IMAGE"
+	printf 'serving %s, process %s\n' "http://$LAB_ADDR" "$lab_server_pid"
 	lab_muster image list
 }
 
@@ -77,11 +72,18 @@ look_around() {
 }
 
 lab_main() {
-	prepare
+	serve
 	power_on
 	prove
 	[ "$lab_failures" = 0 ] || lab_done
 	look_around
 	[ "$lab_failures" = 0 ]
 }
+
+# Outside: what is missing is installed or named; programs, keys and images are made.
+if [ -z "${LAB_INSIDE:-}" ]; then
+	"$LAB_ROOT/tests/support/need.sh" --install build images boot || exit
+	make -C "$LAB_ROOT" --no-print-directory all || exit
+	say "keys are made, the agent and the image '$IMAGE' are packed and signed"
+fi
 lab_enter "$@"

@@ -2,5 +2,6 @@
 # Two hosts powered on at the same moment.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain bios kvm 2; }
+LAB_IMAGE=kvm
+lab_main() { lab_chain bios 2; }
 lab_enter "$@"

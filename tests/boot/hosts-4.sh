@@ -2,5 +2,6 @@
 # Four hosts powered on at the same moment.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain bios kvm 4; }
+LAB_IMAGE=kvm
+lab_main() { lab_chain bios 4; }
 lab_enter "$@"

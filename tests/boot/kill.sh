@@ -3,6 +3,8 @@
 # itself, and the record says so.
 . "${0%/*}/lab.sh"
 
+LAB_IMAGE=kvm
+
 LAB_LOG=debug # the log then tells each role's process id
 
 # reached STAGE: this boot is there, or beyond.
@@ -36,9 +38,7 @@ kill_at() {
 }
 
 lab_main() {
-	LAB_IMAGE=kvm
 	lab_up
-	lab_images kvm
 	lab_host n1 bios
 	lab_muster host add n1 --mac "$(lab_mac n1)" >/dev/null
 	lab_until 90 mid_transfer || lab_not_ok 'no image transfer'

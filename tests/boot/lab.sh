@@ -1,11 +1,12 @@
+# shellcheck shell=bash disable=SC1091,SC2015,SC2034,SC2054,SC2119,SC2120,SC2154
 # lab.sh: virtual hosts that boot from a real musterd, for the tests and the demo.
 #
-# A script sources this file, defines lab_main and ends with `lab_enter "$@"`. lab_enter runs the
-# script a second time in a network, process and mount namespace of its own (in a user namespace
-# when not root) and calls lab_main there: process 1 of that namespace is the script itself, so
-# whatever way it ends (return, failure, Ctrl-C, kill -9), the kernel ends every host and server
-# that it started, and bridge and taps vanish with the network. The outer half then removes the
-# work folder.
+# A script sources this file, sets LAB_IMAGE, defines lab_main and ends with `lab_enter "$@"`.
+# lab_enter makes keys and images, which may need packages from the network; then it runs the script
+# a second time in a network, process and mount namespace of its own (in a user namespace when not
+# root) and calls lab_main there: process 1 of that namespace is the script itself, so whatever way
+# it ends (return, failure, Ctrl-C, kill -9), the kernel ends every host and server that it started,
+# and bridge and taps vanish with the network. The outer half then removes the work folder.
 #
 # Inside, LAB_DIR is the work folder: muster.conf, run/, state/, loaders/, log/, hosts/NAME/.
 # The network is one bridge, mus0, with the server's address and one tap for each host.
@@ -67,8 +68,13 @@ lab_outside() {
 	lab_accel
 	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/muster-lab.XXXXXX") || exit 1
 	chmod 755 "$LAB_DIR"
-	export LAB_DIR LAB_ONE_ID LAB_ACCEL LAB_BUILD LAB_CACHE
-	trap 'kill -KILL "$lab_inner" 2>/dev/null; lab_remove; exit 143' TERM HUP
+	mkdir -p "$LAB_DIR"/{run,state,loaders,log,hosts}
+	[ -z "${LAB_FRESH:-}" ] || LAB_SIGNED=$LAB_DIR/signed
+	export LAB_DIR LAB_ONE_ID LAB_ACCEL LAB_BUILD LAB_CACHE LAB_SIGNED
+	lab_inner=
+	trap 'kill -KILL $lab_inner 2>/dev/null; lab_remove; exit 143' TERM HUP
+	trap 'lab_remove; exit 130' INT
+	(lab_prepare) || { lab_remove; exit 1; }
 	trap ':' INT # the inner half gets it too, and ends
 	LAB_INSIDE=1 setpriv --pdeathsig KILL "${lab_become[@]}" bash "$0" "$@" <&0 &
 	lab_inner=$!
@@ -139,7 +145,6 @@ lab_proc() { mount -t proc proc /proc 2>/dev/null || lab_say 'no /proc of our ow
 
 # lab_up [MODE [ADMISSION]]: bridge, keys, configuration, server, images. MODE is that of [dhcp].
 lab_up() {
-	mkdir -p "$LAB_DIR"/{run,state,loaders,log,hosts,keys}
 	mount -t tmpfs none /run 2>/dev/null # nothing of this machine's services shall be in reach
 	lab_proc
 	lab_bridge
@@ -147,6 +152,7 @@ lab_up() {
 	lab_keys
 	lab_config "$@"
 	lab_server start
+	lab_import
 }
 
 lab_bridge() {
@@ -176,7 +182,7 @@ lab_config() {
 	user = $user
 	interface = mus0
 	admission = $admission
-	image = ${LAB_IMAGE:-kvm}
+	image = $LAB_IMAGE
 
 	[dhcp]
 	mode = $mode
@@ -252,34 +258,24 @@ lab_until() {
 
 # ---- keys and images ----
 
-# The release key and the site's key of the tests, made once: so the agent's image, which carries
-# both public keys, is built and signed once too. Before the server's first start. LAB_SIGNED is
-# the folder of keys and signed images.
-lab_keys() {
-	local keys=$LAB_SIGNED/keys name
-
-	for name in release site; do
-		[ -e "$keys/$name.pub" ] || lab_muster key generate "$name" --dir "$keys" >/dev/null ||
-			lab_die "no $name key"
-	done
-	mkdir -p "$LAB_DIR/state/keys/trust"
-	[ -n "$LAB_ONE_ID" ] || chown nobody "$LAB_DIR/state"
-	cp "$keys/site.key" "$keys/site.pub" "$LAB_DIR/state/keys/"
-	cp "$keys/release.pub" "$LAB_DIR/state/keys/trust/"
-}
-
-# lab_images NAME...: give the agent and these images to the server, built and signed if need be.
-lab_images() {
+# Outside, where there is a network. LAB_SIGNED is the folder of keys and signed images: build/lab,
+# so that the tests share them, or with LAB_FRESH=1 one for this run alone.
+lab_prepare() {
 	local name
 
-	for name in agent "$@"; do
-		lab_pack "$name" || lab_die "$name: not built"
-		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
-			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
+	mkdir -p "$LAB_SIGNED/images"
+	exec 9>"$LAB_SIGNED/lock" && flock 9
+	for name in release site; do
+		[ -e "$LAB_SIGNED/keys/$name.pub" ] ||
+			lab_muster key generate "$name" --dir "$LAB_SIGNED/keys" >"$LAB_DIR/log/keys.log" 2>&1 ||
+			lab_die "no $name key: $(tail -1 "$LAB_DIR/log/keys.log")"
+	done
+	for name in agent $LAB_IMAGE; do
+		lab_pack "$name" || lab_die "$name: not built: $(tail -3 "$LAB_DIR/log/images.log")"
 	done
 }
 
-# A signed image in the cache, made anew when the programs, the recipes or the keys changed.
+# A signed image, made anew when the programs, the recipes or the keys changed.
 lab_pack() {
 	local name=$1 dir=$LAB_SIGNED/images/$1 keys=$LAB_SIGNED/keys inputs
 	local -a more=()
@@ -288,16 +284,29 @@ lab_pack() {
 		sha256sum)
 	[ "$(cat "$dir.inputs" 2>/dev/null)" != "$inputs" ] || return 0
 	[ "$name" != agent ] || more=(--trust "$keys/release.pub" --site "$keys/site.pub")
-	mkdir -p "${dir%/*}"
 	rm -rf "$dir" "$dir.inputs"
-	{
-		lab_muster image build "$name" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" &&
-			lab_muster image sign "$dir" --key "$keys/release.key"
-	} >>"$LAB_DIR/log/images.log" 2>&1 || {
-		tail -3 "$LAB_DIR/log/images.log" >&2
-		return 1
-	}
-	printf '%s\n' "$inputs" >"$dir.inputs"
+	lab_muster image build "$name" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" \
+		>>"$LAB_DIR/log/images.log" 2>&1 &&
+		lab_muster image sign "$dir" --key "$keys/release.key" >>"$LAB_DIR/log/images.log" 2>&1 &&
+		printf '%s\n' "$inputs" >"$dir.inputs"
+}
+
+# Before the server's first start: its own key, and whose images it takes.
+lab_keys() {
+	mkdir -p "$LAB_DIR/state/keys/trust"
+	[ -n "$LAB_ONE_ID" ] || chown nobody "$LAB_DIR/state"
+	cp "$LAB_SIGNED"/keys/site.{key,pub} "$LAB_DIR/state/keys/"
+	cp "$LAB_SIGNED/keys/release.pub" "$LAB_DIR/state/keys/trust/"
+}
+
+# Give the agent and LAB_IMAGE to the server.
+lab_import() {
+	local name
+
+	for name in agent "$LAB_IMAGE"; do
+		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
+			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
+	done
 }
 
 # ---- what is asked of the server ----
@@ -360,20 +369,20 @@ lab_done() {
 	return 1
 }
 
-# lab_chain FIRMWARE IMAGE [HOSTS]: hosts from power-on to hypervisor, all at once.
+# lab_chain FIRMWARE [HOSTS]: hosts from power-on to hypervisor, all at once.
 lab_chain() {
-	local firmware=$1 image=$2 count=${3:-1} memory=1024 i started=$SECONDS
+	local firmware=$1 count=${2:-1} i started
 
-	LAB_IMAGE=$image
 	lab_up
-	lab_images "$image"
+	started=$SECONDS
 	for ((i = 1; i <= count; i++)); do
-		lab_host "n$i" "$firmware" "$memory"
+		lab_host "n$i" "$firmware"
 		lab_muster host add "n$i" --mac "$(lab_mac "n$i")" >>"$LAB_DIR/log/wait.log" 2>&1
 	done
-	lab_check "$firmware $image: $count of $count up" lab_wait_up "n[1-$count]" $((120 + 60 * count))
+	lab_check "$firmware $LAB_IMAGE: $count of $count up" \
+		lab_wait_up "n[1-$count]" $((120 + 60 * count))
 	for ((i = 1; i <= count; i++)); do
-		lab_check "n$i: the record proves it" lab_proof "n$i" "$image"
+		lab_check "n$i: the record proves it" lab_proof "n$i" "$LAB_IMAGE"
 		lab_check "n$i: at most 48 MiB over the wire" lab_within "n$i" $((48 << 20))
 	done
 	lab_say "$((SECONDS - started)) s"
@@ -401,7 +410,7 @@ lab_host() {
 	esac
 	mkdir -p "$dir"
 	if [ ! -e "$dir/mac" ]; then
-		number=$(printf '%02x' "$(ls "$LAB_DIR/hosts" | wc -l)")
+		number=$(printf '%02x' "$(find "$LAB_DIR/hosts" -mindepth 1 -maxdepth 1 | wc -l)")
 		printf '52:54:00:4d:%s:%s\n' "$class" "$number" >"$dir/mac"
 		lab_tap "mus-$name"
 	fi

@@ -4,6 +4,8 @@
 # that was expected and the one that was found.
 . "${0%/*}/lab.sh"
 
+LAB_IMAGE=kvm
+
 blob() { printf '%s/state/blobs/sha256/%s' "$LAB_DIR" "$1"; }
 
 # flip FILE OFFSET: change the lowest bit of one byte, in place.
@@ -50,9 +52,7 @@ says_both() { # EXPECTED FOUND: in the sentence or in the event's detail
 lab_main() {
 	local image name hex length
 
-	LAB_IMAGE=kvm
 	lab_up
-	lab_images kvm
 	lab_host n1 bios
 	lab_monitor n1 stop # switched on by each row
 	lab_muster host add n1 --mac "$(lab_mac n1)" >/dev/null

@@ -2,5 +2,6 @@
 # OVMF with its own PXE client, snponly.efi by TFTP, KVM.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain uefi kvm; }
+LAB_IMAGE=kvm
+lab_main() { lab_chain uefi; }
 lab_enter "$@"

@@ -2,5 +2,6 @@
 # OVMF with its own PXE client, snponly.efi by TFTP, Xen.
 . "${0%/*}/lab.sh"
 
-lab_main() { lab_chain uefi xen; }
+LAB_IMAGE=xen
+lab_main() { lab_chain uefi; }
 lab_enter "$@"
