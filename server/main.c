@@ -49,6 +49,12 @@ static size_t http_fds(const struct server *s, int *fds)
 	fds[n++] = s->blobs;
 	for (size_t i = 0; i < s->n_http; i++)
 		fds[n++] = s->http[i];
+	for (size_t i = 0; i < s->n_https; i++)
+		fds[n++] = s->https[i];
+	if (s->n_https) {
+		fds[n++] = s->tls_cert;
+		fds[n++] = s->tls_key;
+	}
 	return n;
 }
 
@@ -240,6 +246,9 @@ static const char *needs_restart(const struct config *a, const struct config *b)
 		return "interface";
 	if (a->n_listen != b->n_listen || memcmp(a->listen, b->listen, sizeof a->listen))
 		return "[http] listen";
+	if (a->n_tls_listen != b->n_tls_listen ||
+		memcmp(a->tls_listen, b->tls_listen, sizeof a->tls_listen))
+		return "[http] tls-listen";
 	if (a->dhcp_mode != b->dhcp_mode && (a->dhcp_mode == DHCP_OFF || b->dhcp_mode == DHCP_OFF))
 		return "[dhcp] mode";
 	if (a->tftp != b->tftp)

@@ -289,6 +289,29 @@ static void default_url(struct server *s)
 		snprintf(s->url, sizeof s->url, "http://%s:%u", text, l->port);
 }
 
+static int open_pem(const char *path, const char *key, int *out, const struct errbuf *e)
+{
+	*out = open(path, O_RDONLY | O_CLOEXEC);
+	return *out < 0 ? fail(e, -errno, "%s ([http] %s)", path, key) : 0;
+}
+
+static int open_https(struct server *s, const struct errbuf *e)
+{
+	int rc;
+
+	if (!s->cfg.n_tls_listen)
+		return 0;
+	for (size_t i = 0; i < s->cfg.n_tls_listen; i++) {
+		s->https[i] = tcp_listen(&s->cfg.tls_listen[i]);
+		if (s->https[i] < 0)
+			return fail(e, s->https[i], "TCP port %u ([http] tls-listen)",
+				s->cfg.tls_listen[i].port);
+		s->n_https++;
+	}
+	rc = open_pem(s->cfg.tls_cert, "tls-cert", &s->tls_cert, e);
+	return rc < 0 ? rc : open_pem(s->cfg.tls_key, "tls-key", &s->tls_key, e);
+}
+
 static int open_http(struct server *s, const struct errbuf *e)
 {
 	char path[CONFIG_TEXT_MAX + 16];
@@ -364,11 +387,14 @@ int server_open(struct server *s, char *err, size_t err_size)
 	int rc;
 
 	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
+	s->tls_cert = s->tls_key = -1;
 	rc = open_folders(s, &e);
 	if (!rc)
 		rc = open_endpoints(s, &e);
 	if (!rc)
 		rc = open_http(s, &e);
+	if (!rc)
+		rc = open_https(s, &e);
 	if (!rc)
 		rc = open_tftp(s, &e);
 	if (!rc)

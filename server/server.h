@@ -28,14 +28,17 @@ struct server {
 	struct endpoint endpoints[CONFIG_INTERFACES_MAX];
 	size_t n_http;
 	int http[CONFIG_LISTEN_MAX]; /* listening TCP sockets */
-	int http_unix;		     /* listening unix socket: muster.sock */
-	int blobs;		     /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
-	int site_key;		     /* STATE/keys/site.key, for sign alone */
-	int tftp;		     /* UDP 69, or -1 */
-	int tftp_log;		     /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */
-	int core_side[LINKS];	     /* core's end of each pair */
-	int role_side[LINKS];	     /* the other role's end */
-	char url[CONFIG_TEXT_MAX];   /* what hosts are told: http://ADDR[:PORT] */
+	size_t n_https;
+	int https[CONFIG_LISTEN_MAX]; /* the same, TLS is spoken there */
+	int tls_cert, tls_key;	      /* PEM files, for http alone; -1 without https */
+	int http_unix;		      /* listening unix socket: muster.sock */
+	int blobs;		      /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int site_key;		      /* STATE/keys/site.key, for sign alone */
+	int tftp;		      /* UDP 69, or -1 */
+	int tftp_log;		      /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */
+	int core_side[LINKS];	      /* core's end of each pair */
+	int role_side[LINKS];	      /* the other role's end */
+	char url[CONFIG_TEXT_MAX];    /* what hosts are told: http://ADDR[:PORT] */
 };
 
 /*

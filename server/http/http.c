@@ -37,6 +37,7 @@
 #include "server/loop.h"
 #include "server/msg.h"
 
+#define PEM_MAX		(64 * 1024) /* bytes of a certificate chain or a key, with NUL */
 #define WORKERS_TCP	2
 #define WORKERS_UNIX	0	    /* no pool: the daemon's own thread */
 #define CONN_MEMORY	(32 * 1024) /* request head, its parsed fields, and the answer's head */
@@ -70,6 +71,12 @@ struct listener {
 	struct http *http;
 	struct MHD_Daemon *daemon;
 	enum http_peer peer;
+	bool tls;
+};
+
+/* Certificate and key of the TLS listeners, as text. */
+struct pem {
+	char cert[PEM_MAX], key[PEM_MAX];
 };
 
 struct http {
@@ -80,7 +87,8 @@ struct http {
 	struct blob_cache *blobs;
 	int term; /* signalfd of SIGTERM */
 	size_t n_listeners;
-	struct listener listeners[CONFIG_LISTEN_MAX + 1];
+	struct listener listeners[2 * CONFIG_LISTEN_MAX + 1];
+	struct pem *pem; /* NULL without TLS */
 	atomic_uint lost_events;
 	struct log_limit lost_limit, unanswered_limit, bad_limit;
 	_Alignas(8) uint8_t msg[MSG_MAX];
@@ -771,12 +779,23 @@ static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-					MHD_USE_ITC | MHD_USE_ERROR_LOG,
-		0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	const struct pem *pem = l->http->pem;
+	const struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, l->tls ? (void *)(uintptr_t)pem->cert : NULL },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, l->tls ? (void *)(uintptr_t)pem->key : NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
+			(void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const struct MHD_OptionItem none = { MHD_OPTION_END, 0, NULL };
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+			 MHD_USE_ERROR_LOG | (l->tls ? MHD_USE_TLS : 0);
+
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, options,
+		MHD_OPTION_ARRAY, l->tls ? tls : &none, MHD_OPTION_END);
 }
 
-static int listener_start(struct http *h, int fd, enum http_peer peer)
+static int listener_start(struct http *h, int fd, enum http_peer peer, bool tls)
 {
 	struct listener *l = &h->listeners[h->n_listeners];
 	int flags = fcntl(fd, F_GETFL);
@@ -786,6 +805,7 @@ static int listener_start(struct http *h, int fd, enum http_peer peer)
 		return -errno;
 	l->http = h;
 	l->peer = peer;
+	l->tls = tls;
 	errno = 0;
 	l->daemon = daemon_start(l, fd);
 	if (!l->daemon)
@@ -794,15 +814,38 @@ static int listener_start(struct http *h, int fd, enum http_peer peer)
 	return 0;
 }
 
+static int read_pem(int fd, char *out)
+{
+	ssize_t n = pread(fd, out, PEM_MAX - 1, 0);
+
+	close(fd);
+	return n < 0 ? -errno : n == 0 || n == PEM_MAX - 1 ? -EFBIG : 0;
+}
+
+static int pem_load(struct http *h)
+{
+	int rc;
+
+	if (!h->server->n_https)
+		return 0;
+	h->pem = calloc(1, sizeof *h->pem);
+	if (!h->pem)
+		return -ENOMEM;
+	rc = read_pem(h->server->tls_cert, h->pem->cert);
+	return rc < 0 ? rc : read_pem(h->server->tls_key, h->pem->key);
+}
+
 static int listeners_start(struct http *h)
 {
 	const struct server *s = h->server;
-	int rc = 0;
+	int rc = pem_load(h);
 
 	for (size_t i = 0; i < s->n_http && rc == 0; i++)
-		rc = listener_start(h, s->http[i], HTTP_PEER_TCP);
+		rc = listener_start(h, s->http[i], HTTP_PEER_TCP, false);
+	for (size_t i = 0; i < s->n_https && rc == 0; i++)
+		rc = listener_start(h, s->https[i], HTTP_PEER_TCP, true);
 	if (rc == 0 && s->http_unix >= 0)
-		rc = listener_start(h, s->http_unix, HTTP_PEER_UNIX);
+		rc = listener_start(h, s->http_unix, HTTP_PEER_UNIX, false);
 	return rc;
 }
 
@@ -812,6 +855,9 @@ static void listeners_stop(struct http *h)
 	conns_stop(h->conns);
 	while (h->n_listeners > 0)
 		MHD_stop_daemon(h->listeners[--h->n_listeners].daemon);
+	if (h->pem)
+		explicit_bzero(h->pem, sizeof *h->pem);
+	free(h->pem);
 }
 
 static void drop_response(void *response)

@@ -49,6 +49,16 @@ enabled = no
 EOF
 sed 's/^mode/mdoe/' "$work/good.conf" >"$work/bad.conf"
 
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/tls.key" \
+	-out "$work/tls.crt" -days 2 -subj /CN=10.77.0.1 -addext subjectAltName=IP:10.77.0.1 2>/dev/null
+cat >>"$work/good.conf" <<EOF
+[http]
+listen = 0.0.0.0:80
+tls-listen = 0.0.0.0:443
+tls-cert = $work/tls.crt
+tls-key = $work/tls.key
+EOF
+
 musterd() { ip netns exec "$ns" "$B/musterd" "$@"; }
 muster() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 wait_for() { # CONDITION...: at most 5 s
@@ -108,6 +118,11 @@ for role in core http net sign; do
 	undisturbed() { [ "$others" = "$(for r in core http net sign; do [ $r != $role ] && role_pid $r; done)" ]; }
 	check "the other roles do not notice" undisturbed
 done
+
+tls() { [ "$(ip netns exec "$ns" curl -sS --cacert "$work/tls.crt" https://10.77.0.1/healthz)" = ok ]; }
+check "HTTPS with the certificate that is configured" tls
+old_tls() { ! ip netns exec "$ns" curl -sk --tlsv1.0 --tls-max 1.1 https://10.77.0.1/healthz; }
+check "TLS below 1.2 is refused" old_tls
 
 # ---- API
 check "host list is empty and no error" exits 0 muster host list
