@@ -143,7 +143,7 @@ check "what was acknowledged survives kill -9 of core" survives
 # ---- garbage
 garbage() {
 	for _ in $(seq 20); do
-		head -c 700 /dev/urandom | ip netns exec "$ns" timeout 1 busybox nc -w1 10.77.0.1 80 >/dev/null 2>&1
+		head -c 700 /dev/urandom | ip netns exec "$ns" timeout 1 socat -t0.2 - TCP4:10.77.0.1:80 >/dev/null 2>&1
 		head -c 700 /dev/urandom | ip netns exec "$ns" socat -u - UDP4-DATAGRAM:10.77.0.1:67 2>/dev/null
 		head -c 700 /dev/urandom | ip netns exec "$ns" socat -u - UDP4-DATAGRAM:10.77.0.1:4011 2>/dev/null
 	done
