@@ -1,5 +1,6 @@
 #!/bin/bash
 # Four hosts powered on at the same moment.
+# processors: 2
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=kvm

@@ -1,56 +1,64 @@
 #!/bin/bash
-# The server dies in the middle of a boot, as a whole and role by role: the host gets through by
-# itself, and the record says so.
+# The server dies in the middle of a boot, as a whole and then role by role, each at the moment when
+# it is needed: the hosts get through by themselves, and the record proves it.
+# processors: 2
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=kvm
-
 LAB_LOG=debug # the log then tells each role's process id
 
-# reached STAGE: this boot is there, or beyond.
-reached() { lab_muster host wait n1 --for "$1" --timeout 120s >/dev/null 2>&1; }
-
-power_cycle() {
-	lab_off n1
-	lab_host n1 bios
+# at_stage HOST BOOT STAGE [WHAT]: a boot after that one has such an event.
+at_stage() {
+	[ "$(lab_boot "$1" "select(.id > $2) | [.events[] | select(.stage == \"$3\"
+		and (\"${4:-}\" == \"\" or .what == \"${4:-}\"))] | length")" -gt 0 ]
 }
 
-# The agent has begun to load the image.
-mid_transfer() {
-	[ "$(lab_boot n1 '[.events[] | select(.stage == "image" and .what == "started")] | length')" -gt 0 ]
+newest_boot() { lab_api "/hosts/$1" | jq '.boot // 0'; }
+
+# kill_role ROLE HOST BOOT STAGE [WHAT]: when that is on record.
+kill_role() {
+	local old
+
+	lab_until 120 "at_stage $2 $3 $4 ${5:-}" || lab_not_ok "$2 did not come to $4"
+	old=$(lab_role "$1")
+	kill -KILL "$old" || lab_not_ok "$1 does not run"
+	lab_check "$1, killed at $4 of $2: started anew" lab_until 10 "[ \"\$(lab_role $1)\" != $old ]"
 }
 
-new_boot() { [ "$(lab_api /hosts/n1 | jq ".boot // 0")" -gt "$1" ]; }
+arrived() { # TEXT
+	local host
 
-# kill_at WHEN ROLE: boot anew and kill the role when the condition holds.
-kill_at() {
-	local when=$1 role=$2 last old
-
-	last=$(lab_api /hosts/n1 | jq '.boot // 0')
-	power_cycle
-	lab_until 60 "new_boot $last" || lab_not_ok "$role: no boot began"
-	lab_until 60 "$when" || lab_not_ok "$role: $when did not come"
-	old=$(lab_role "$role")
-	kill -KILL "$old"
-	lab_check "$role killed ($when): up" lab_wait_up n1
-	lab_check "$role killed ($when): the record proves it" lab_proof n1 kvm
-	lab_check "$role has another process" [ "$(lab_role "$role")" != "$old" ]
+	lab_check "$1: both up" lab_wait_up 'n[1-2]' 300
+	for host in n1 n2; do
+		lab_check "$1: the record of $host proves it" lab_proof "$host" kvm
+	done
 }
 
 lab_main() {
+	local last1 last2
+
 	lab_up
 	lab_host n1 bios
+	lab_host n2 bios-tftp
 	lab_muster host add n1 --mac "$(lab_mac n1)" >/dev/null
-	lab_until 90 mid_transfer || lab_not_ok 'no image transfer'
+	lab_muster host add n2 --mac "$(lab_mac n2)" >/dev/null
+	lab_until 150 'at_stage n1 0 image started' || lab_not_ok 'n1 did not come to image'
 	lab_server kill
 	sleep 2
 	lab_server start
-	lab_check 'musterd killed in mid-transfer: up' lab_wait_up n1
-	lab_check 'musterd killed in mid-transfer: the record proves it' lab_proof n1 kvm
-	kill_at 'reached discover' net
-	kill_at mid_transfer http
-	kill_at mid_transfer core
-	kill_at 'reached script' sign
+	arrived 'musterd killed in mid-transfer'
+
+	last1=$(newest_boot n1) last2=$(newest_boot n2)
+	lab_off n1
+	lab_off n2
+	lab_host n1 bios
+	lab_host n2 bios-tftp
+	kill_role net n1 "$last1" discover
+	kill_role tftp n2 "$last2" discover
+	kill_role sign n1 "$last1" script
+	kill_role http n1 "$last1" image started
+	kill_role core n2 "$last2" image started
+	arrived 'each role killed in its turn'
 	lab_done
 }
 lab_enter "$@"

@@ -1,12 +1,13 @@
 # shellcheck shell=bash disable=SC1091,SC2015,SC2034,SC2054,SC2119,SC2120,SC2154
 # lab.sh: virtual hosts that boot from a real musterd, for the tests and the demo.
 #
-# A script sources this file, sets LAB_IMAGE, defines lab_main and ends with `lab_enter "$@"`.
-# lab_enter makes keys and images, which may need packages from the network; then it runs the script
-# a second time in a network, process and mount namespace of its own (in a user namespace when not
-# root) and calls lab_main there: process 1 of that namespace is the script itself, so whatever way
-# it ends (return, failure, Ctrl-C, kill -9), the kernel ends every host and server that it started,
-# and bridge and taps vanish with the network. The outer half then removes the work folder.
+# A script sources this file, sets LAB_IMAGE (one or more images; the first is what hosts boot by
+# default), defines lab_main and ends with `lab_enter "$@"`. lab_enter makes keys and images, which
+# may need packages from the network. Then it runs the script a second time in a network, process
+# and mount namespace of its own (in a user namespace when not root) and calls lab_main there.
+# Process 1 of that namespace is the script itself, so whatever way it ends (return, failure,
+# Ctrl-C, kill -9), the kernel ends every host and server that it started, and bridge and taps
+# vanish with the network. The outer half then removes the work folder.
 #
 # Inside, LAB_DIR is the work folder: muster.conf, run/, state/, loaders/, log/, hosts/NAME/.
 # The network is one bridge, mus0, with the server's address and one tap for each host.
@@ -182,7 +183,7 @@ lab_config() {
 	user = $user
 	interface = mus0
 	admission = $admission
-	image = $LAB_IMAGE
+	image = ${LAB_IMAGE%% *}
 
 	[dhcp]
 	mode = $mode
@@ -299,11 +300,11 @@ lab_keys() {
 	cp "$LAB_SIGNED/keys/release.pub" "$LAB_DIR/state/keys/trust/"
 }
 
-# Give the agent and LAB_IMAGE to the server.
+# Give the agent and the images to the server.
 lab_import() {
 	local name
 
-	for name in agent "$LAB_IMAGE"; do
+	for name in agent $LAB_IMAGE; do
 		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
 			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
 	done
@@ -477,7 +478,8 @@ lab_screen() {
 # ---- what crossed the wire ----
 
 # One row for each part that the host loaded: what, file, bytes. Bytes are those that the server
-# counted; of a file sent by TFTP it sees the request only, so there its size stands.
+# counted; of a file sent by TFTP it sees the request only, so there its size stands, once: firmware
+# asks a first time just to learn the size.
 lab_transfers() {
 	lab_boot "$1" '.events[] | select(.what == "finished" or .what == "requested")
 		| select(.source == "http" or .source == "tftp")
@@ -485,7 +487,7 @@ lab_transfers() {
 		while IFS=$'\t' read -r stage file bytes; do
 			[ "$bytes" != 0 ] || bytes=$(stat -c %s "$LAB_DIR/loaders/$file" 2>/dev/null) || continue
 			printf '%s\t%s\t%s\n' "$stage" "$file" "$bytes"
-		done
+		done | awk -F '\t' '!($1 == "loader" && seen[$2]++)'
 }
 
 lab_sizes() {
