@@ -33,7 +33,7 @@ parse() {
 		-k) repeats=${2:-} && shift ;;
 		*) repeats= ;;
 		esac
-		[[ $repeats =~ ^[1-9][0-9]*$ ]] || { sed -n '2s/^# //p' "$0" >&2; exit 2; }
+		[[ $repeats =~ ^[1-9][0-9]*$ ]] || { sed -n '2s/^# \(.*\): .*/usage: \1/p' "$0" >&2; exit 2; }
 		shift
 	done
 	[ ${#what[@]} -gt 0 ] || what=(dhcp http)
@@ -483,7 +483,7 @@ about() {
 	lab_say "$(date -u +%F), $(uname -sr), $(nproc) processors:$(sed -n 's/^model name.*://p;T;q' /proc/cpuinfo)"
 	lab_say "leases on $(df --output=fstype "$LAB_DIR" | tail -1), load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 	for name in musterd dnsmasq kea isc nginx; do
-		printf '%s %s, ' "$name" "$(version "$name")"
+		program "$name" >/dev/null && printf '%s %s, ' "$name" "$(version "$name")"
 	done | sed 's/^/# /; s/, $/\n/'
 	[ -r /proc/self/schedstat ] || lab_say 'this kernel does not account processor time by schedstat'
 }
