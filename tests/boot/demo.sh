@@ -15,9 +15,9 @@ LAB_FRESH=1 # keys of this demonstration alone
 say() { printf '\n== %s\n' "$*"; }
 
 serve() {
-	say "musterd starts in a network of its own; admission is open: every host may boot"
+	say "musterd starts; admission is open: every host may boot"
 	lab_up
-	printf 'serving %s, process %s\n' "http://$LAB_ADDR" "$lab_server_pid"
+	printf 'serving %s in a network of its own\n' "http://$LAB_ADDR"
 	lab_muster image list
 }
 
@@ -83,7 +83,7 @@ lab_main() {
 # Outside: what is missing is installed or named; programs, keys and images are made.
 if [ -z "${LAB_INSIDE:-}" ]; then
 	"$LAB_ROOT/tests/support/need.sh" --install build images boot || exit
-	make -C "$LAB_ROOT" --no-print-directory all || exit
+	make -C "$LAB_ROOT" --no-print-directory -j"$(nproc)" all || exit
 	say "keys are made, the agent and the image '$IMAGE' are packed and signed"
 fi
 lab_enter "$@"

@@ -7,7 +7,7 @@ here=$(dirname "$0")
 install=
 [ "${1:-}" != --install ] || { install=1; shift; }
 
-wanted=$(for group in "$@"; do sed -n "s/^$group[[:space:]]*//p" "$here/need"; done)
+wanted=$(for group in "$@"; do sed -n "s/^${group}[[:space:]]*//p" "$here/need"; done)
 missing=
 for package in $wanted; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' ||
