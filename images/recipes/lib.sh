@@ -4,7 +4,7 @@
 # an archive. Nothing is installed, mounted or chrooted into.
 #
 # Same inputs, same bytes. The inputs are the packages (named with their digests in OUTDIR's
-# packages.txt), these scripts and the agent's binary. Hence: the tools that shape the bytes (zstd,
+# packages.txt), these scripts and the agent's binary. Hence: the tools that shape the bytes (xz,
 # depmod) come from the packages too; the archive is written here, sorted, with owner 0:0, time 0
 # and modes that are said, so neither umask nor file system nor clock shows in it.
 #
@@ -20,7 +20,7 @@ tab=$'\t'
 
 # What every image has: the C library, busybox, a loader of kernel modules' index, a packer, and
 # the libraries of muster-agent.
-base_packages=(libc6 libgcc-s1 busybox-static kmod zstd libcurl4 libsodium23 libjansson4 libssl3)
+base_packages=(libc6 libgcc-s1 busybox-static kmod xz-utils libcurl4 libsodium23 libjansson4 libssl3)
 
 die() {
 	echo "${recipe:-recipe}: $*" >&2
@@ -377,15 +377,18 @@ cpio_write() { # LIST: to the standard output
 	cpio_entry 0 0 0 'TRAILER!!!'
 }
 
-# Pack the list into OUTDIR/NAME. The length becomes a multiple of 4, because the kernel looks for
-# a further archive (trust.cpio, boot.json's) only there, and skips zeros.
+# Pack the list into OUTDIR/NAME. xz is the smallest that the kernel unpacks (zstd -19 is a seventh
+# larger, and slow lines are what images are small for); the kernel's xz knows no check but CRC32.
+# The length becomes a multiple of 4, because the kernel looks for a further archive (trust.cpio,
+# boot.json's) only there, and skips zeros.
 initrd_write() { # NAME
 	local size
 
 	cpio_write "$list" >"$work/initrd.cpio"
-	pkg_run "$root" zstd usr/bin/zstd -19 -T2 -q -f "$work/initrd.cpio" -o "$work/initrd.zst"
-	size=$(stat -c %s "$work/initrd.zst")
-	{ cat "$work/initrd.zst"; zeros $(((4 - size % 4) % 4)); } >"$out/$1"
+	pkg_run "$root" xz usr/bin/xz -T1 --check=crc32 --x86 --lzma2=preset=9 -c "$work/initrd.cpio" \
+		>"$work/initrd.xz"
+	size=$(stat -c %s "$work/initrd.xz")
+	{ cat "$work/initrd.xz"; zeros $(((4 - size % 4) % 4)); } >"$out/$1"
 }
 
 # ---- the size table ----
@@ -402,7 +405,7 @@ size_table() { # INITRD FILE...: names in OUTDIR; the initramfs is taken apart
 		awk -F '\t' -v part="$name" '$1 == part { print $2 }' "$work/parts" | tr '\n' '\0' |
 			xargs -0 cat >"$work/part"
 		printf '%s\t%s\t%s\n' "$name" "$(stat -c %s "$work/part")" \
-			"$(pkg_run "$root" zstd usr/bin/zstd -3 -q -c "$work/part" | wc -c)"
+			"$(pkg_run "$root" xz usr/bin/xz -1 -c "$work/part" | wc -c)"
 	done >"$work/sizes"
 	printf '%-24s %12s %12s\n' part raw packed
 	awk -F '\t' -v total="$(stat -c %s "$out/$initrd")" '
