@@ -47,7 +47,7 @@ write_trust() {
 # Sections and addresses as systemd-stub 252 reads them. The kernel unpacks itself behind .linux,
 # so .initrd comes last, at the next MiB.
 write_uki() {
-	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub initrd_at
+	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub initrd_at header_at field
 
 	need objcopy binutils
 	[ -f "$stub" ] || die "$stub is missing; type: apt-get install -y systemd-boot-efi"
@@ -61,6 +61,13 @@ write_uki() {
 		--add-section .linux="$out/vmlinuz" --change-section-vma .linux=0x2000000 \
 		--add-section .initrd="$work/initrds" --change-section-vma .initrd="$initrd_at" \
 		"$stub" "$work/agent.efi"
+	# objcopy writes the time of day into the header, whose place is in byte 60, and a checksum over
+	# it; firmware looks at neither.
+	header_at=$(od -An -tu4 -j 60 -N 4 "$work/agent.efi")
+	for field in 8 88; do
+		printf '\0\0\0\0' |
+			dd of="$work/agent.efi" bs=1 seek=$((header_at + field)) conv=notrunc status=none
+	done
 	if [ -n "$sb_key" ]; then
 		need sbsign sbsigntool
 		sbsign --key "$sb_key" --cert "$sb_cert" --output "$out/agent.efi" "$work/agent.efi" \

@@ -357,16 +357,17 @@ lab_check() {
 
 # A test's last line: what can be looked at when something failed.
 lab_done() {
-	local host
+	local host log
 
 	[ "$lab_failures" -gt 0 ] || return 0
-	for host in "$LAB_DIR"/hosts/*/; do
-		host=$(basename "$host")
+	for host in $(find "$LAB_DIR/hosts" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort); do
 		lab_say "screen of $host:"
 		lab_screen "$host" | tail -15 | sed 's/^/#   /'
 	done
-	lab_say "log of musterd:"
-	tail -15 "$LAB_DIR/log/musterd.log" | sed 's/^/#   /'
+	for log in "$LAB_DIR"/log/*.log; do
+		lab_say "${log##*/}:"
+		tail -15 "$log" | sed 's/^/#   /'
+	done
 	return 1
 }
 
