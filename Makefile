@@ -22,7 +22,8 @@ LINK    += --coverage
 endif
 VERSION := 0.1.0
 CFLAGS  ?=
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) $(WARN) $(HARDEN) $(OPT) $(CFLAGS)
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
+             -ffile-prefix-map=$(CURDIR)=. $(WARN) $(HARDEN) $(OPT) $(CFLAGS)
 LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)

@@ -99,8 +99,11 @@ lab_remove() {
 	done
 	if [ -n "${LAB_KEEP:-}" ]; then
 		lab_say "work folder kept: $LAB_DIR"
-	else
+	elif [ "$(id -u)" = 0 ] || [ -n "$LAB_ONE_ID" ]; then
 		rm -rf "$LAB_DIR"
+	else
+		# some files belong to other users of the namespace
+		unshare --map-root-user --map-auto rm -rf "$LAB_DIR"
 	fi
 }
 
