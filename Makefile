@@ -6,7 +6,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WERROR  ?= -Werror
-PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp
+PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wcast-qual -Wformat=2 -Wundef $(WERROR)
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
