@@ -35,6 +35,7 @@ UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
 all: $(BIN)
+.SECONDARY: # an object is no by-product to be thrown away
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
