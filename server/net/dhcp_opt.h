@@ -11,39 +11,9 @@
 #include <stdint.h>
 
 #include "server/bytes.h"
+#include "server/dhcp_options.h"
 
 #define DHCP_OPT_JOINED_MAX 1024 /* bytes of one option over all its pieces */
-
-enum dhcp_opt_tag {
-	DHCP_OPT_PAD = 0,
-	DHCP_OPT_MASK = 1,
-	DHCP_OPT_ROUTER = 3,
-	DHCP_OPT_DNS = 6,
-	DHCP_OPT_HOSTNAME = 12,
-	DHCP_OPT_DOMAIN = 15,
-	DHCP_OPT_BROADCAST = 28,
-	DHCP_OPT_VENDOR = 43,
-	DHCP_OPT_REQUESTED = 50,
-	DHCP_OPT_LEASE = 51,
-	DHCP_OPT_OVERLOAD = 52,
-	DHCP_OPT_TYPE = 53,
-	DHCP_OPT_SERVER_ID = 54,
-	DHCP_OPT_WANTS = 55,
-	DHCP_OPT_MESSAGE = 56,
-	DHCP_OPT_MAX_SIZE = 57,
-	DHCP_OPT_T1 = 58,
-	DHCP_OPT_T2 = 59,
-	DHCP_OPT_CLASS = 60,
-	DHCP_OPT_CLIENT_ID = 61,
-	DHCP_OPT_TFTP_NAME = 66,
-	DHCP_OPT_FILE = 67,
-	DHCP_OPT_USER_CLASS = 77,
-	DHCP_OPT_RELAY = 82,
-	DHCP_OPT_ARCH = 93,
-	DHCP_OPT_UUID = 97,
-	DHCP_OPT_IPXE = 175,
-	DHCP_OPT_END = 255,
-};
 
 struct dhcp_opt {
 	uint8_t tag, len;   /* len in bytes */
