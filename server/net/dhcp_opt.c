@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#define PIECE_MAX 255 /* bytes that the length of an option can say */
+
 static int tlv_rest(struct rd *r, uint8_t tag, struct dhcp_opt *out)
 {
 	const uint8_t len = rd_u8(r);
@@ -94,11 +96,19 @@ int dhcp_opts_get(const struct dhcp_opts *o, uint8_t tag, void *buf, size_t size
 
 bool dhcp_opt_put(struct wr *w, uint8_t tag, const void *val, size_t len)
 {
-	if (w->bad || len > 255 || len + 2 > wr_left(w))
+	const uint8_t *from = val; /* NULL: zeros */
+	const size_t pieces = len > PIECE_MAX ? (len + PIECE_MAX - 1) / PIECE_MAX : 1;
+
+	if (w->bad || len + 2 * pieces > wr_left(w))
 		return false;
-	wr_u8(w, tag);
-	wr_u8(w, (uint8_t)len);
-	wr_put(w, val, len);
+	for (size_t i = 0; i < pieces; i++) {
+		const size_t at = i * PIECE_MAX;
+		const size_t n = len - at < PIECE_MAX ? len - at : PIECE_MAX;
+
+		wr_u8(w, tag);
+		wr_u8(w, (uint8_t)n);
+		wr_put(w, from ? from + at : NULL, n);
+	}
 	return true;
 }
 

@@ -55,7 +55,10 @@ int dhcp_opts_scan(const uint8_t *options, size_t len, const uint8_t file[128],
  */
 int dhcp_opts_get(const struct dhcp_opts *o, uint8_t tag, void *buf, size_t size);
 
-/* Append one option, whole or not at all. Returns false when it does not fit; *w stays good. */
+/*
+ * Append one option, whole or not at all; what is longer than 255 bytes in several pieces
+ * (RFC 3396). Returns false when it does not fit; *w stays good.
+ */
 bool dhcp_opt_put(struct wr *w, uint8_t tag, const void *val, size_t len);
 bool dhcp_opt_put_u32(struct wr *w, uint8_t tag, uint32_t val);
 

@@ -194,7 +194,49 @@ static void test_put(void **state)
 	assert_int_equal(w.p - b, 6);
 	w.end = b + 8;
 	assert_true(dhcp_opt_put(&w, 53, NULL, 0));
-	assert_false(dhcp_opt_put(&w, 53, b, 256));
+}
+
+/* RFC 3396: rows {bytes of the value, room, pieces}; whole or not at all. */
+static void test_put_long(void **state)
+{
+	static const struct {
+		size_t len, room;
+		bool want;
+		size_t pieces;
+		uint8_t last;
+	} rows[] = {
+		{ 255, 257, true, 1, 255 },
+		{ 255, 256, false, 0, 0 },
+		{ 256, 260, true, 2, 1 },
+		{ 256, 259, false, 0, 0 },
+		{ 510, 514, true, 2, 255 },
+		{ 511, 517, true, 3, 1 },
+	};
+	uint8_t val[600];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof val; i++)
+		val[i] = (uint8_t)(i * 3);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t *b = exact_copy(val, rows[i].room), joined[511];
+		struct wr w = { b, b + rows[i].room, false };
+		struct rd r = { b, b, false };
+		struct dhcp_opt o = { 0 };
+		size_t n = 0, pieces = 0;
+
+		print_message("row: %zu into %zu\n", rows[i].len, rows[i].room);
+		assert_int_equal(dhcp_opt_put(&w, 61, val, rows[i].len), rows[i].want);
+		assert_false(w.bad);
+		for (r.end = w.p; dhcp_tlv_next(&r, &o) > 0; pieces++) {
+			memcpy(joined + n, o.val, o.len);
+			n += o.len;
+		}
+		assert_int_equal(pieces, rows[i].pieces);
+		assert_int_equal(o.len, rows[i].last);
+		assert_int_equal(n, rows[i].want ? rows[i].len : 0);
+		assert_memory_equal(joined, val, n);
+		free(b);
+	}
 }
 
 int main(void)
@@ -205,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_scan_and_join),
 		cmocka_unit_test(test_joined_limit),
 		cmocka_unit_test(test_put),
+		cmocka_unit_test(test_put_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
