@@ -15,11 +15,12 @@
 
 #define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
 
-/* Where the parser stands. `subnet` and `quirk` are what the current section fills. */
+/* Where the parser stands. `subnet` and `quirk` are what the current section fills, or NULL. */
 struct place {
 	struct config *c;
 	const char *file;
 	unsigned line;
+	const char *key; /* whose value is being read */
 	struct config_subnet *subnet;
 	struct config_quirk *quirk;
 	char *err;
@@ -300,26 +301,13 @@ static int set_router(struct place *p, char *v)
 	return parse_addr(v, &p->subnet->router) < 0 ? fail(p, "'%s' is no IPv4 address", v) : 0;
 }
 
-static int add_dns(struct place *p, char *v)
+/* Of this subnet, or in [dhcp] of all; the key says which option. */
+static int set_option(struct place *p, char *v)
 {
-	struct config_subnet *s = p->subnet;
+	struct dhcp_options *set = p->subnet ? &p->subnet->options : &p->c->options;
+	char why[300];
 
-	if (s->n_dns == CONFIG_DNS_MAX)
-		return fail(p, "more than %d DNS servers", CONFIG_DNS_MAX);
-	if (parse_addr(v, &s->dns[s->n_dns]) < 0)
-		return fail(p, "'%s' is no IPv4 address", v);
-	s->n_dns++;
-	return 0;
-}
-
-static int set_dns(struct place *p, char *v)
-{
-	return each_item(p, v, add_dns);
-}
-
-static int set_domain(struct place *p, char *v)
-{
-	return set_text(p, v, p->subnet->domain, sizeof p->subnet->domain);
+	return dhcp_options_set(set, p->key, v, why, sizeof why) ? fail(p, "%s", why) : 0;
 }
 
 static int set_match_mac(struct place *p, char *v)
@@ -446,10 +434,22 @@ static const struct key {
 	{ "dhcp", "lease-time", set_lease_time, false },
 	{ "dhcp", "authoritative", set_authoritative, false },
 	{ "dhcp", "relays", set_relays, true },
+	{ "dhcp", "dns", set_option, true },
+	{ "dhcp", "domain", set_option, false },
+	{ "dhcp", "mtu", set_option, false },
+	{ "dhcp", "ntp", set_option, true },
+	{ "dhcp", "search", set_option, true },
+	{ "dhcp", "route", set_option, true },
+	{ "dhcp", "option", set_option, true },
 	{ "subnet", "range", set_range, true },
 	{ "subnet", "router", set_router, false },
-	{ "subnet", "dns", set_dns, true },
-	{ "subnet", "domain", set_domain, false },
+	{ "subnet", "dns", set_option, true },
+	{ "subnet", "domain", set_option, false },
+	{ "subnet", "mtu", set_option, false },
+	{ "subnet", "ntp", set_option, true },
+	{ "subnet", "search", set_option, true },
+	{ "subnet", "route", set_option, true },
+	{ "subnet", "option", set_option, true },
 	{ "quirk", "match-mac", set_match_mac, false },
 	{ "quirk", "match-arch", set_match_arch, false },
 	{ "quirk", "loader", set_loader, false },
@@ -555,6 +555,8 @@ static int parse_section(struct place *p, char *s, char *section, size_t size)
 	if (!end || end[1])
 		return fail(p, "a section is written [name]");
 	*end = 0;
+	p->subnet = NULL;
+	p->quirk = NULL;
 	s = trim(s + 1);
 	arg = s + strcspn(s, " \t");
 	if (*arg)
@@ -570,8 +572,8 @@ static int parse_section(struct place *p, char *s, char *section, size_t size)
 	return *arg ? fail(p, "[%s] takes no name", s) : 0;
 }
 
-/* Which keys this section has seen already: one bit for each row of the table. */
-static int parse_value(struct place *p, const char *section, char *s, uint64_t *seen)
+/* `seen` says which keys this section has had already: one for each row of the table. */
+static int parse_value(struct place *p, const char *section, char *s, bool seen[ARRAY_LEN(keys)])
 {
 	char *eq = strchr(s, '='), *name;
 
@@ -584,9 +586,10 @@ static int parse_value(struct place *p, const char *section, char *s, uint64_t *
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
 			continue;
-		if (!keys[i].list && (*seen & 1ULL << i))
+		if (!keys[i].list && seen[i])
 			return fail(p, "'%s' is given twice", name);
-		*seen |= 1ULL << i;
+		seen[i] = true;
+		p->key = keys[i].name;
 		return keys[i].set(p, trim(eq + 1));
 	}
 	return fail(p, "unknown key '%s' in [%s]; did you mean '%s'?", name, section,
@@ -596,7 +599,7 @@ static int parse_value(struct place *p, const char *section, char *s, uint64_t *
 static int parse_lines(struct place *p, char *text)
 {
 	char section[32] = "", *next;
-	uint64_t seen = 0;
+	bool seen[ARRAY_LEN(keys)] = { false };
 
 	for (char *s = text; s; s = next) {
 		int rc;
@@ -611,10 +614,10 @@ static int parse_lines(struct place *p, char *text)
 			continue;
 		if (*s == '[') {
 			/* [subnet] and [quirk] may come again, each a new one */
-			seen = 0;
+			memset(seen, 0, sizeof seen);
 			rc = parse_section(p, s, section, sizeof section);
 		} else {
-			rc = parse_value(p, section, s, &seen);
+			rc = parse_value(p, section, s, seen);
 		}
 		if (rc < 0)
 			return rc;

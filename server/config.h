@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/dhcp_options.h"
+
 #define CONFIG_INTERFACES_MAX 16
 #define CONFIG_LISTEN_MAX     8
 #define CONFIG_SUBNETS_MAX    64
@@ -18,7 +20,6 @@
 #define CONFIG_RELAYS_MAX     256
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
-#define CONFIG_DNS_MAX	      3
 #define CONFIG_ARCH_ANY	      0xffff
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
@@ -31,11 +32,10 @@ struct config_range {
 struct config_subnet {
 	uint32_t net, mask; /* host order */
 	uint8_t prefix;
-	size_t n_ranges, n_dns;
+	size_t n_ranges;
 	struct config_range ranges[CONFIG_RANGES_MAX];
 	uint32_t router; /* 0: none */
-	uint32_t dns[CONFIG_DNS_MAX];
-	char domain[64];
+	struct dhcp_options options;
 };
 
 /* [quirk NAME]: firmware that needs something else. All given matches must hold. */
@@ -68,6 +68,7 @@ struct config {
 	bool authoritative;
 	size_t n_relays;
 	uint32_t relays[CONFIG_RELAYS_MAX];
+	struct dhcp_options options; /* of all subnets, where they have none of that number */
 	/* [subnet A.B.C.D/N] */
 	size_t n_subnets;
 	struct config_subnet subnets[CONFIG_SUBNETS_MAX];

@@ -18,13 +18,6 @@ static void identity_of(const struct dhcp_query *q, struct host_identity *id)
 	host_mac_add(id, q->mac);
 }
 
-/* Firmware, or a loader that asks again: these begin boots. An agent only joins one. */
-static bool is_firmware(const struct dhcp_query *q)
-{
-	return q->client == DHCP_CLIENT_PXE || q->client == DHCP_CLIENT_HTTP ||
-	       q->client == DHCP_CLIENT_IPXE;
-}
-
 /*
  * Does its own loader run on this host already? Then its boot is open, has not come to the script,
  * and the loader was read. A host that restarted after that begins anew with its firmware.
@@ -82,8 +75,9 @@ static void record_exchange(struct core *c, const struct dhcp_query *q, const st
 	struct store_boot b;
 	char detail[400];
 
-	if (!record_open_boot(c, h, is_firmware(q) ? STAGE_SCRIPT : STAGES, &b)) {
-		if (!is_firmware(q))
+	/* firmware, or a loader that asks again, begins a boot; an agent only joins one */
+	if (!record_open_boot(c, h, dhcp_is_netboot(q) ? STAGE_SCRIPT : STAGES, &b)) {
+		if (!dhcp_is_netboot(q))
 			return;
 		record_new_boot(c, h, q->mac, &b);
 	}
@@ -92,7 +86,7 @@ static void record_exchange(struct core *c, const struct dhcp_query *q, const st
 	b.arch = q->arch != DHCP_ARCH_NONE ? q->arch : b.arch;
 	if (reply->yiaddr || q->ciaddr)
 		b.addr = reply->yiaddr ? reply->yiaddr : q->ciaddr;
-	if (is_firmware(q))
+	if (dhcp_is_netboot(q))
 		snprintf(b.firmware, sizeof b.firmware, "%s",
 			q->client == DHCP_CLIENT_HTTP		    ? "uefi-http"
 			: q->arch == 0 || q->arch == DHCP_ARCH_NONE ? "bios"
@@ -110,7 +104,7 @@ static void record(struct core *c, const struct dhcp_query *q, const struct host
 	struct waiting_host *w;
 	struct store_host h;
 
-	if (q->type == DHCP_DISCOVER && is_firmware(q)) {
+	if (q->type == DHCP_DISCOVER && dhcp_is_netboot(q)) {
 		w = waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
 		if (d->answer) {
 			w->offer_ms = c->wall_ms;

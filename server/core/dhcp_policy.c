@@ -133,19 +133,26 @@ static uint32_t lease_time(const struct ask *a)
 	return a->env->known || lease_s < DHCP_GUEST_LEASE_S ? lease_s : DHCP_GUEST_LEASE_S;
 }
 
+/* What the subnet is, then what is configured: for the host, else for the subnet, else for all. */
 static void add_network(struct ask *a)
 {
-	struct dhcp_reply *r = &a->out->reply;
 	const struct config_subnet *s = a->subnet;
+	const struct dhcp_options *const sets[DHCP_OPTIONS_SETS] = { a->env->options, &s->options,
+		&a->env->cfg->options };
+	struct dhcp_reply *r = &a->out->reply;
+	struct wr w = { r->options, r->options + sizeof r->options, false };
+	uint8_t broadcast[4];
+	struct wr b = { broadcast, broadcast + sizeof broadcast, false };
 
 	r->mask = s->mask;
 	r->router = s->router;
-	r->broadcast = s->net | ~s->mask;
-	r->n_dns = (uint8_t)s->n_dns;
-	for (size_t i = 0; i < s->n_dns; i++)
-		r->dns[i] = s->dns[i];
-	memcpy(r->domain, s->domain, sizeof r->domain);
-	memcpy(r->hostname, a->env->hostname, sizeof r->hostname);
+	wr_u32(&b, s->net | ~s->mask);
+	dhcp_options_put(&w, DHCP_OPT_BROADCAST, broadcast, sizeof broadcast);
+	if (a->env->hostname[0])
+		dhcp_options_put(&w, DHCP_OPT_HOSTNAME, a->env->hostname,
+			strnlen(a->env->hostname, sizeof a->env->hostname));
+	dhcp_options_merge(&w, sets, DHCP_OPTIONS_SETS, s->router);
+	r->options_len = (uint16_t)(w.p - r->options);
 }
 
 static void add_address(struct ask *a, uint32_t addr)

@@ -27,8 +27,9 @@ struct dhcp_env {
 	uint32_t addr, mask; /* the server's own on the interface that heard the query */
 	const char *url;     /* base URL for agents: http://ADDR[:PORT] */
 	struct dhcp_boot boot;
-	bool known;		      /* the host was admitted, or everybody is */
-	char hostname[DHCP_NAME_MAX]; /* what the host shall be called, or "" */
+	bool known;			    /* the host was admitted, or everybody is */
+	char hostname[DHCP_NAME_MAX];	    /* what the host shall be called, or "" */
+	const struct dhcp_options *options; /* of this host, before its subnet's; NULL: none */
 };
 
 /* Why it was decided so; dhcp_reason_text has the words. */

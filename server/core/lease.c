@@ -409,11 +409,9 @@ static bool never_given(const struct pool *p, unsigned subnet, uint32_t addr)
 	const struct config_subnet *s = &p->cfg->subnets[subnet];
 
 	if ((addr & s->mask) != s->net || addr == s->net || addr == (s->net | ~s->mask) ||
-		addr == s->router || pool_is_own(p, addr))
+		addr == s->router || dhcp_options_has_addr(&s->options, DHCP_OPT_DNS, addr) ||
+		dhcp_options_has_addr(&p->cfg->options, DHCP_OPT_DNS, addr) || pool_is_own(p, addr))
 		return true;
-	for (size_t i = 0; i < s->n_dns; i++)
-		if (addr == s->dns[i])
-			return true;
 	for (size_t i = 0; i < p->cfg->n_relays; i++)
 		if (addr == p->cfg->relays[i])
 			return true;

@@ -3,6 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+bool dhcp_is_netboot(const struct dhcp_query *q)
+{
+	return q->client == DHCP_CLIENT_PXE || q->client == DHCP_CLIENT_HTTP ||
+	       q->client == DHCP_CLIENT_IPXE;
+}
+
 /* A bool from another process may hold any byte; reading it as a bool would be undefined. */
 static bool flag_ok(const bool *flag)
 {
@@ -30,7 +36,7 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 	return flag_ok(&q->port4011) && flag_ok(&q->echo_uuid) && flag_ok(&q->has_uuid) &&
 	       type_is_clients(q->type) && q->client < DHCP_CLIENTS && !(q->mac[0] & 1) &&
 	       memcmp(q->mac, zero, sizeof zero) && !memcmp(q->mac, q->chaddr, sizeof q->mac) &&
-	       q->max_size >= 576 && q->max_size <= 1472 &&
+	       q->max_size >= 576 && q->max_size <= 1472 && q->n_wants <= DHCP_WANTS_MAX &&
 	       text_ok(q->hostname, sizeof q->hostname) &&
 	       text_ok(q->vendor_class, sizeof q->vendor_class);
 }
@@ -38,10 +44,10 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 static bool reply_ok(const struct dhcp_reply *r)
 {
 	return (r->type == DHCP_OFFER || r->type == DHCP_ACK || r->type == DHCP_NAK) &&
-	       r->n_dns <= DHCP_DNS_MAX && flag_ok(&r->vendor_pxe) && flag_ok(&r->vendor_http) &&
-	       flag_ok(&r->pxe_bypass) && flag_ok(&r->ipxe_no_proxy) && r->server_id &&
-	       text_ok(r->domain, sizeof r->domain) && text_ok(r->hostname, sizeof r->hostname) &&
-	       text_ok(r->file, sizeof r->file) && text_ok(r->message, sizeof r->message);
+	       flag_ok(&r->vendor_pxe) && flag_ok(&r->vendor_http) && flag_ok(&r->pxe_bypass) &&
+	       flag_ok(&r->ipxe_no_proxy) && r->server_id && text_ok(r->file, sizeof r->file) &&
+	       text_ok(r->message, sizeof r->message) && r->options_len <= DHCP_OPTIONS_MAX &&
+	       dhcp_options_ok(r->options, r->options_len);
 }
 
 bool dhcp_answer_ok(const struct dhcp_answer *a)

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/dhcp_options.h"
+
 /* RFC 2132 section 9.6 */
 enum dhcp_type {
 	DHCP_DISCOVER = 1,
@@ -39,7 +41,7 @@ enum dhcp_client {
 #define DHCP_CLASS_MAX	 64
 #define DHCP_ID_MAX	 255 /* longer client identifiers are ignored; they are never keys */
 #define DHCP_RELAY_MAX	 255 /* option 82, whole value */
-#define DHCP_DNS_MAX	 3
+#define DHCP_WANTS_MAX	 254 /* every code but PAD and END, once */
 #define DHCP_FILE_MAX	 254 /* option 67 without its NUL; `file` in the header takes 127 of it */
 #define DHCP_MESSAGE_MAX 128
 
@@ -80,25 +82,25 @@ struct dhcp_query {
 	uint8_t relay[DHCP_RELAY_MAX];
 	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */
 	char vendor_class[DHCP_CLASS_MAX]; /* option 60, printable ASCII only; "" without */
-	uint8_t wants[32];		   /* option 55 as a bit set; all zeros without */
+	uint8_t n_wants;		   /* option 55; 0 without */
+	uint8_t wants[DHCP_WANTS_MAX];	   /* its codes in the client's order, each once */
 };
 
 /* What a reply says. Zero means: leave the option out. */
 struct dhcp_reply {
-	uint8_t type; /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
-	uint8_t n_dns;
+	uint8_t type;	    /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
 	bool vendor_pxe;    /* option 60 "PXEClient" */
 	bool vendor_http;   /* option 60 "HTTPClient" */
 	bool pxe_bypass;    /* option 43 = 06 01 08 ff: boot the file named here, no discovery */
 	bool ipxe_no_proxy; /* option 175 = b0 01 01: do not wait for proxy offers */
 	uint32_t yiaddr, siaddr, server_id;
 	uint32_t lease_s, t1_s, t2_s; /* 51, 58, 59 */
-	uint32_t mask, router, broadcast;
-	uint32_t dns[DHCP_DNS_MAX];
-	char domain[DHCP_NAME_MAX];
-	char hostname[DHCP_NAME_MAX];
+	uint32_t mask, router;
 	char file[DHCP_FILE_MAX + 1];	/* `file` (when it fits) and option 67, NUL included */
 	char message[DHCP_MESSAGE_MAX]; /* option 56, with a NAK */
+	/* further options, for clients that ask for them: entries of dhcp_options.h */
+	uint16_t options_len;
+	uint8_t options[DHCP_OPTIONS_MAX];
 };
 
 struct dhcp_answer {
@@ -106,9 +108,13 @@ struct dhcp_answer {
 	struct dhcp_reply reply;
 };
 
+/* Firmware and iPXE: they load what a reply names, and their own rules hold for it. */
+bool dhcp_is_netboot(const struct dhcp_query *q);
+
 /*
  * True when every field is in the range that is written above: texts end inside their array, enums
- * and lengths fit, flags are 0 or 1. The messages come from another process. Pure.
+ * and lengths fit, flags are 0 or 1, options are well-formed. The messages come from another
+ * process. Pure.
  */
 bool dhcp_query_ok(const struct dhcp_query *q);
 bool dhcp_answer_ok(const struct dhcp_answer *a);

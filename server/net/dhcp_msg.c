@@ -36,7 +36,11 @@
 #define ETHERNET_LEN   6
 #define HOPS_MAX       16
 #define COOKIE	       0x63825363u
-#define OPTIONS_AT     240
+#define SNAME_AT       44
+#define SNAME_LEN      64
+#define FILE_AT	       108
+#define FILE_LEN       128
+#define OVERLOAD_LEN   3 /* bytes of option 52 */
 #define FLAG_BROADCAST 0x8000
 #define SIZE_MIN       576 /* RFC 2131 section 2: every client takes a datagram of this size */
 #define IP_UDP_LEN     28
@@ -149,13 +153,17 @@ static void get_max_size(const struct dhcp_opts *o, uint16_t *out)
 	*out = (uint16_t)size;
 }
 
-static void get_wants(const struct dhcp_opts *o, uint8_t set[32])
+static void get_wants(const struct dhcp_opts *o, struct dhcp_query *q)
 {
 	uint8_t codes[DHCP_OPT_JOINED_MAX];
 	const int len = dhcp_opts_get(o, DHCP_OPT_WANTS, codes, sizeof codes);
+	bool seen[256] = { [DHCP_OPT_PAD] = true, [DHCP_OPT_END] = true };
 
-	for (int i = 0; i < len; i++)
-		set[codes[i] / 8] |= (uint8_t)(1 << codes[i] % 8);
+	for (int i = 0; i < len; i++) {
+		if (!seen[codes[i]])
+			q->wants[q->n_wants++] = codes[i];
+		seen[codes[i]] = true;
+	}
 }
 
 static void get_client_id(const struct dhcp_opts *o, struct dhcp_query *q)
@@ -342,7 +350,7 @@ static int read_options(const struct dhcp_opts *o, struct dhcp_query *q)
 	if (rc)
 		return rc;
 	get_max_size(o, &q->max_size);
-	get_wants(o, q->wants);
+	get_wants(o, q);
 	get_client_id(o, q);
 	get_hostname(o, q->hostname);
 	get_uuid(o, q);
@@ -383,7 +391,7 @@ static void write_header(struct wr *w, const struct dhcp_query *q, const struct 
 {
 	const bool nak = r->type == DHCP_NAK;
 	const size_t file_len = strlen(r->file);
-	char file[128] = "";
+	char file[FILE_LEN] = "";
 
 	if (file_len < sizeof file)
 		memcpy(file, r->file, file_len);
@@ -400,86 +408,158 @@ static void write_header(struct wr *w, const struct dhcp_query *q, const struct 
 	wr_u32(w, r->siaddr);
 	wr_u32(w, q->giaddr);
 	wr_put(w, q->chaddr, sizeof q->chaddr);
-	wr_put(w, NULL, 64); /* sname */
+	wr_put(w, NULL, SNAME_LEN);
 	wr_put(w, file, sizeof file);
 	wr_u32(w, COOKIE);
 }
 
-/* Append an address when there is one to tell. */
-static bool put_addr(struct wr *w, uint8_t tag, uint32_t addr)
+/*
+ * A reply on its way. The areas are those that a reader joins: the options field, `file`, `sname`;
+ * the last two have room only when they may be overloaded.
+ */
+struct out {
+	struct wr area[3];
+	bool done[256]; /* sent, left out, or not for this client */
+	struct dhcp_left_out left;
+};
+
+/* What must be there: into the options field, or there is no reply. */
+static bool need(struct out *o, uint8_t tag, const void *val, size_t len)
 {
-	return !addr || dhcp_opt_put_u32(w, tag, addr);
+	o->done[tag] = true;
+	return dhcp_opt_put(&o->area[0], tag, val, len);
 }
 
-static bool put_text(struct wr *w, uint8_t tag, const char *text)
+static bool need_u32(struct out *o, uint8_t tag, uint32_t val)
 {
-	return !text[0] || dhcp_opt_put(w, tag, text, strlen(text));
+	o->done[tag] = true;
+	return !val || dhcp_opt_put_u32(&o->area[0], tag, val);
+}
+
+static bool need_text(struct out *o, uint8_t tag, const char *text)
+{
+	return !text[0] || need(o, tag, text, strlen(text));
 }
 
 /* Boot data. EDK2 and old ROMs read option 67 as a C string: its NUL goes with it. */
-static bool put_boot(struct wr *w, const struct dhcp_query *q, const struct dhcp_reply *r)
+static bool put_boot(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r)
 {
 	static const uint8_t bypass[] = { 6, 1, 8, 255 };
 	static const uint8_t no_proxy[] = { 176, 1, 1 };
 	char addr[16];
 
-	if (r->vendor_pxe && !put_text(w, DHCP_OPT_CLASS, "PXEClient"))
+	if (r->vendor_pxe && !need_text(o, DHCP_OPT_CLASS, "PXEClient"))
 		return false;
-	if (r->vendor_http && !put_text(w, DHCP_OPT_CLASS, "HTTPClient"))
+	if (r->vendor_http && !need_text(o, DHCP_OPT_CLASS, "HTTPClient"))
 		return false;
-	if (r->pxe_bypass && !dhcp_opt_put(w, DHCP_OPT_VENDOR, bypass, sizeof bypass))
+	if (r->pxe_bypass && !need(o, DHCP_OPT_VENDOR, bypass, sizeof bypass))
 		return false;
-	if (r->ipxe_no_proxy && !dhcp_opt_put(w, DHCP_OPT_IPXE, no_proxy, sizeof no_proxy))
+	if (r->ipxe_no_proxy && !need(o, DHCP_OPT_IPXE, no_proxy, sizeof no_proxy))
 		return false;
 	if (!r->file[0])
 		return true;
 	snprintf(addr, sizeof addr, "%u.%u.%u.%u", r->siaddr >> 24, r->siaddr >> 16 & 255,
 		r->siaddr >> 8 & 255, r->siaddr & 255);
-	if (q->client == DHCP_CLIENT_PXE && r->siaddr && !put_text(w, DHCP_OPT_TFTP_NAME, addr))
+	if (q->client == DHCP_CLIENT_PXE && r->siaddr && !need_text(o, DHCP_OPT_TFTP_NAME, addr))
 		return false;
-	return dhcp_opt_put(w, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
+	return need(o, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
 }
 
-/* What must be there; RFC 2132 section 3.5 wants the mask before the router. */
-static bool put_needed(struct wr *w, const struct dhcp_query *q, const struct dhcp_reply *r)
+/*
+ * RFC 2132 section 3.5 wants the mask before the router. The router goes to those that are given
+ * routes (option 121), too: they ignore it, and not everybody who asks for routes takes them.
+ */
+static bool put_needed(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r)
 {
-	return dhcp_opt_put(w, DHCP_OPT_TYPE, &r->type, 1) &&
-	       put_addr(w, DHCP_OPT_SERVER_ID, r->server_id) &&
-	       put_addr(w, DHCP_OPT_LEASE, r->lease_s) && put_addr(w, DHCP_OPT_MASK, r->mask) &&
-	       put_addr(w, DHCP_OPT_ROUTER, r->router) && put_boot(w, q, r) &&
-	       put_text(w, DHCP_OPT_MESSAGE, r->message);
+	return need(o, DHCP_OPT_TYPE, &r->type, 1) &&
+	       need_u32(o, DHCP_OPT_SERVER_ID, r->server_id) &&
+	       need_u32(o, DHCP_OPT_LEASE, r->lease_s) && need_u32(o, DHCP_OPT_MASK, r->mask) &&
+	       need_u32(o, DHCP_OPT_ROUTER, r->router) && put_boot(o, q, r) &&
+	       need_text(o, DHCP_OPT_MESSAGE, r->message);
 }
 
-static bool wanted(const struct dhcp_query *q, uint8_t tag)
+/* Once, into the first area that has room for all of it, or it is left out. */
+static void put(struct out *o, uint8_t tag, const void *val, size_t len)
 {
-	static const uint8_t nothing[sizeof q->wants];
-
-	return q->wants[tag / 8] & 1 << tag % 8 || !memcmp(q->wants, nothing, sizeof nothing);
+	if (o->done[tag])
+		return;
+	o->done[tag] = true;
+	for (size_t i = 0; i < ARRAY_LEN(o->area); i++)
+		if (dhcp_opt_put(&o->area[i], tag, val, len))
+			return;
+	o->left.tags[o->left.n++] = tag;
 }
 
-/* What a client can do without: each option is left out when it does not fit or was not asked. */
-static void put_rest(struct wr *w, const struct dhcp_query *q, const struct dhcp_reply *r)
+static void put_u32(struct out *o, uint8_t tag, uint32_t val)
 {
-	uint8_t uuid[17] = { 0 }, dns[DHCP_DNS_MAX * 4];
-	struct wr d = { dns, dns + sizeof dns, false };
+	uint8_t b[4];
+	struct wr w = { b, b + sizeof b, false };
+
+	wr_u32(&w, val);
+	if (val)
+		put(o, tag, b, sizeof b);
+}
+
+/* Configured options: as the client ranks them, or all when it does not say. */
+static void put_wanted(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r)
+{
+	struct rd all = { r->options, r->options + r->options_len, false };
+	struct dhcp_option opt;
+
+	for (unsigned i = 0; i < q->n_wants; i++)
+		if (dhcp_options_find(r->options, r->options_len, q->wants[i], &opt))
+			put(o, opt.tag, opt.val, opt.len);
+	while (!q->n_wants && dhcp_options_next(&all, &opt) > 0)
+		put(o, opt.tag, opt.val, opt.len);
+}
+
+/* What a client can do without, most important first. */
+static void put_rest(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r)
+{
+	uint8_t uuid[17] = { 0 };
 
 	if (q->client_id_len) /* RFC 6842: echoed, also in a NAK */
-		dhcp_opt_put(w, DHCP_OPT_CLIENT_ID, q->client_id, q->client_id_len);
-	for (unsigned i = 0; i < r->n_dns; i++)
-		wr_u32(&d, r->dns[i]);
-	if (r->n_dns && wanted(q, DHCP_OPT_DNS))
-		dhcp_opt_put(w, DHCP_OPT_DNS, dns, 4u * r->n_dns);
-	if (wanted(q, DHCP_OPT_HOSTNAME))
-		put_text(w, DHCP_OPT_HOSTNAME, r->hostname);
-	if (wanted(q, DHCP_OPT_DOMAIN))
-		put_text(w, DHCP_OPT_DOMAIN, r->domain);
-	if (wanted(q, DHCP_OPT_BROADCAST))
-		put_addr(w, DHCP_OPT_BROADCAST, r->broadcast);
-	put_addr(w, DHCP_OPT_T1, r->t1_s);
-	put_addr(w, DHCP_OPT_T2, r->t2_s);
+		put(o, DHCP_OPT_CLIENT_ID, q->client_id, q->client_id_len);
 	memcpy(uuid + 1, q->uuid, sizeof q->uuid);
 	if (q->echo_uuid)
-		dhcp_opt_put(w, DHCP_OPT_UUID, uuid, sizeof uuid);
+		put(o, DHCP_OPT_UUID, uuid, sizeof uuid);
+	if (dhcp_is_netboot(q)) /* what to boot is the server's to say, not the configuration's */
+		o->done[DHCP_OPT_VENDOR] = o->done[DHCP_OPT_TFTP_NAME] = o->done[DHCP_OPT_FILE] =
+			true;
+	put_wanted(o, q, r);
+	put_u32(o, DHCP_OPT_T1, r->t1_s);
+	put_u32(o, DHCP_OPT_T2, r->t2_s);
+}
+
+/*
+ * Let options go on in `file`, when no boot file is there, and in `sname`. A byte of each is kept
+ * for its END; the option that says so has to stand in the options field.
+ */
+static void open_overload(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r,
+	uint8_t buf[DHCP_PACKET_MAX])
+{
+	if (dhcp_is_netboot(q) || wr_left(&o->area[0]) < OVERLOAD_LEN)
+		return;
+	o->area[0].end -= OVERLOAD_LEN;
+	if (!r->file[0])
+		o->area[1] = (struct wr){ buf + FILE_AT, buf + FILE_AT + FILE_LEN - 1, false };
+	o->area[2] = (struct wr){ buf + SNAME_AT, buf + SNAME_AT + SNAME_LEN - 1, false };
+}
+
+/* RFC 2131 section 4.1: each overloaded field ends with END; the header left zeros behind it. */
+static void close_overload(struct out *o, uint8_t buf[DHCP_PACKET_MAX])
+{
+	const uint8_t *const start[] = { NULL, buf + FILE_AT, buf + SNAME_AT };
+	uint8_t overload = 0;
+
+	for (uint8_t i = 1; i < ARRAY_LEN(o->area); i++) {
+		if (!o->area[i].p || o->area[i].p == start[i])
+			continue;
+		*o->area[i].p = DHCP_OPT_END;
+		overload |= i; /* 1: file, 2: sname */
+	}
+	if (overload)
+		dhcp_opt_put(&o->area[0], DHCP_OPT_OVERLOAD, &overload, 1);
 }
 
 /*
@@ -498,26 +578,34 @@ static size_t size_limit(const struct dhcp_query *q)
 }
 
 int dhcp_msg_encode(const struct dhcp_query *q, const struct dhcp_reply *r,
-	uint8_t buf[DHCP_PACKET_MAX], size_t *len)
+	uint8_t buf[DHCP_PACKET_MAX], size_t *len, struct dhcp_left_out *left_out)
 {
 	const size_t limit = size_limit(q), relay = q->relay_len ? q->relay_len + 2u : 0;
-	struct wr w = { buf, buf + limit - 1, false }; /* 1: END */
-	bool with_relay;
+	struct out o = { .area[0] = { buf, buf + limit - 1, false } }; /* 1: END */
+	struct wr *w = &o.area[0];
 
-	write_header(&w, q, r);
-	if (!put_needed(&w, q, r))
+	write_header(w, q, r);
+	if (!put_needed(&o, q, r))
 		return -ENOSPC;
 	/* RFC 3046 section 2.2: the last option; its space is kept free from the others */
-	with_relay = relay && relay <= wr_left(&w);
-	if (with_relay)
-		w.end -= relay;
-	put_rest(&w, q, r);
-	w.end = buf + limit;
-	if (with_relay)
-		dhcp_opt_put(&w, DHCP_OPT_RELAY, q->relay, q->relay_len);
-	wr_u8(&w, DHCP_OPT_END);
-	if (w.p - buf < DHCP_PACKET_MIN)
-		wr_put(&w, NULL, (size_t)(DHCP_PACKET_MIN - (w.p - buf)));
-	*len = (size_t)(w.p - buf);
-	return relay && !with_relay;
+	o.done[DHCP_OPT_RELAY] = relay && relay <= wr_left(w);
+	if (o.done[DHCP_OPT_RELAY])
+		w->end -= relay;
+	open_overload(&o, q, r, buf);
+	put_rest(&o, q, r);
+	w->end = buf + limit - 1;
+	close_overload(&o, buf);
+	if (o.done[DHCP_OPT_RELAY])
+		dhcp_opt_put(w, DHCP_OPT_RELAY, q->relay, q->relay_len);
+	else if (relay)
+		o.left.tags[o.left.n++] = DHCP_OPT_RELAY;
+	w->end++;
+	wr_u8(w, DHCP_OPT_END);
+	if (w->p - buf < DHCP_PACKET_MIN) {
+		w->end = buf + DHCP_PACKET_MIN;
+		wr_put(w, NULL, wr_left(w));
+	}
+	*len = (size_t)(w->p - buf);
+	*left_out = o.left;
+	return 0;
 }

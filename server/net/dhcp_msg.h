@@ -27,12 +27,22 @@
  */
 int dhcp_msg_decode(const uint8_t *buf, size_t len, struct dhcp_query *out);
 
+/* Options that a packet had no room for. */
+struct dhcp_left_out {
+	unsigned n;
+	uint8_t tags[256];
+};
+
 /*
- * Encode a reply to q into buf (DHCP_PACKET_MAX bytes), *len bytes long. Options that a client can
- * do without are left out when the client's limit is reached. Returns 0; 1 when the relay's option
- * 82 had to be left out; -ENOSPC when not even the boot data fit, *len is then untouched.
+ * Encode a reply to q into buf (DHCP_PACKET_MAX bytes), *len bytes long, within the client's limit
+ * (option 57). Address, mask, router, boot data and what the client sent to be echoed always go;
+ * further options when the client asks for them, in its own order (RFC 2132 section 9.8), or does
+ * not say. What the options field has no room for goes into `file` and `sname` (option 52), but
+ * never for network boot: ROMs, iPXE and shim read the boot file there first. *left_out is what
+ * found no room at all. Returns 0, or -ENOSPC when not even what is needed fits; *len and *left_out
+ * are then untouched.
  */
 int dhcp_msg_encode(const struct dhcp_query *q, const struct dhcp_reply *r,
-	uint8_t buf[DHCP_PACKET_MAX], size_t *len);
+	uint8_t buf[DHCP_PACKET_MAX], size_t *len, struct dhcp_left_out *left_out);
 
 #endif

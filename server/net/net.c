@@ -70,6 +70,8 @@ struct net {
 	struct port ports[2 * CONFIG_INTERFACES_MAX];
 	unsigned long long dropped[DROPS];
 	struct log_limit drop_log[DROPS];
+	unsigned long long left_out[256]; /* by option: replies that had no room for it */
+	struct log_limit left_out_log[256];
 	struct mmsghdr batch[BATCH];
 	struct iovec iov[BATCH];
 	struct sockaddr_in from[BATCH];
@@ -86,6 +88,20 @@ static void drop(struct net *n, enum drop why, const char *ifname, uint32_t addr
 		log_warn("dhcp drop reason=%s if=%s from=%u.%u.%u.%u count=%llu unlogged=%u",
 			drops[why].why, ifname, addr >> 24, addr >> 16 & 255, addr >> 8 & 255,
 			addr & 255, n->dropped[why], missed);
+}
+
+/* An option that a client wanted, or its relay, and did not get. */
+static void leave_out(struct net *n, uint8_t tag, const struct dhcp_query *q)
+{
+	unsigned missed;
+
+	n->left_out[tag]++;
+	if (log_allow(&n->left_out_log[tag], now_mono_ms(), &missed))
+		log_warn("dhcp left-out option=%u if=%s mac=%02x:%02x:%02x:%02x:%02x:%02x max=%u "
+			 "count=%llu unlogged=%u",
+			tag, n->server->endpoints[q->endpoint].ifname, q->mac[0], q->mac[1],
+			q->mac[2], q->mac[3], q->mac[4], q->mac[5], q->max_size, n->left_out[tag],
+			missed);
 }
 
 static enum drop drop_of(int error)
@@ -223,20 +239,22 @@ static bool answer_ok(const struct net *n, const struct dhcp_answer *a)
 
 static void on_answer(struct net *n, const struct dhcp_answer *a)
 {
+	struct dhcp_left_out left_out;
 	uint8_t packet[DHCP_PACKET_MAX];
 	size_t len;
-	int rc;
 
 	if (!a || !answer_ok(n, a)) {
 		drop(n, DROP_ANSWER, "-", 0);
 		return;
 	}
-	rc = dhcp_msg_encode(&a->query, &a->reply, packet, &len);
-	if (rc) /* 1: only the relay's option was left out */
+	if (dhcp_msg_encode(&a->query, &a->reply, packet, &len, &left_out)) {
 		drop(n, DROP_TOO_LONG, n->server->endpoints[a->query.endpoint].ifname,
 			a->query.giaddr);
-	if (rc >= 0)
-		send_reply(n, a, packet, len);
+		return;
+	}
+	for (unsigned i = 0; i < left_out.n; i++)
+		leave_out(n, left_out.tags[i], &a->query);
+	send_reply(n, a, packet, len);
 }
 
 static void on_core(void *arg, uint32_t events)

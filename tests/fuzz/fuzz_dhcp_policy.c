@@ -79,11 +79,12 @@ static void check_reply(const struct dhcp_query *q, const struct dhcp_reply *r)
 {
 	const struct dhcp_answer a = { *q, *r };
 	uint8_t b[DHCP_PACKET_MAX];
+	struct dhcp_left_out left;
 	const uint8_t *val;
 	size_t len;
 
 	must(dhcp_answer_ok(&a));
-	must(dhcp_msg_encode(q, r, b, &len) == 0);
+	must(dhcp_msg_encode(q, r, b, &len, &left) == 0 && !left.n);
 	must(reply_option(b, len, 53, &val) == 1 && reply_option(b, len, 54, &val) == 4);
 	if (r->yiaddr)
 		must(r->yiaddr > FIRST && r->yiaddr < FIRST + N_ADDRS && r->lease_s);

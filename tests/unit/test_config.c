@@ -23,11 +23,20 @@ static const char good[] = "; a comment\n"
 			   "mode = full\n"
 			   "lease-time = 2h\n"
 			   "relays = 10.9.0.1, 10.9.1.1\n"
+			   "dns = 10.77.0.9\n"
+			   "option = 150 addresses 10.77.0.5\n"
+			   "option = 252 text http://wpad/wpad.dat\n"
 			   "[subnet 10.77.0.0/24]\n"
 			   "range = 10.77.0.100-10.77.0.120\n"
 			   "range = 10.77.0.130-10.77.0.140\n"
 			   "router = 10.77.0.1\n"
 			   "dns = 10.77.0.1 10.77.0.2\n"
+			   "domain = lab.example\n"
+			   "mtu = 1400\n"
+			   "ntp = 10.77.0.3\n"
+			   "search = lab.example, example\n"
+			   "route = 10.9.0.0/16 via 10.77.0.254\n"
+			   "route = 10.8.0.0/16 via 10.77.0.254\n"
 			   "[subnet 10.78.0.0/16]\n"
 			   "range = 10.78.1.0-10.78.1.255\n"
 			   "[quirk old-rom]\n"
@@ -58,7 +67,11 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.n_subnets, 2);
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
-	assert_int_equal(c.subnets[0].n_dns, 2);
+	assert_true(dhcp_options_has_addr(&c.options, DHCP_OPT_DNS, 0x0a4d0009));
+	assert_true(dhcp_options_has_addr(&c.options, 150, 0x0a4d0005));
+	assert_true(dhcp_options_has_addr(&c.subnets[0].options, DHCP_OPT_DNS, 0x0a4d0002));
+	assert_int_equal(c.subnets[0].options.len, 11 + 14 + 5 + 7 + 25 + 17);
+	assert_int_equal(c.subnets[1].options.len, 0);
 	assert_int_equal(c.subnets[1].mask, 0xffff0000);
 	assert_int_equal(c.quirks[0].mac_len, 4);
 	assert_int_equal(c.quirks[0].mac[3], 0xaa);
@@ -102,6 +115,17 @@ static const struct {
 		"x.conf:2: the URL holds a character that is not allowed there" },
 	{ "loader with a path", "[quirk a]\nloader = ../x\n",
 		"x.conf:2: '../x' is no plain file name" },
+	{ "no DNS server", "[subnet 10.0.0.0/24]\ndns = ns1\n",
+		"x.conf:2: 'ns1' is no IPv4 address" },
+	{ "domain twice", "[dhcp]\ndomain = a\ndomain = b\n", "x.conf:3: 'domain' is given twice" },
+	{ "the server's option", "[dhcp]\n\noption = 54 address 10.0.0.1\n",
+		"x.conf:3: option 54 (server identifier) is the server's to decide" },
+	{ "an option with a key", "[subnet 10.0.0.0/24]\noption = 42 addresses 10.0.0.1\n",
+		"x.conf:2: option 42 (NTP servers) has a key of its own: ntp" },
+	{ "an option twice", "[dhcp]\noption = 19 bool no\noption = 19 bool yes\n",
+		"x.conf:3: option 19 is given twice" },
+	{ "nearest option key", "[subnet 10.0.0.0/24]\nserach = x\n",
+		"x.conf:2: unknown key 'serach' in [subnet]; did you mean 'search'?" },
 	{ "section open", "[server\n", "x.conf:1: a section is written [name]" },
 	{ "empty value", "[server]\nname =\n", "x.conf:2: the value is empty" },
 };

@@ -12,6 +12,7 @@
 
 #include "server/bytes.h"
 #include "server/net/dhcp_msg.h"
+#include "server/net/dhcp_opt.h"
 #include "server/net/dhcp_path.h"
 #include "tests/support/dhcp_packet.h"
 
@@ -317,6 +318,7 @@ static void test_query_ok(void **state)
 	SPOIL(chaddr, 2);
 	SPOIL(max_size, 0xff);
 	SPOIL(max_size, 0);
+	SPOIL(n_wants, 0xff);
 	SPOIL(hostname, 'x');
 	SPOIL(vendor_class, 'x');
 	SPOIL(port4011, 2);
@@ -336,9 +338,18 @@ static void base_query(struct dhcp_query *q)
 	assert_int_equal(decode(&p, p.len, q), 0);
 }
 
+/* A further option of a reply. */
+static void add(struct dhcp_reply *r, uint8_t tag, const void *val, size_t len)
+{
+	struct wr w = { r->options + r->options_len, r->options + sizeof r->options, false };
+
+	assert_true(dhcp_options_put(&w, tag, val, len));
+	r->options_len = (uint16_t)(w.p - r->options);
+}
+
 static struct dhcp_reply base_reply(void)
 {
-	return (struct dhcp_reply){ .type = DHCP_OFFER,
+	struct dhcp_reply r = { .type = DHCP_OFFER,
 		.yiaddr = 0x0a4d0064,
 		.siaddr = 0x0a4d0001,
 		.server_id = 0x0a4d0001,
@@ -347,12 +358,13 @@ static struct dhcp_reply base_reply(void)
 		.t2_s = 3150,
 		.mask = 0xffffff00,
 		.router = 0x0a4d0001,
-		.broadcast = 0x0a4d00ff,
-		.n_dns = 2,
-		.dns = { 0x0a4d0001, 0x08080808 },
-		.domain = "example",
-		.hostname = "n01",
 		.file = "snponly.efi" };
+
+	add(&r, DHCP_OPT_BROADCAST, BYTES("\x0a\x4d\x00\xff"));
+	add(&r, DHCP_OPT_HOSTNAME, BYTES("n01"));
+	add(&r, DHCP_OPT_DNS, BYTES("\x0a\x4d\x00\x01\x08\x08\x08\x08"));
+	add(&r, DHCP_OPT_DOMAIN, BYTES("example"));
+	return r;
 }
 
 /* Compare an option with bytes, or with absence. */
@@ -401,6 +413,7 @@ static void test_encode(void **state)
 	const struct dhcp_reply r = base_reply();
 	const uint8_t *mask = NULL, *router = NULL;
 	uint8_t b[DHCP_PACKET_MAX];
+	struct dhcp_left_out left;
 	struct dhcp_query q;
 	size_t len = 0;
 
@@ -408,7 +421,7 @@ static void test_encode(void **state)
 	base_query(&q);
 	q.flags = 0x8000;
 	q.ciaddr = 0x0a4d0063;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		want_option(b, len, want[i].tag, want[i].bytes, want[i].len);
 	assert_memory_equal(b, "\x02\x01\x06\x00\xde\xad\xbe\xef\x00\x00\x80\x00", 12);
@@ -423,6 +436,7 @@ static void test_encode(void **state)
 static void test_encode_kinds(void **state)
 {
 	uint8_t b[DHCP_PACKET_MAX];
+	struct dhcp_left_out left;
 	struct dhcp_reply r = base_reply();
 	struct dhcp_query q;
 	size_t len = 0;
@@ -432,7 +446,7 @@ static void test_encode_kinds(void **state)
 
 	print_message("row: proxy for BIOS\n");
 	r.vendor_pxe = r.pxe_bypass = true;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	want_option(b, len, 60, BYTES("PXEClient"));
 	want_option(b, len, 43, BYTES("\x06\x01\x08\xff"));
 
@@ -440,7 +454,7 @@ static void test_encode_kinds(void **state)
 	r = base_reply();
 	q.client = DHCP_CLIENT_IPXE;
 	r.ipxe_no_proxy = true;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	want_option(b, len, 175, BYTES("\xb0\x01\x01"));
 	want_option(b, len, 66, NULL, 0);
 
@@ -450,18 +464,18 @@ static void test_encode_kinds(void **state)
 	q.max_size = 1472;
 	r.vendor_http = true;
 	memset(r.file, 'u', DHCP_FILE_MAX);
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	want_option(b, len, 60, BYTES("HTTPClient"));
 	want_option(b, len, 67, r.file, DHCP_FILE_MAX + 1);
 	assert_int_equal(b[108], 0);
 
 	print_message("row: a file of 127 fits the header, of 128 does not\n");
 	r.file[127] = '\0';
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_string_equal((const char *)b + 108, r.file);
 	memset(r.file, 'u', 128);
 	r.file[128] = '\0';
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_int_equal(b[108], 0);
 
 	print_message("row: NAK through a relay is to be broadcast\n");
@@ -469,7 +483,7 @@ static void test_encode_kinds(void **state)
 	q.giaddr = 0x0a090001;
 	q.ciaddr = 0x0a090002;
 	r = (struct dhcp_reply){ .type = DHCP_NAK, .server_id = 0x0a4d0001, .message = "no" };
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_int_equal(b[10], 0x80);
 	assert_memory_equal(b + 12, "\0\0\0\0\0\0\0\0\0\0\0\0\x0a\x09\x00\x01", 16);
 	want_option(b, len, 56, BYTES("no"));
@@ -478,14 +492,15 @@ static void test_encode_kinds(void **state)
 
 	print_message("row: ACK repeats the client's address\n");
 	r.type = DHCP_ACK;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_memory_equal(b + 12, "\x0a\x09\x00\x02", 4);
 
 	print_message("row: only what was asked for, of what a client can do without\n");
 	base_query(&q);
-	q.wants[0] = 1 << 6;
+	q.n_wants = 1;
+	q.wants[0] = 6;
 	r = base_reply();
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	want_option(b, len, 6, BYTES("\x0a\x4d\x00\x01\x08\x08\x08\x08"));
 	want_option(b, len, 12, NULL, 0);
 	want_option(b, len, 1, BYTES("\xff\xff\xff\x00"));
@@ -495,6 +510,7 @@ static void test_encode_kinds(void **state)
 static void test_encode_full(void **state)
 {
 	uint8_t b[DHCP_PACKET_MAX];
+	struct dhcp_left_out left;
 	struct dhcp_reply r = base_reply();
 	struct dhcp_query q;
 	const uint8_t *val = NULL;
@@ -503,32 +519,227 @@ static void test_encode_full(void **state)
 	(void)state;
 	base_query(&q);
 	q.giaddr = 0x0a090001;
-	q.relay_len = 200;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	q.relay_len = 180;
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_true(len <= 548);
-	assert_int_equal(reply_option(b, len, 82, &val), 200);
-	assert_int_equal(val[200], 255);
+	assert_int_equal(reply_option(b, len, 82, &val), 180);
+	assert_int_equal(val[180], 255);
 	assert_int_equal(reply_option(b, len, 67, &val), 12);
+	assert_int_equal(left.n, 0);
 
 	memset(r.file, 'u', 200);
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 1);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_true(len <= 548);
 	assert_int_equal(reply_option(b, len, 82, &val), -1);
 	assert_int_equal(reply_option(b, len, 67, &val), 201);
+	assert_int_equal(left.n, 2); /* a time to rebind is no need either */
+	assert_int_equal(left.tags[0], 59);
+	assert_int_equal(left.tags[1], 82);
 
 	memset(r.file, 'u', DHCP_FILE_MAX);
 	r.vendor_pxe = r.pxe_bypass = r.ipxe_no_proxy = true;
 	memset(r.message, 'm', sizeof r.message - 1);
 	len = 7;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), -ENOSPC);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), -ENOSPC);
 	assert_int_equal(len, 7);
+	assert_int_equal(left.n, 2);
 
 	q.max_size = 0xffff; /* dhcp_query_ok refuses it; the encoder stays inside all the same */
 	q.relay_len = 255;
 	q.client_id_len = 255;
-	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len), 0);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_true(len <= DHCP_PACKET_MAX);
 	assert_int_equal(reply_option(b, len, 61, &val), 255);
+}
+
+/* The codes of a reply's options field, in their order, as text. */
+static void list_codes(const uint8_t *b, size_t len, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 240; i < len && b[i] != 255; i += 2u + b[i + 1])
+		n += (size_t)snprintf(out + n, size - n, "%s%u", n ? " " : "", b[i]);
+}
+
+/* Rows {name, client, option 55, codes of the reply}: what is sent to whom, and in which order. */
+static void test_encode_order(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dhcp_client client;
+		const char *wants;
+		size_t n_wants;
+		const char *want;
+	} rows[] = {
+		{ "no option 55: everything", DHCP_CLIENT_OTHER, BYTES(""),
+			"53 54 51 1 3 67 61 97 28 12 6 15 43 66 58 59" },
+		{ "only what was asked for", DHCP_CLIENT_OTHER, BYTES("\x0f"),
+			"53 54 51 1 3 67 61 97 15 58 59" },
+		{ "in the client's order", DHCP_CLIENT_OTHER, BYTES("\x42\x0f\x2b\x06"),
+			"53 54 51 1 3 67 61 97 66 15 43 6 58 59" },
+		{ "once, whoever names it; the router after the mask", DHCP_CLIENT_OTHER,
+			BYTES("\x03\x01\x3b\x33\x36\x3d\x61\x52\x34"),
+			"53 54 51 1 3 67 61 97 58 59" },
+		{ "nothing that we have", DHCP_CLIENT_OTHER, BYTES("\x77\xfc"),
+			"53 54 51 1 3 67 61 97 58 59" },
+		{ "PXE: its boot data are ours", DHCP_CLIENT_PXE, BYTES("\x2b\x42\x43\x06"),
+			"53 54 51 1 3 66 67 61 97 6 58 59" },
+		{ "HTTP boot: as well", DHCP_CLIENT_HTTP, BYTES("\x2b\x42\x43\x06"),
+			"53 54 51 1 3 67 61 97 6 58 59" },
+		{ "iPXE: as well", DHCP_CLIENT_IPXE, BYTES(""),
+			"53 54 51 1 3 67 61 97 28 12 6 15 58 59" },
+	};
+	struct dhcp_reply r = base_reply();
+
+	(void)state;
+	add(&r, DHCP_OPT_VENDOR, BYTES("vendor"));
+	add(&r, DHCP_OPT_TFTP_NAME, BYTES("phones"));
+	add(&r, DHCP_OPT_FILE, BYTES("phone.cfg"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t b[DHCP_PACKET_MAX];
+		struct dhcp_left_out left;
+		struct dhcp_query q;
+		char codes[200];
+		size_t len = 0;
+
+		print_message("row: %s\n", rows[i].name);
+		base_query(&q);
+		q.client = (uint8_t)rows[i].client;
+		q.n_wants = (uint8_t)rows[i].n_wants;
+		memcpy(q.wants, rows[i].wants, rows[i].n_wants);
+		assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+		list_codes(b, len, codes, sizeof codes);
+		assert_string_equal(codes, rows[i].want);
+		assert_int_equal(left.n, 0);
+	}
+}
+
+/* The codes of one field that are above 200, less 200; it must end with END and zeros. */
+static size_t describe_area(const uint8_t *b, size_t len, char *out, size_t size)
+{
+	size_t n = 0, i = 0;
+
+	for (; i < len && b[i] != 255; i += 2u + b[i + 1])
+		if (b[i] > 200)
+			n += (size_t)snprintf(out + n, size - n, " %u", b[i] - 200u);
+	assert_true(i < len);
+	while (++i < len)
+		assert_int_equal(b[i], 0);
+	return n;
+}
+
+/* "1 2 | 3 | 4, left 5": options field, then `file` and `sname` where they are overloaded. */
+static void describe_areas(
+	const uint8_t *b, size_t len, const struct dhcp_left_out *left, char *out, size_t size)
+{
+	const uint8_t *val = NULL;
+	const uint8_t overload = reply_option(b, len, 52, &val) == 1 ? *val : 0;
+	size_t n = describe_area(b + 240, len - 240, out, size);
+
+	if (overload)
+		n += (size_t)snprintf(out + n, size - n, " |");
+	if (overload & 1)
+		n += describe_area(b + 108, 128, out + n, size - n);
+	if (overload & 2)
+		n += (size_t)snprintf(out + n, size - n, " |");
+	if (overload & 2)
+		n += describe_area(b + 44, 64, out + n, size - n);
+	for (unsigned i = 0; i < left->n; i++)
+		n += (size_t)snprintf(out + n, size - n, ", left %u", left->tags[i] - 200u);
+}
+
+/*
+ * Rows {name, client, boot file, lengths of options 201, 202, ...}: where they go when the options
+ * field of the smallest client (255 bytes are left in it here) is full.
+ */
+static void test_encode_overload(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dhcp_client client;
+		const char *file;
+		uint16_t lens[4];
+		const char *want; /* options field, file and sname; what was left out */
+	} rows[] = {
+		{ "all fit", DHCP_CLIENT_OTHER, "", { 100, 149 }, "1 2" },
+		{ "file", DHCP_CLIENT_OTHER, "", { 100, 149, 125 }, "1 2 | 3" },
+		{ "sname", DHCP_CLIENT_OTHER, "", { 100, 149, 125, 61 }, "1 2 | 3 | 4" },
+		{ "sname alone", DHCP_CLIENT_OTHER, "f", { 100, 145, 125, 61 },
+			"1 2 | | 4, left 3" },
+		{ "too long for file", DHCP_CLIENT_OTHER, "", { 100, 149, 126 }, "1 2, left 3" },
+		{ "too long for sname", DHCP_CLIENT_OTHER, "", { 100, 149, 125, 62 },
+			"1 2 | 3, left 4" },
+		{ "the second does not fit, the third does", DHCP_CLIENT_OTHER, "", { 100, 255, 1 },
+			"1 3, left 2" },
+		{ "a split option is never torn between fields", DHCP_CLIENT_OTHER, "",
+			{ 100, 256, 120 }, "1 3, left 2" },
+		{ "the agent's URL stays in file", DHCP_CLIENT_AGENT, "http://a", { 230, 60 },
+			"1 | | 2" },
+		{ "never for PXE", DHCP_CLIENT_PXE, "", { 100, 151, 10 }, "1 2, left 3" },
+		{ "never for HTTP boot", DHCP_CLIENT_HTTP, "", { 100, 152, 1 }, "1 2, left 3" },
+		{ "never for iPXE", DHCP_CLIENT_IPXE, "", { 100, 152, 1 }, "1 2, left 3" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_reply r = {
+			.type = DHCP_ACK, .server_id = 1, .lease_s = 60, .mask = 1
+		};
+		uint8_t b[DHCP_PACKET_MAX], value[300];
+		struct dhcp_left_out left;
+		struct dhcp_query q;
+		struct packet p;
+		const uint8_t *val = NULL;
+		char got[100] = "";
+		size_t len = 0;
+
+		print_message("row: %s\n", rows[i].name);
+		packet_make(&p, BYTES(T_DISCOVER END));
+		assert_int_equal(decode(&p, p.len, &q), 0);
+		q.client = (uint8_t)rows[i].client;
+		q.giaddr = 0x0a090001;
+		q.relay_len = 28;
+		strcpy(r.file, rows[i].file);
+		for (size_t k = 0; k < ARRAY_LEN(rows[i].lens) && rows[i].lens[k]; k++) {
+			memset(value, (int)k + 1, sizeof value);
+			add(&r, (uint8_t)(201 + k), value, rows[i].lens[k]);
+		}
+		assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+		assert_true(len <= 548);
+		describe_areas(b, len, &left, got, sizeof got);
+		assert_string_equal(got + 1, rows[i].want);
+		assert_int_equal(reply_option(b, len, 82, &val), 28);
+		assert_int_equal(val[28], 255);
+	}
+}
+
+/* RFC 3396: 600 bytes are three pieces, one behind the other, and come back as they were. */
+static void test_encode_long(void **state)
+{
+	static const uint8_t pieces[] = { 255, 255, 90 };
+	struct dhcp_reply r = base_reply();
+	uint8_t b[DHCP_PACKET_MAX], sent[600], back[600];
+	struct dhcp_left_out left;
+	struct dhcp_opts opts;
+	struct dhcp_query q;
+	size_t len = 0, n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sent; i++)
+		sent[i] = (uint8_t)(i * 7);
+	add(&r, 201, sent, sizeof sent);
+	base_query(&q);
+	q.max_size = 1472;
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+	assert_int_equal(left.n, 0);
+	for (size_t i = 240; b[i] != 255; i += 2u + b[i + 1])
+		if (b[i] == 201)
+			assert_int_equal(b[i + 1], pieces[n++]);
+	assert_int_equal(n, 3);
+	assert_int_equal(dhcp_opts_scan(b + 240, len - 240, b + 108, b + 44, &opts), 0);
+	assert_int_equal(dhcp_opts_get(&opts, 201, back, sizeof back), sizeof sent);
+	assert_memory_equal(back, sent, sizeof sent);
 }
 
 static void test_path(void **state)
@@ -593,17 +804,19 @@ static void test_answer_ok(void **state)
 	SPOIL(query.type, DHCP_ACK);
 	SPOIL(reply.type, DHCP_DISCOVER);
 	SPOIL(reply.type, 0);
-	SPOIL(reply.n_dns, DHCP_DNS_MAX + 1);
 	SPOIL(reply.server_id, 0);
 	SPOIL(reply.vendor_pxe, 2);
 	SPOIL(reply.vendor_http, 2);
 	SPOIL(reply.pxe_bypass, 2);
 	SPOIL(reply.ipxe_no_proxy, 2);
-	SPOIL(reply.domain, 'x');
-	SPOIL(reply.hostname, 'x');
 	SPOIL(reply.file, 'x');
 	SPOIL(reply.message, 'x');
+	SPOIL(reply.options_len, 0xff);
+	SPOIL(reply.options, DHCP_OPT_END);
 #undef SPOIL
+	bad = a;
+	bad.reply.options_len--; /* the last option is cut */
+	assert_false(dhcp_answer_ok(&bad));
 }
 
 int main(void)
@@ -618,6 +831,9 @@ int main(void)
 		cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_encode_kinds),
 		cmocka_unit_test(test_encode_full),
+		cmocka_unit_test(test_encode_order),
+		cmocka_unit_test(test_encode_overload),
+		cmocka_unit_test(test_encode_long),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_answer_ok),
 	};

@@ -34,10 +34,7 @@ static struct config cfg_of(enum dhcp_mode mode)
 		.prefix = 24,
 		.n_ranges = 1,
 		.ranges = { { NET(100), NET(199) } },
-		.router = SERVER,
-		.n_dns = 1,
-		.dns = { SERVER },
-		.domain = "lab" };
+		.router = SERVER };
 	c.subnets[1] = (struct config_subnet){ .net = FAR(0),
 		.mask = 0xffffff00,
 		.prefix = 24,
@@ -472,22 +469,42 @@ static void test_boot_data(void **state)
 	}
 }
 
+static void set(struct dhcp_options *o, const char *key, const char *text)
+{
+	char err[200];
+
+	assert_int_equal(dhcp_options_set(o, key, text, err, sizeof err), 0);
+}
+
+/* What is set for the host comes before the subnet's, and that before everybody's. */
 static void test_network_data(void **state)
 {
+	static const char want[] = "\x1c\x00\x04\x0a\x4d\x00\xff\x0c\x00\x03n01"
+				   "\x2a\x00\x04\x0a\x4d\x00\x03\x0f\x00\x03lab"
+				   "\x79\x00\x0b\x08\x0b\x0a\x4d\x00\x02\x00\x0a\x4d\x00\x01"
+				   "\x06\x00\x04\x0a\x4d\x00\x01";
 	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_options host = { 0 };
 	struct dhcp_decision d;
+	struct dhcp_env env;
 	struct world w;
 
 	(void)state;
 	world_init(&w, DHCP_FULL);
-	d = ask(&w, &q);
+	set(&host, "ntp", "10.77.0.3");
+	set(&w.cfg.subnets[0].options, "ntp", "10.77.0.2");
+	set(&w.cfg.subnets[0].options, "domain", "lab");
+	set(&w.cfg.subnets[0].options, "route", "11.0.0.0/8 via 10.77.0.2");
+	set(&w.cfg.subnets[1].options, "mtu", "1400");
+	set(&w.cfg.options, "dns", "10.77.0.1");
+	set(&w.cfg.options, "domain", "all");
+	env = env_of(&w.cfg, DHCP_CLIENT_OTHER);
+	env.options = &host;
+	dhcp_decide(&env, w.pool, &q, w.now, &d);
 	assert_int_equal(d.reply.mask, 0xffffff00);
 	assert_int_equal(d.reply.router, SERVER);
-	assert_int_equal(d.reply.broadcast, NET(255));
-	assert_int_equal(d.reply.n_dns, 1);
-	assert_int_equal(d.reply.dns[0], SERVER);
-	assert_string_equal(d.reply.domain, "lab");
-	assert_string_equal(d.reply.hostname, "n01");
+	assert_int_equal(d.reply.options_len, sizeof want - 1);
+	assert_memory_equal(d.reply.options, want, sizeof want - 1);
 	assert_int_equal(d.reply.t1_s, 1800);
 	assert_int_equal(d.reply.t2_s, 3150);
 	pool_free(w.pool);

@@ -25,8 +25,7 @@ static struct config cfg_of(void)
 		.n_ranges = 1,
 		.ranges = { { NET + 100, NET + 199 } },
 		.router = NET + 100,
-		.n_dns = 1,
-		.dns = { NET + 102 } };
+		.options = { 7, { DHCP_OPT_DNS, 0, 4, 10, 77, 0, 102 } } };
 	c.subnets[1] = (struct config_subnet){ .net = 0x0a4e0000,
 		.mask = 0xffffff00,
 		.prefix = 24,
@@ -54,6 +53,20 @@ static int teardown(void **state)
 {
 	pool_free(((struct fixture *)*state)->pool);
 	return 0;
+}
+
+/* DNS servers that every subnet is told of are not given either. */
+static void test_dns_of_all(void **state)
+{
+	struct config c = cfg_of();
+	struct pool *p;
+
+	(void)state;
+	c.options = (struct dhcp_options){ 7, { DHCP_OPT_DNS, 0, 4, 10, 78, 0, 11 } };
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	assert_int_equal(pool_by_addr(p, 0x0a4e000a)->state, LEASE_FREE);
+	assert_int_equal(pool_by_addr(p, 0x0a4e000b)->state, LEASE_RESERVED);
+	pool_free(p);
 }
 
 static struct pool_ask ask_of(unsigned host, bool known, uint32_t requested)
@@ -324,6 +337,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_choose, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_least_recently_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
+		cmocka_unit_test(test_dns_of_all),
 		cmocka_unit_test_setup_teardown(test_release_and_decline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_withdraw, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guests, setup, teardown),
