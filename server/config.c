@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,8 +11,6 @@
 #include "server/bytes.h"
 #include "server/log.h"
 #include "server/nearest.h"
-
-#define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
 
 /* Where the parser stands. `subnet` and `quirk` are what the current section fills, or NULL. */
 struct place {
@@ -238,11 +235,30 @@ static int set_mode(struct place *p, char *v)
 	return rc;
 }
 
+/* Times are of this subnet, or in [dhcp] of all. */
 static int set_lease_time(struct place *p, char *v)
 {
-	int rc = set_seconds(p, v, &p->c->lease_s);
+	uint32_t *lease_s = p->subnet ? &p->subnet->lease_s : &p->c->lease_s;
+	int rc = set_seconds(p, v, lease_s);
 
-	return rc < 0 || p->c->lease_s >= 60 ? rc : fail(p, "a lease is at least 60s");
+	return rc < 0 || *lease_s >= 60 ? rc : fail(p, "a lease is at least 60s");
+}
+
+static int set_part_of_lease(struct place *p, const char *v, uint32_t *out)
+{
+	int rc = set_seconds(p, v, out);
+
+	return rc < 0 || *out ? rc : fail(p, "a time of 0s is none");
+}
+
+static int set_renew_time(struct place *p, char *v)
+{
+	return set_part_of_lease(p, v, p->subnet ? &p->subnet->renew_s : &p->c->renew_s);
+}
+
+static int set_rebind_time(struct place *p, char *v)
+{
+	return set_part_of_lease(p, v, p->subnet ? &p->subnet->rebind_s : &p->c->rebind_s);
 }
 
 static int set_authoritative(struct place *p, char *v)
@@ -432,6 +448,8 @@ static const struct key {
 	{ "server", "image", set_image, false },
 	{ "dhcp", "mode", set_mode, false },
 	{ "dhcp", "lease-time", set_lease_time, false },
+	{ "dhcp", "renew-time", set_renew_time, false },
+	{ "dhcp", "rebind-time", set_rebind_time, false },
 	{ "dhcp", "authoritative", set_authoritative, false },
 	{ "dhcp", "relays", set_relays, true },
 	{ "dhcp", "dns", set_option, true },
@@ -443,6 +461,9 @@ static const struct key {
 	{ "dhcp", "option", set_option, true },
 	{ "subnet", "range", set_range, true },
 	{ "subnet", "router", set_router, false },
+	{ "subnet", "lease-time", set_lease_time, false },
+	{ "subnet", "renew-time", set_renew_time, false },
+	{ "subnet", "rebind-time", set_rebind_time, false },
 	{ "subnet", "dns", set_option, true },
 	{ "subnet", "domain", set_option, false },
 	{ "subnet", "mtu", set_option, false },
@@ -662,107 +683,6 @@ void config_defaults(struct config *c)
 	};
 }
 
-static int check_fail(const char *file, char *err, size_t err_size, const char *text)
-{
-	snprintf(err, err_size, "%s: %s", file, text);
-	return -EINVAL;
-}
-
-int config_check(const struct config *c, const char *file, char *err, size_t err_size)
-{
-	size_t ranges = 0;
-
-	for (size_t i = 0; i < c->n_subnets; i++)
-		ranges += c->subnets[i].n_ranges;
-	if (c->dhcp_mode != DHCP_OFF && !c->n_interfaces)
-		return check_fail(file, err, err_size,
-			"[server] interface is missing: where shall DHCP be answered?");
-	if (c->dhcp_mode == DHCP_FULL && !ranges)
-		return check_fail(file, err, err_size,
-			"[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
-	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
-		return check_fail(
-			file, err, err_size, "[http] tls-listen needs tls-cert and tls-key");
-	for (size_t i = 0; i < c->n_quirks; i++) {
-		if (!c->quirks[i].loader[0])
-			return check_fail(file, err, err_size, "a [quirk] has no loader");
-	}
-	for (size_t i = 0; i < c->n_subnets; i++) {
-		const struct config_subnet *s = &c->subnets[i];
-
-		if (s->router && ((s->router ^ s->net) & s->mask))
-			return check_fail(
-				file, err, err_size, "a [subnet] has a router outside of it");
-	}
-	return 0;
-}
-
-static int load_one(const char *file, struct config *c, char *err, size_t err_size)
-{
-	FILE *f = fopen(file, "re");
-	char *text = NULL;
-	size_t n;
-	int rc = 0;
-
-	if (!f) {
-		rc = -errno;
-		snprintf(err, err_size, "%s: %s", file, strerror(errno));
-		return rc;
-	}
-	text = malloc(FILE_MAX + 1);
-	n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
-	if (!text)
-		rc = -ENOMEM;
-	else if (ferror(f) || n > FILE_MAX)
-		rc = check_fail(file, err, err_size, "cannot be read, or is above 1 MiB");
-	else
-		rc = config_parse(text, n, file, c, err, err_size);
-	free(text);
-	fclose(f);
-	return rc;
-}
-
-static int is_conf(const struct dirent *d)
-{
-	size_t n = strlen(d->d_name);
-
-	return n > 5 && !strcmp(d->d_name + n - 5, ".conf");
-}
-
-static int load_conf_d(const char *file, struct config *c, char *err, size_t err_size)
-{
-	const char *slash = strrchr(file, '/');
-	int dir_len = slash ? (int)(slash - file) : 1;
-	char dir[PATH_MAX], path[PATH_MAX + 256];
-	struct dirent **names;
-	int n, rc = 0;
-
-	snprintf(dir, sizeof dir, "%.*s/conf.d", dir_len, slash ? file : ".");
-	n = scandir(dir, &names, is_conf, alphasort);
-	for (int i = 0; i < n; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-		if (!rc)
-			rc = load_one(path, c, err, err_size);
-		free(names[i]);
-	}
-	if (n >= 0)
-		free(names);
-	return rc;
-}
-
-int config_load(const char *file, struct config *c, char *err, size_t err_size)
-{
-	int rc;
-
-	config_defaults(c);
-	rc = load_one(file, c, err, err_size);
-	if (!rc)
-		rc = load_conf_d(file, c, err, err_size);
-	if (!rc)
-		rc = config_check(c, file, err, err_size);
-	return rc;
-}
-
 const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr)
 {
 	for (size_t i = 0; i < c->n_subnets; i++) {
@@ -770,4 +690,19 @@ const struct config_subnet *config_subnet_of(const struct config *c, uint32_t ad
 			return &c->subnets[i];
 	}
 	return NULL;
+}
+
+struct config_times config_times_of(const struct config *c, const struct config_subnet *s)
+{
+	struct config_times t = {
+		.lease_s = s->lease_s ? s->lease_s : c->lease_s,
+		.renew_s = s->renew_s ? s->renew_s : c->renew_s,
+		.rebind_s = s->rebind_s ? s->rebind_s : c->rebind_s,
+	};
+
+	if (!t.renew_s)
+		t.renew_s = t.lease_s / 2;
+	if (!t.rebind_s)
+		t.rebind_s = (uint32_t)((uint64_t)t.lease_s * 7 / 8);
+	return t;
 }

@@ -34,8 +34,14 @@ struct config_subnet {
 	uint8_t prefix;
 	size_t n_ranges;
 	struct config_range ranges[CONFIG_RANGES_MAX];
-	uint32_t router; /* 0: none */
+	uint32_t router;		     /* 0: none */
+	uint32_t lease_s, renew_s, rebind_s; /* 0: as [dhcp] says */
 	struct dhcp_options options;
+};
+
+/* How long a lease lasts, and when it is renewed and rebound (T1 and T2). */
+struct config_times {
+	uint32_t lease_s, renew_s, rebind_s;
 };
 
 /* [quirk NAME]: firmware that needs something else. All given matches must hold. */
@@ -65,6 +71,7 @@ struct config {
 	/* [dhcp] */
 	enum dhcp_mode dhcp_mode;
 	uint32_t lease_s;
+	uint32_t renew_s, rebind_s; /* 0: by RFC 2131 section 4.4.5 */
 	bool authoritative;
 	size_t n_relays;
 	uint32_t relays[CONFIG_RELAYS_MAX];
@@ -106,6 +113,9 @@ int config_parse(const char *text, size_t len, const char *file, struct config *
 
 /* What must hold over several keys (ranges inside their subnet, ...). Called by config_load. */
 int config_check(const struct config *c, const char *file, char *err, size_t err_size);
+
+/* The times of a subnet: its own, else those of all, else 1/2 and 7/8 of the lease. */
+struct config_times config_times_of(const struct config *c, const struct config_subnet *s);
 
 /* The subnet that holds addr, or NULL. */
 const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr);

@@ -126,11 +126,14 @@ static void set_change(struct ask *a, enum dhcp_change_op op, uint32_t addr, uin
 	memcpy(c->mac, a->q->mac, sizeof c->mac);
 }
 
-static uint32_t lease_time(const struct ask *a)
+/* A guest's lease is short, and renewed by the rule (RFC 2131 section 4.4.5). */
+static struct config_times times_of(const struct ask *a)
 {
-	const uint32_t lease_s = a->env->cfg->lease_s;
+	static const struct config_times guest = { DHCP_GUEST_LEASE_S, DHCP_GUEST_LEASE_S / 2,
+		DHCP_GUEST_LEASE_S * 7 / 8 };
+	const struct config_times t = config_times_of(a->env->cfg, a->subnet);
 
-	return a->env->known || lease_s < DHCP_GUEST_LEASE_S ? lease_s : DHCP_GUEST_LEASE_S;
+	return a->env->known || t.lease_s <= guest.lease_s ? t : guest;
 }
 
 /* What the subnet is, then what is configured: for the host, else for the subnet, else for all. */
@@ -157,12 +160,13 @@ static void add_network(struct ask *a)
 
 static void add_address(struct ask *a, uint32_t addr)
 {
+	const struct config_times t = times_of(a);
 	struct dhcp_reply *r = &a->out->reply;
 
 	r->yiaddr = addr;
-	r->lease_s = lease_time(a);
-	r->t1_s = r->lease_s / 2;
-	r->t2_s = (uint32_t)((uint64_t)r->lease_s * 7 / 8);
+	r->lease_s = t.lease_s;
+	r->t1_s = t.renew_s;
+	r->t2_s = t.rebind_s;
 	add_network(a);
 }
 
@@ -229,7 +233,7 @@ static int decide_discover(struct ask *a)
 static enum dhcp_reason grant(struct ask *a, uint32_t addr)
 {
 	const struct pool_ask ask = pool_ask_of(a, addr);
-	const uint64_t expires_ms = a->now_ms + (uint64_t)lease_time(a) * 1000;
+	const uint64_t expires_ms = a->now_ms + (uint64_t)times_of(a).lease_s * 1000;
 
 	switch (pool_commit(a->pool, &ask, expires_ms, a->now_ms, &a->out->change.left)) {
 	case 0:

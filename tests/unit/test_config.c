@@ -38,6 +38,8 @@ static const char good[] = "; a comment\n"
 			   "route = 10.9.0.0/16 via 10.77.0.254\n"
 			   "route = 10.8.0.0/16 via 10.77.0.254\n"
 			   "[subnet 10.78.0.0/16]\n"
+			   "lease-time = 10m\n"
+			   "rebind-time = 9m\n"
 			   "range = 10.78.1.0-10.78.1.255\n"
 			   "[quirk old-rom]\n"
 			   "match-mac = 52:54:00:aa\n"
@@ -78,6 +80,12 @@ static void reads_all_keys(void **state)
 	assert_string_equal(c.quirks[0].loader, "undionly.kpxe");
 	assert_int_equal(c.listen[0].port, 8080);
 	assert_string_equal(c.url, "http://10.77.0.1:8080");
+	assert_int_equal(config_times_of(&c, &c.subnets[0]).lease_s, 7200);
+	assert_int_equal(config_times_of(&c, &c.subnets[0]).renew_s, 3600);
+	assert_int_equal(config_times_of(&c, &c.subnets[0]).rebind_s, 6300);
+	assert_int_equal(config_times_of(&c, &c.subnets[1]).lease_s, 600);
+	assert_int_equal(config_times_of(&c, &c.subnets[1]).renew_s, 300);
+	assert_int_equal(config_times_of(&c, &c.subnets[1]).rebind_s, 540);
 	assert_int_equal(config_check(&c, "x.conf", err, sizeof err), 0);
 	assert_ptr_equal(config_subnet_of(&c, 0x0a4e0101), &c.subnets[1]);
 	assert_null(config_subnet_of(&c, 0x0a4f0101));
@@ -105,6 +113,9 @@ static const struct {
 		"x.conf:2: the subnet overlaps another one" },
 	{ "relative path", "[server]\nstate-dir = var\n", "x.conf:2: 'var' is no absolute path" },
 	{ "short lease", "[dhcp]\nlease-time = 5s\n", "x.conf:2: a lease is at least 60s" },
+	{ "short lease of a subnet", "[subnet 10.0.0.0/24]\nlease-time = 5s\n",
+		"x.conf:2: a lease is at least 60s" },
+	{ "renewal at once", "[dhcp]\nrenew-time = 0\n", "x.conf:2: a time of 0s is none" },
 	{ "no time", "[dhcp]\nlease-time = soon\n",
 		"x.conf:2: 'soon' is no time span such as 90s, 10m, 1h, 2d" },
 	{ "no port", "[http]\nlisten = 0.0.0.0\n",
@@ -183,6 +194,15 @@ static void checks_over_keys(void **state)
 			"x.conf: [http] tls-listen needs tls-cert and tls-key" },
 		{ "[dhcp]\nmode = off\n[quirk a]\nmatch-arch = 0\n",
 			"x.conf: a [quirk] has no loader" },
+		{ "[dhcp]\nmode = off\n[subnet 10.0.0.0/24]\nrouter = 10.0.1.1\n",
+			"x.conf: [subnet 10.0.0.0/24] has a router outside of it" },
+		{ "[dhcp]\nmode = off\nrenew-time = 50m\n[subnet 10.0.0.0/24]\n"
+		  "rebind-time = 50m\n",
+			"x.conf: [subnet 10.0.0.0/24] renew-time, rebind-time and lease-time are "
+			"3000s, 3000s and 3600s: each must be longer than the one before" },
+		{ "[dhcp]\nmode = off\nrebind-time = 1h\n[subnet 10.0.0.0/24]\n",
+			"x.conf: [subnet 10.0.0.0/24] renew-time, rebind-time and lease-time are "
+			"1800s, 3600s and 3600s: each must be longer than the one before" },
 	};
 	static struct config c;
 	char err[300];

@@ -318,6 +318,46 @@ static void test_unknown_hosts(void **state)
 	pool_free(w.pool);
 }
 
+/* Rows {name, admitted, subnet's lease, renewal, rebinding -> lease, T1, T2}; [dhcp]: one hour. */
+static void test_times(void **state)
+{
+	static const struct {
+		const char *name;
+		bool known;
+		uint32_t lease_s, renew_s, rebind_s, want[3];
+	} rows[] = {
+		{ "by the rule", true, 0, 0, 0, { 3600, 1800, 3150 } },
+		{ "the subnet's lease", true, 800, 0, 0, { 800, 400, 700 } },
+		{ "all three", true, 900, 100, 200, { 900, 100, 200 } },
+		{ "a guest's is short", false, 900, 500, 800, { 120, 60, 105 } },
+		{ "a guest's is not longer than others'", false, 60, 20, 50, { 60, 20, 50 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+		struct dhcp_decision d;
+		struct world w;
+
+		print_message("row: %s\n", rows[i].name);
+		world_init(&w, DHCP_FULL);
+		w.known = rows[i].known;
+		w.cfg.subnets[0].lease_s = rows[i].lease_s;
+		w.cfg.subnets[0].renew_s = rows[i].renew_s;
+		w.cfg.subnets[0].rebind_s = rows[i].rebind_s;
+		d = ask(&w, &q);
+		assert_int_equal(d.reply.lease_s, rows[i].want[0]);
+		assert_int_equal(d.reply.t1_s, rows[i].want[1]);
+		assert_int_equal(d.reply.t2_s, rows[i].want[2]);
+		q.type = DHCP_REQUEST;
+		q.server_id = SERVER;
+		q.requested = d.reply.yiaddr;
+		d = ask(&w, &q);
+		assert_int_equal(d.change.expires_ms, START + rows[i].want[0] * 1000u);
+		pool_free(w.pool);
+	}
+}
+
 static void test_pool_full(void **state)
 {
 	struct world w;
@@ -595,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_not_authoritative),
 		cmocka_unit_test(test_unknown_hosts),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_pool_full),
 		cmocka_unit_test(test_boot_data),
 		cmocka_unit_test(test_network_data),

@@ -1,0 +1,67 @@
+/* config_check.c: what must hold over several keys. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "server/config.h"
+
+/* Where to say what is wrong. */
+struct check {
+	const char *file;
+	char *err;
+	size_t err_size;
+};
+
+static int fail(const struct check *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int fail(const struct check *k, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	snprintf(k->err, k->err_size, "%s: %s", k->file, text);
+	return -EINVAL;
+}
+
+static int check_subnet(
+	const struct check *k, const struct config *c, const struct config_subnet *s)
+{
+	const struct config_times t = config_times_of(c, s);
+	char name[32];
+
+	snprintf(name, sizeof name, "%u.%u.%u.%u/%u", s->net >> 24, s->net >> 16 & 255,
+		s->net >> 8 & 255, s->net & 255, s->prefix);
+	if (s->router && ((s->router ^ s->net) & s->mask))
+		return fail(k, "[subnet %s] has a router outside of it", name);
+	if (t.renew_s >= t.rebind_s || t.rebind_s >= t.lease_s)
+		return fail(k,
+			"[subnet %s] renew-time, rebind-time and lease-time are %us, %us and %us: "
+			"each must be longer than the one before",
+			name, t.renew_s, t.rebind_s, t.lease_s);
+	return 0;
+}
+
+int config_check(const struct config *c, const char *file, char *err, size_t err_size)
+{
+	const struct check k = { file, err, err_size };
+	size_t ranges = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < c->n_subnets; i++)
+		ranges += c->subnets[i].n_ranges;
+	if (c->dhcp_mode != DHCP_OFF && !c->n_interfaces)
+		return fail(&k, "[server] interface is missing: where shall DHCP be answered?");
+	if (c->dhcp_mode == DHCP_FULL && !ranges)
+		return fail(&k, "[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
+	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
+		return fail(&k, "[http] tls-listen needs tls-cert and tls-key");
+	for (size_t i = 0; i < c->n_quirks; i++) {
+		if (!c->quirks[i].loader[0])
+			return fail(&k, "a [quirk] has no loader");
+	}
+	for (size_t i = 0; i < c->n_subnets && !rc; i++)
+		rc = check_subnet(&k, c, &c->subnets[i]);
+	return rc;
+}
