@@ -266,6 +266,11 @@ static int set_authoritative(struct place *p, char *v)
 	return set_bool(p, v, &p->c->authoritative);
 }
 
+static int set_rapid_commit(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->rapid_commit);
+}
+
 static int add_relay(struct place *p, char *v)
 {
 	struct config *c = p->c;
@@ -451,6 +456,7 @@ static const struct key {
 	{ "dhcp", "renew-time", set_renew_time, false },
 	{ "dhcp", "rebind-time", set_rebind_time, false },
 	{ "dhcp", "authoritative", set_authoritative, false },
+	{ "dhcp", "rapid-commit", set_rapid_commit, false },
 	{ "dhcp", "relays", set_relays, true },
 	{ "dhcp", "dns", set_option, true },
 	{ "dhcp", "domain", set_option, false },

@@ -73,6 +73,8 @@ struct config {
 	uint32_t lease_s;
 	uint32_t renew_s, rebind_s; /* 0: by RFC 2131 section 4.4.5 */
 	bool authoritative;
+	bool rapid_commit; /* lease at a DISCOVER that allows it: for the only server of a network
+			    */
 	size_t n_relays;
 	uint32_t relays[CONFIG_RELAYS_MAX];
 	struct dhcp_options options; /* of all subnets, where they have none of that number */

@@ -93,11 +93,16 @@ static bool in_subnet(const struct config_subnet *s, uint32_t addr)
 	return (addr & s->mask) == s->net;
 }
 
-/* The client's network: as the relay says, else where its address is from, else the interface's. */
+/*
+ * The client's network: as the relay says (RFC 3527), as the client says (RFC 3011), where the
+ * relay is, where the client's address is from, else the interface's.
+ */
 static const struct config_subnet *subnet_of(const struct dhcp_env *env, const struct dhcp_query *q)
 {
 	if (q->link_select)
 		return config_subnet_of(env->cfg, q->link_select);
+	if (q->subnet_select)
+		return config_subnet_of(env->cfg, q->subnet_select);
 	if (q->giaddr)
 		return config_subnet_of(env->cfg, q->giaddr);
 	/* a renewal comes past the relay; who is still choosing has no address to speak of */
@@ -212,23 +217,6 @@ static void add_boot(struct ask *a)
 
 /* ---- full mode: RFC 2131 section 4.3 ---- */
 
-static int decide_discover(struct ask *a)
-{
-	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
-	uint32_t addr;
-
-	switch (pool_offer(a->pool, &ask, a->now_ms, &addr)) {
-	case 0:
-		add_address(a, addr);
-		add_boot(a);
-		return answer(a, DHCP_OFFER, DHCP_REASON_OFFERED);
-	case -EDQUOT:
-		return silent(a, DHCP_REASON_GUESTS_FULL);
-	default:
-		return silent(a, DHCP_REASON_POOL_FULL);
-	}
-}
-
 /* Lease addr to the client. Returns DHCP_REASON_NONE, or why not. */
 static enum dhcp_reason grant(struct ask *a, uint32_t addr)
 {
@@ -248,6 +236,34 @@ static enum dhcp_reason grant(struct ask *a, uint32_t addr)
 	default:
 		return DHCP_REASON_NOT_IN_RANGE;
 	}
+}
+
+/* RFC 4039: the client takes an ACK at once. Firmware never asks, and must find its offer. */
+static bool may_commit(const struct ask *a)
+{
+	return a->q->rapid_commit && a->env->cfg->rapid_commit && !dhcp_is_netboot(a->q);
+}
+
+static int decide_discover(struct ask *a)
+{
+	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
+	uint32_t addr;
+
+	switch (pool_offer(a->pool, &ask, a->now_ms, &addr)) {
+	case 0:
+		break;
+	case -EDQUOT:
+		return silent(a, DHCP_REASON_GUESTS_FULL);
+	default:
+		return silent(a, DHCP_REASON_POOL_FULL);
+	}
+	if (may_commit(a) && !grant(a, addr)) {
+		a->out->reply.rapid_commit = true;
+		return answer(a, DHCP_ACK, DHCP_REASON_LEASED);
+	}
+	add_address(a, addr);
+	add_boot(a);
+	return answer(a, DHCP_OFFER, DHCP_REASON_OFFERED);
 }
 
 /* SELECTING: the client answers an offer, ours or another server's. */

@@ -3,10 +3,37 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "server/net/dhcp_opt.h"
+
 bool dhcp_is_netboot(const struct dhcp_query *q)
 {
 	return q->client == DHCP_CLIENT_PXE || q->client == DHCP_CLIENT_HTTP ||
 	       q->client == DHCP_CLIENT_IPXE;
+}
+
+static const uint8_t *relay_value(const struct dhcp_query *q, uint8_t tag, uint8_t *len)
+{
+	struct rd r = { q->relay, q->relay + q->relay_len, false };
+	struct dhcp_opt sub;
+
+	while (dhcp_tlv_next(&r, &sub) > 0) {
+		if (sub.tag == tag && sub.len) {
+			*len = sub.len;
+			return sub.val;
+		}
+	}
+	*len = 0;
+	return NULL;
+}
+
+const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len)
+{
+	return relay_value(q, DHCP_RELAY_CIRCUIT, len);
+}
+
+const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len)
+{
+	return relay_value(q, DHCP_RELAY_REMOTE, len);
 }
 
 /* A bool from another process may hold any byte; reading it as a bool would be undefined. */
@@ -34,9 +61,10 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 	static const uint8_t zero[6];
 
 	return flag_ok(&q->port4011) && flag_ok(&q->echo_uuid) && flag_ok(&q->has_uuid) &&
-	       type_is_clients(q->type) && q->client < DHCP_CLIENTS && !(q->mac[0] & 1) &&
-	       memcmp(q->mac, zero, sizeof zero) && !memcmp(q->mac, q->chaddr, sizeof q->mac) &&
-	       q->max_size >= 576 && q->max_size <= 1472 && q->n_wants <= DHCP_WANTS_MAX &&
+	       flag_ok(&q->rapid_commit) && flag_ok(&q->relay_port) && type_is_clients(q->type) &&
+	       q->client < DHCP_CLIENTS && !(q->mac[0] & 1) && memcmp(q->mac, zero, sizeof zero) &&
+	       !memcmp(q->mac, q->chaddr, sizeof q->mac) && q->max_size >= 576 &&
+	       q->max_size <= 1472 && q->n_wants <= DHCP_WANTS_MAX &&
 	       text_ok(q->hostname, sizeof q->hostname) &&
 	       text_ok(q->vendor_class, sizeof q->vendor_class);
 }
@@ -45,9 +73,9 @@ static bool reply_ok(const struct dhcp_reply *r)
 {
 	return (r->type == DHCP_OFFER || r->type == DHCP_ACK || r->type == DHCP_NAK) &&
 	       flag_ok(&r->vendor_pxe) && flag_ok(&r->vendor_http) && flag_ok(&r->pxe_bypass) &&
-	       flag_ok(&r->ipxe_no_proxy) && r->server_id && text_ok(r->file, sizeof r->file) &&
-	       text_ok(r->message, sizeof r->message) && r->options_len <= DHCP_OPTIONS_MAX &&
-	       dhcp_options_ok(r->options, r->options_len);
+	       flag_ok(&r->rapid_commit) && flag_ok(&r->ipxe_no_proxy) && r->server_id &&
+	       text_ok(r->file, sizeof r->file) && text_ok(r->message, sizeof r->message) &&
+	       r->options_len <= DHCP_OPTIONS_MAX && dhcp_options_ok(r->options, r->options_len);
 }
 
 bool dhcp_answer_ok(const struct dhcp_answer *a)

@@ -53,7 +53,7 @@ struct dhcp_query {
 	/* where it came from: opaque to core, checked by net when it comes back */
 	uint8_t endpoint;  /* index of the interface in net's table */
 	bool port4011;	   /* came to the PXE boot server port */
-	uint16_t src_port; /* answer goes there for port 4011 */
+	uint16_t src_port; /* answer goes there for port 4011, and with relay_port */
 	uint32_t src_addr;
 
 	/* fixed header */
@@ -70,14 +70,17 @@ struct dhcp_query {
 	uint8_t ipxe_features; /* DHCP_IPXE_* */
 	bool echo_uuid;	       /* option 97 was there and well-formed: uuid is what was sent */
 	bool has_uuid;	       /* and it is neither all zeros nor all ones: it names a machine */
+	bool rapid_commit;     /* option 80 (RFC 4039): an ACK at once would do */
+	bool relay_port;       /* option 82.19 (RFC 8357): the relay hears on src_port */
 	uint16_t arch;	       /* option 93, first entry; DHCP_ARCH_NONE without */
 	uint32_t requested;    /* option 50, 0 without */
 	uint32_t server_id;    /* option 54, 0 without */
 	uint8_t uuid[16]; /* option 97 as sent (SMBIOS order, first three fields little-endian) */
-	uint8_t client_id_len; /* option 61; 0 without */
-	uint8_t relay_len;     /* option 82; 0 without */
-	uint32_t link_select;  /* option 82.5 (RFC 3527): the client's subnet; 0 without */
-	uint32_t id_override;  /* option 82.11 (RFC 5107): identifier to give; 0 without */
+	uint8_t client_id_len;	/* option 61; 0 without */
+	uint8_t relay_len;	/* option 82; 0 without */
+	uint32_t subnet_select; /* option 118 (RFC 3011): the subnet to be in; 0 without */
+	uint32_t link_select;	/* option 82.5 (RFC 3527): the client's subnet; 0 without */
+	uint32_t id_override;	/* option 82.11 (RFC 5107): identifier to give; 0 without */
 	uint8_t client_id[DHCP_ID_MAX];
 	uint8_t relay[DHCP_RELAY_MAX];
 	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */
@@ -92,6 +95,7 @@ struct dhcp_reply {
 	bool vendor_pxe;    /* option 60 "PXEClient" */
 	bool vendor_http;   /* option 60 "HTTPClient" */
 	bool pxe_bypass;    /* option 43 = 06 01 08 ff: boot the file named here, no discovery */
+	bool rapid_commit;  /* option 80: this ACK answers a DISCOVER (RFC 4039) */
 	bool ipxe_no_proxy; /* option 175 = b0 01 01: do not wait for proxy offers */
 	uint32_t yiaddr, siaddr, server_id;
 	uint32_t lease_s, t1_s, t2_s; /* 51, 58, 59 */
@@ -110,6 +114,13 @@ struct dhcp_answer {
 
 /* Firmware and iPXE: they load what a reply names, and their own rules hold for it. */
 bool dhcp_is_netboot(const struct dhcp_query *q);
+
+/*
+ * What the relay says of the host's place: its port (circuit id, option 82.1) and itself (remote
+ * id, 82.2; RFC 3046). NULL with *len 0 when it does not say or says it in no bytes. Borrows q.
+ */
+const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len);
+const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len);
 
 /*
  * True when every field is in the range that is written above: texts end inside their array, enums

@@ -45,10 +45,8 @@
 #define SIZE_MIN       576 /* RFC 2131 section 2: every client takes a datagram of this size */
 #define IP_UDP_LEN     28
 
-#define RELAY_LINK_SELECT 5
-#define RELAY_ID_OVERRIDE 11
-#define IPXE_HTTP	  0x13
-#define IPXE_EFI	  0x24
+#define IPXE_HTTP 0x13
+#define IPXE_EFI  0x24
 
 struct header {
 	uint8_t op, htype, hlen, hops;
@@ -328,10 +326,12 @@ static int get_relay(const struct dhcp_opts *o, struct dhcp_query *q)
 		return -EBADMSG;
 	r.end += len;
 	while ((rc = dhcp_tlv_next(&r, &sub)) > 0) {
-		if (sub.tag == RELAY_LINK_SELECT && sub.len == 4)
+		if (sub.tag == DHCP_RELAY_LINK_SELECT && sub.len == 4)
 			q->link_select = be32(sub.val);
-		if (sub.tag == RELAY_ID_OVERRIDE && sub.len == 4)
+		if (sub.tag == DHCP_RELAY_ID_OVERRIDE && sub.len == 4)
 			q->id_override = be32(sub.val);
+		if (sub.tag == DHCP_RELAY_PORT && !sub.len)
+			q->relay_port = true;
 	}
 	q->relay_len = (uint8_t)len;
 	return rc;
@@ -339,12 +339,15 @@ static int get_relay(const struct dhcp_opts *o, struct dhcp_query *q)
 
 static int read_options(const struct dhcp_opts *o, struct dhcp_query *q)
 {
+	uint8_t unused;
 	int rc = get_type(o, &q->type);
 
 	if (!rc)
 		rc = get_addr(o, DHCP_OPT_REQUESTED, &q->requested);
 	if (!rc)
 		rc = get_addr(o, DHCP_OPT_SERVER_ID, &q->server_id);
+	if (!rc)
+		rc = get_addr(o, DHCP_OPT_SUBNET_SELECT, &q->subnet_select);
 	if (!rc)
 		rc = get_relay(o, q);
 	if (rc)
@@ -355,6 +358,7 @@ static int read_options(const struct dhcp_opts *o, struct dhcp_query *q)
 	get_hostname(o, q->hostname);
 	get_uuid(o, q);
 	get_class(o, q->vendor_class);
+	q->rapid_commit = dhcp_opts_get(o, DHCP_OPT_RAPID_COMMIT, &unused, 1) == 0;
 	q->arch = get_arch(o);
 	q->client = client_of(o, q);
 	return 0;
@@ -471,10 +475,15 @@ static bool put_boot(struct out *o, const struct dhcp_query *q, const struct dhc
  */
 static bool put_needed(struct out *o, const struct dhcp_query *q, const struct dhcp_reply *r)
 {
+	/* RFC 3011 section 3: who chose a subnet drops an offer that does not repeat it */
+	const uint32_t subnet = r->type == DHCP_NAK ? 0 : q->subnet_select;
+
 	return need(o, DHCP_OPT_TYPE, &r->type, 1) &&
 	       need_u32(o, DHCP_OPT_SERVER_ID, r->server_id) &&
 	       need_u32(o, DHCP_OPT_LEASE, r->lease_s) && need_u32(o, DHCP_OPT_MASK, r->mask) &&
-	       need_u32(o, DHCP_OPT_ROUTER, r->router) && put_boot(o, q, r) &&
+	       need_u32(o, DHCP_OPT_ROUTER, r->router) &&
+	       need_u32(o, DHCP_OPT_SUBNET_SELECT, subnet) &&
+	       (!r->rapid_commit || need(o, DHCP_OPT_RAPID_COMMIT, NULL, 0)) && put_boot(o, q, r) &&
 	       need_text(o, DHCP_OPT_MESSAGE, r->message);
 }
 

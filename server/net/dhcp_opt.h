@@ -15,6 +15,15 @@
 
 #define DHCP_OPT_JOINED_MAX 1024 /* bytes of one option over all its pieces */
 
+/* What a relay says in option 82 (RFC 3046, 3527, 5107, 8357). */
+enum dhcp_relay_tag {
+	DHCP_RELAY_CIRCUIT = 1,
+	DHCP_RELAY_REMOTE = 2,
+	DHCP_RELAY_LINK_SELECT = 5,
+	DHCP_RELAY_ID_OVERRIDE = 11,
+	DHCP_RELAY_PORT = 19,
+};
+
 struct dhcp_opt {
 	uint8_t tag, len;   /* len in bytes */
 	const uint8_t *val; /* borrows the packet */

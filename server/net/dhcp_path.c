@@ -11,7 +11,8 @@ struct dhcp_path dhcp_path_of(const struct dhcp_answer *a, uint32_t addr, uint32
 	if (q->port4011)
 		return (struct dhcp_path){ false, q->src_port, q->src_addr };
 	if (q->giaddr)
-		return (struct dhcp_path){ false, DHCP_PORT_SERVER, q->giaddr };
+		return (struct dhcp_path){ false, q->relay_port ? q->src_port : DHCP_PORT_SERVER,
+			q->giaddr };
 	/* a broadcast NAK does not reach a host that renews from behind a router */
 	if (a->reply.type == DHCP_NAK && !far)
 		return everybody;

@@ -1,5 +1,5 @@
 /*
- * dhcp_path.h: where a reply goes (RFC 2131 section 4.1). Pure.
+ * dhcp_path.h: where a reply goes (RFC 2131 section 4.1; RFC 8357 for a relay's port). Pure.
  */
 #ifndef MUSTER_SERVER_NET_DHCP_PATH_H
 #define MUSTER_SERVER_NET_DHCP_PATH_H

@@ -234,7 +234,7 @@ static bool answer_ok(const struct net *n, const struct dhcp_answer *a)
 
 	return dhcp_answer_ok(a) && q->endpoint < n->server->n_endpoints &&
 	       (!q->giaddr || relay_listed(n, q->giaddr)) &&
-	       (!q->port4011 || (q->src_addr && q->src_port));
+	       (!q->port4011 || (q->src_addr && q->src_port)) && (!q->relay_port || q->src_port);
 }
 
 static void on_answer(struct net *n, const struct dhcp_answer *a)

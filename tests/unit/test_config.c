@@ -23,6 +23,7 @@ static const char good[] = "; a comment\n"
 			   "mode = full\n"
 			   "lease-time = 2h\n"
 			   "relays = 10.9.0.1, 10.9.1.1\n"
+			   "rapid-commit = yes\n"
 			   "dns = 10.77.0.9\n"
 			   "option = 150 addresses 10.77.0.5\n"
 			   "option = 252 text http://wpad/wpad.dat\n"
@@ -58,6 +59,7 @@ static void reads_all_keys(void **state)
 
 	(void)state;
 	config_defaults(&c);
+	assert_false(c.rapid_commit);
 	assert_int_equal(config_parse(good, strlen(good), "x.conf", &c, err, sizeof err), 0);
 	assert_string_equal(c.name, "branch-042");
 	assert_int_equal(c.n_interfaces, 2);
@@ -69,6 +71,7 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.n_subnets, 2);
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
+	assert_true(c.rapid_commit);
 	assert_true(dhcp_options_has_addr(&c.options, DHCP_OPT_DNS, 0x0a4d0009));
 	assert_true(dhcp_options_has_addr(&c.options, 150, 0x0a4d0005));
 	assert_true(dhcp_options_has_addr(&c.subnets[0].options, DHCP_OPT_DNS, 0x0a4d0002));

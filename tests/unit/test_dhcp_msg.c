@@ -73,6 +73,8 @@ static const struct refused {
 	{ "P29 multicast MAC", { { 28, 1 } }, BYTES(T_DISCOVER END), -EADDRNOTAVAIL },
 	{ "requested address of 3 bytes", { { 0, 1 } }, BYTES(T_REQUEST "\x32\x03xyz" END),
 		-EBADMSG },
+	{ "subnet selection of 5 bytes", { { 0, 1 } }, BYTES(T_DISCOVER "\x76\x05vwxyz" END),
+		-EBADMSG },
 	{ "server id of 5 bytes", { { 0, 1 } }, BYTES(T_REQUEST "\x36\x05vwxyz" END), -EBADMSG },
 };
 
@@ -132,6 +134,14 @@ static void describe(const struct dhcp_query *q, char *out, size_t size)
 		ADD("link=%08x ", q->link_select);
 	if (q->id_override)
 		ADD("override=%08x ", q->id_override);
+	if (q->relay_port)
+		ADD("relay-port ");
+	if (q->subnet_select)
+		ADD("subnet=%08x ", q->subnet_select);
+	if (q->rapid_commit)
+		ADD("rapid ");
+	if (q->n_wants)
+		ADD("wants=%u ", q->n_wants);
 	if (q->max_size != 576)
 		ADD("max=%u ", q->max_size);
 	if (q->requested)
@@ -221,8 +231,62 @@ static const struct read {
 		BYTES(T_DISCOVER "\x52\x0c\x05\x04\x0a\x09\x00\x00\x0b\x04\x0a\x09\x00\x01" END),
 		"relay=12 link=0a090000 override=0a090001" },
 	{ "relay's options of a wrong length", true,
-		BYTES(T_DISCOVER "\x52\x05\x05\x03\x0a\x09\x00" END), "relay=5" },
+		BYTES(T_DISCOVER "\x52\x08\x05\x03\x0a\x09\x00\x13\x01x" END), "relay=8" },
+	{ "relay's source port", true, BYTES(T_DISCOVER "\x52\x02\x13\x00" END),
+		"relay=2 relay-port" },
+	{ "subnet selection", false, BYTES(T_DISCOVER "\x76\x04\x0a\x09\x00\x00" END),
+		"subnet=0a090000" },
+	{ "rapid commit", false, BYTES(T_DISCOVER "\x50\x00" END), "rapid" },
+	{ "rapid commit with a value", false, BYTES(T_DISCOVER "\x50\x01\x01" END), "" },
+	{ "what is wanted, each once, no padding, no end", false,
+		BYTES(T_DISCOVER "\x37\x07\x03\x00\x01\x03\xff\x06\x01" END), "wants=3" },
 };
+
+/* Rows {name, option 82, circuit id, remote id}: NULL is none. */
+static void test_place(void **state)
+{
+	static const struct {
+		const char *name, *relay;
+		size_t len;
+		const char *circuit, *remote;
+	} rows[] = {
+		{ "no relay", BYTES(""), NULL, NULL },
+		{ "both",
+			BYTES("\x01\x04"
+			      "eth1\x02\x03sw7"),
+			"eth1", "sw7" },
+		{ "behind others", BYTES("\x0b\x04xxxx\x02\x03sw7"), NULL, "sw7" },
+		{ "empty circuit", BYTES("\x01\x00\x02\x03sw7"), NULL, "sw7" },
+		{ "the first counts",
+			BYTES("\x01\x01"
+			      "a\x01\x01"
+			      "b"),
+			"a", NULL },
+		{ "cut short",
+			BYTES("\x02\x03sw7\x01\x05"
+			      "eth1"),
+			NULL, "sw7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q = { .relay_len = (uint8_t)rows[i].len };
+		const char *const want[] = { rows[i].circuit, rows[i].remote };
+		uint8_t len[2] = { 99, 99 };
+		const uint8_t *got[2];
+
+		print_message("row: %s\n", rows[i].name);
+		memcpy(q.relay, rows[i].relay, rows[i].len);
+		got[0] = dhcp_query_circuit(&q, &len[0]);
+		got[1] = dhcp_query_remote(&q, &len[1]);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(len[k], want[k] ? strlen(want[k]) : 0);
+			assert_int_equal(!got[k], !want[k]);
+			assert_memory_equal(
+				got[k] ? (const char *)got[k] : "", want[k] ? want[k] : "", len[k]);
+		}
+	}
+}
 
 static void make_read(const struct read *r, struct packet *p)
 {
@@ -250,6 +314,28 @@ static void test_read(void **state)
 	}
 }
 
+/* 255 codes, forwards and backwards: each is kept once, where it came first. */
+static void test_wants_in_order(void **state)
+{
+	struct dhcp_query q;
+	struct packet p;
+
+	(void)state;
+	packet_make(&p, BYTES(T_DISCOVER));
+	for (int piece = 0; piece < 2; piece++) {
+		p.b[p.len++] = 55;
+		p.b[p.len++] = 255;
+		for (int i = 0; i < 255; i++)
+			p.b[p.len++] = (uint8_t)(piece ? i : 255 - i);
+	}
+	p.b[p.len++] = 255;
+	assert_int_equal(decode(&p, p.len, &q), 0);
+	assert_true(dhcp_query_ok(&q));
+	assert_int_equal(q.n_wants, 254);
+	for (int i = 0; i < 254; i++)
+		assert_int_equal(q.wants[i], 254 - i);
+}
+
 static void test_every_prefix(void **state)
 {
 	(void)state;
@@ -275,7 +361,7 @@ static void test_long_values(void **state)
 			"host='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'" },
 		{ 60, 255, 'P', "" },
 		{ 93, 254, 0, "arch=0" },
-		{ 55, 255, 3, "" },
+		{ 55, 255, 3, "wants=1" },
 		{ 77, 255, 0, "" },
 	};
 
@@ -324,6 +410,8 @@ static void test_query_ok(void **state)
 	SPOIL(port4011, 2);
 	SPOIL(echo_uuid, 0xff);
 	SPOIL(has_uuid, 2);
+	SPOIL(rapid_commit, 2);
+	SPOIL(relay_port, 2);
 #undef SPOIL
 }
 
@@ -477,6 +565,23 @@ static void test_encode_kinds(void **state)
 	r.file[128] = '\0';
 	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
 	assert_int_equal(b[108], 0);
+
+	print_message("row: subnet selection and rapid commit are repeated, whatever is wanted\n");
+	base_query(&q);
+	r = base_reply();
+	q.n_wants = 1;
+	q.wants[0] = 6;
+	q.subnet_select = 0x0a090000;
+	r.type = DHCP_ACK;
+	r.rapid_commit = true;
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+	want_option(b, len, 118, BYTES("\x0a\x09\x00\x00"));
+	want_option(b, len, 80, BYTES(""));
+
+	print_message("row: but not in a NAK\n");
+	r = (struct dhcp_reply){ .type = DHCP_NAK, .server_id = 0x0a4d0001, .message = "no" };
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+	want_option(b, len, 118, NULL, 0);
 
 	print_message("row: NAK through a relay is to be broadcast\n");
 	base_query(&q);
@@ -750,22 +855,28 @@ static void test_path(void **state)
 		uint8_t ask, type;
 		bool port4011;
 		uint16_t flags;
+		bool relay_port;
 		uint32_t giaddr, ciaddr, yiaddr;
 		struct dhcp_path want;
 	} rows[] = {
-		{ "relayed", 1, 2, 0, 0x8000, RELAY, 0, FAR, { false, 67, RELAY } },
-		{ "relayed NAK", 3, 6, 0, 0, RELAY, FAR, 0, { false, 67, RELAY } },
-		{ "NAK", 3, 6, 0, 0, 0, 0, 0, { false, 68, DHCP_BROADCAST } },
-		{ "NAK to a host here", 3, 6, 0, 0, 0, NEAR, 0, { false, 68, DHCP_BROADCAST } },
-		{ "NAK to a host behind a router", 3, 6, 0, 0, 0, FAR, 0, { false, 68, FAR } },
-		{ "renewal", 3, 5, 0, 0, 0, NEAR, NEAR, { false, 68, NEAR } },
-		{ "renewal, flag set", 3, 5, 0, 0x8000, 0, NEAR, NEAR, { false, 68, NEAR } },
-		{ "flag set", 1, 2, 0, 0x8000, 0, 0, NEAR, { false, 68, DHCP_BROADCAST } },
-		{ "flag clear", 1, 2, 0, 0, 0, 0, NEAR, { true, 68, NEAR } },
-		{ "proxy offer, flag clear", 1, 2, 0, 0, 0, 0, 0, { false, 68, DHCP_BROADCAST } },
-		{ "INFORM", 8, 5, 0, 0, 0, NEAR, 0, { false, 68, NEAR } },
-		{ "INFORM without ciaddr", 8, 5, 0, 0, 0, 0, 0, { false, 68, 0x0a4d0033 } },
-		{ "port 4011", 3, 5, 1, 0x8000, 0, NEAR, 0, { false, 1234, 0x0a4d0033 } },
+		{ "relayed", 1, 2, 0, 0x8000, 0, RELAY, 0, FAR, { false, 67, RELAY } },
+		{ "relayed from another port", 1, 2, 0, 0, 1, RELAY, 0, FAR,
+			{ false, 1234, RELAY } },
+		{ "relayed NAK from another port", 3, 6, 0, 0, 1, RELAY, FAR, 0,
+			{ false, 1234, RELAY } },
+		{ "relayed NAK", 3, 6, 0, 0, 0, RELAY, FAR, 0, { false, 67, RELAY } },
+		{ "NAK", 3, 6, 0, 0, 0, 0, 0, 0, { false, 68, DHCP_BROADCAST } },
+		{ "NAK to a host here", 3, 6, 0, 0, 0, 0, NEAR, 0, { false, 68, DHCP_BROADCAST } },
+		{ "NAK to a host behind a router", 3, 6, 0, 0, 0, 0, FAR, 0, { false, 68, FAR } },
+		{ "renewal", 3, 5, 0, 0, 0, 0, NEAR, NEAR, { false, 68, NEAR } },
+		{ "renewal, flag set", 3, 5, 0, 0x8000, 0, 0, NEAR, NEAR, { false, 68, NEAR } },
+		{ "flag set", 1, 2, 0, 0x8000, 0, 0, 0, NEAR, { false, 68, DHCP_BROADCAST } },
+		{ "flag clear", 1, 2, 0, 0, 0, 0, 0, NEAR, { true, 68, NEAR } },
+		{ "proxy offer, flag clear", 1, 2, 0, 0, 0, 0, 0, 0,
+			{ false, 68, DHCP_BROADCAST } },
+		{ "INFORM", 8, 5, 0, 0, 0, 0, NEAR, 0, { false, 68, NEAR } },
+		{ "INFORM without ciaddr", 8, 5, 0, 0, 0, 0, 0, 0, { false, 68, 0x0a4d0033 } },
+		{ "port 4011", 3, 5, 1, 0x8000, 0, 0, NEAR, 0, { false, 1234, 0x0a4d0033 } },
 	};
 
 	(void)state;
@@ -777,6 +888,7 @@ static void test_path(void **state)
 		a.query.type = rows[i].ask;
 		a.query.port4011 = rows[i].port4011;
 		a.query.flags = rows[i].flags;
+		a.query.relay_port = rows[i].relay_port;
 		a.query.giaddr = rows[i].giaddr;
 		a.query.ciaddr = rows[i].ciaddr;
 		a.query.src_addr = 0x0a4d0033;
@@ -808,6 +920,7 @@ static void test_answer_ok(void **state)
 	SPOIL(reply.vendor_pxe, 2);
 	SPOIL(reply.vendor_http, 2);
 	SPOIL(reply.pxe_bypass, 2);
+	SPOIL(reply.rapid_commit, 2);
 	SPOIL(reply.ipxe_no_proxy, 2);
 	SPOIL(reply.file, 'x');
 	SPOIL(reply.message, 'x');
@@ -825,6 +938,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_short_and_empty),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_wants_in_order),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_query_ok),

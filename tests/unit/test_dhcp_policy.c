@@ -550,6 +550,85 @@ static void test_network_data(void **state)
 	pool_free(w.pool);
 }
 
+/* Rows {name, 82.5, 118, giaddr, ciaddr of a renewal -> the subnet of the address}; NO: none. */
+static void test_which_subnet(void **state)
+{
+	enum { ELSEWHERE = 0xc0a80001 };
+	static const struct {
+		const char *name;
+		uint32_t link_select, subnet_select, giaddr, ciaddr, want;
+	} rows[] = {
+		{ "interface", 0, 0, 0, 0, NET(0) },
+		{ "ciaddr", 0, 0, 0, FAR(100), FAR(0) },
+		{ "relay before ciaddr", 0, 0, FAR(1), NET(100), NO },
+		{ "relay", 0, 0, FAR(1), 0, FAR(0) },
+		{ "subnet selection before the interface", 0, FAR(0), 0, 0, FAR(0) },
+		{ "subnet selection before the relay", 0, NET(0), FAR(1), 0, NET(0) },
+		{ "subnet selection before ciaddr", 0, NET(0), 0, FAR(100), NO },
+		{ "link selection before subnet selection", FAR(0), NET(0), NET(1), 0, FAR(0) },
+		{ "unknown subnet selection", 0, ELSEWHERE, FAR(1), 0, NO },
+		{ "unknown link selection", ELSEWHERE, FAR(0), FAR(1), 0, NO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q =
+			query(rows[i].ciaddr ? DHCP_REQUEST : DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+		struct dhcp_decision d;
+		struct world w;
+
+		print_message("row: %s\n", rows[i].name);
+		world_init(&w, DHCP_FULL);
+		q.link_select = rows[i].link_select;
+		q.subnet_select = rows[i].subnet_select;
+		q.giaddr = rows[i].giaddr;
+		q.ciaddr = rows[i].ciaddr;
+		d = ask(&w, &q);
+		assert_int_equal(d.reply.yiaddr & 0xffffff00, rows[i].want);
+		pool_free(w.pool);
+	}
+}
+
+/* RFC 4039: rows {name, configured, asked for, client -> reply}. */
+static void test_rapid_commit(void **state)
+{
+	static const struct {
+		const char *name;
+		bool configured, asked;
+		enum dhcp_client client;
+		int want;
+	} rows[] = {
+		{ "an operating system", true, true, DHCP_CLIENT_OTHER, ACK },
+		{ "the agent", true, true, DHCP_CLIENT_AGENT, ACK },
+		{ "not asked for", true, false, DHCP_CLIENT_OTHER, OFFER },
+		{ "not configured", false, true, DHCP_CLIENT_OTHER, OFFER },
+		{ "PXE", true, true, DHCP_CLIENT_PXE, OFFER },
+		{ "HTTP boot", true, true, DHCP_CLIENT_HTTP, OFFER },
+		{ "iPXE", true, true, DHCP_CLIENT_IPXE, OFFER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q = query(DHCP_DISCOVER, rows[i].client, 1);
+		struct dhcp_decision d;
+		struct world w;
+
+		print_message("row: %s\n", rows[i].name);
+		world_init(&w, DHCP_FULL);
+		w.cfg.rapid_commit = rows[i].configured;
+		q.rapid_commit = rows[i].asked;
+		d = ask(&w, &q);
+		assert_int_equal(d.reply.type, rows[i].want);
+		assert_int_equal(d.reply.yiaddr, NET(100));
+		assert_int_equal(d.reply.rapid_commit, rows[i].want == ACK);
+		assert_int_equal(
+			d.change.op, rows[i].want == ACK ? DHCP_CHANGE_PUT : DHCP_CHANGE_NONE);
+		assert_int_equal(pool_by_addr(w.pool, NET(100))->state,
+			rows[i].want == ACK ? LEASE_LEASED : LEASE_OFFERED);
+		pool_free(w.pool);
+	}
+}
+
 /* RFC 5107: what the relay wants to be called is given, and taken back in a REQUEST. */
 static void test_relay_options(void **state)
 {
@@ -639,6 +718,8 @@ int main(void)
 		cmocka_unit_test(test_pool_full),
 		cmocka_unit_test(test_boot_data),
 		cmocka_unit_test(test_network_data),
+		cmocka_unit_test(test_which_subnet),
+		cmocka_unit_test(test_rapid_commit),
 		cmocka_unit_test(test_relay_options),
 		cmocka_unit_test(test_agent_inform),
 		cmocka_unit_test(test_two_hosts),
