@@ -38,39 +38,47 @@ static const struct refused {
 	int want;
 } refused[] = {
 	{ "as it is", { { 0, 1 } }, BYTES(T_DISCOVER END), 0 },
-	{ "P02 a server's reply", { { 0, 2 } }, BYTES(T_DISCOVER END), -EPROTO },
+	{ "a server's reply", { { 0, 2 } }, BYTES(T_DISCOVER END), -EPROTO },
 	{ "op 0", { { 0, 0 } }, BYTES(T_DISCOVER END), -EBADMSG },
-	{ "P03 InfiniBand", { { 1, 32 }, { 2, 0 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
-	{ "P03 hlen 0", { { 2, 0 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
-	{ "P03 hlen 7", { { 2, 7 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
-	{ "P03 hlen 17", { { 2, 17 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
-	{ "P03 hlen 255", { { 2, 255 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
-	{ "P04 wrong cookie", { { 236, 0 } }, BYTES(T_DISCOVER END), -EBADMSG },
-	{ "P05 no END", { { 0, 1 } }, BYTES(T_DISCOVER), -EBADMSG },
-	{ "P05 no length", { { 0, 1 } }, BYTES(T_DISCOVER "\x0c"), -EBADMSG },
-	{ "P05 length past the end", { { 0, 1 } },
+	{ "hardware 0", { { 1, 0 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "hardware 6", { { 1, 6 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "InfiniBand", { { 1, 32 }, { 2, 0 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "hlen 0", { { 2, 0 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "hlen 7", { { 2, 7 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "hlen 17", { { 2, 17 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "hlen 255", { { 2, 255 } }, BYTES(T_DISCOVER END), -EAFNOSUPPORT },
+	{ "wrong cookie", { { 236, 0 } }, BYTES(T_DISCOVER END), -EBADMSG },
+	{ "no END", { { 0, 1 } }, BYTES(T_DISCOVER), -EBADMSG },
+	{ "no length", { { 0, 1 } }, BYTES(T_DISCOVER "\x0c"), -EBADMSG },
+	{ "length past the end", { { 0, 1 } },
 		BYTES(T_DISCOVER "\x0c\x09"
 				 "ab" END),
 		-EBADMSG },
-	{ "P06 no options", { { 0, 1 } }, BYTES(END), -EOPNOTSUPP },
-	{ "P07 type of length 0", { { 0, 1 } }, BYTES("\x35\x00" END), -EBADMSG },
-	{ "P07 type of length 2", { { 0, 1 } }, BYTES("\x35\x02\x01\x01" END), -EBADMSG },
-	{ "P07 type 0", { { 0, 1 } }, BYTES("\x35\x01\x00" END), -EOPNOTSUPP },
-	{ "P07 type 255", { { 0, 1 } }, BYTES("\x35\x01\xff" END), -EOPNOTSUPP },
-	{ "P07 two types", { { 0, 1 } }, BYTES(T_DISCOVER T_REQUEST END), -EBADMSG },
-	{ "a server's type", { { 0, 1 } }, BYTES("\x35\x01\x02" END), -EOPNOTSUPP },
-	{ "P31 FORCERENEW", { { 0, 1 } }, BYTES("\x35\x01\x09" END), -EOPNOTSUPP },
-	{ "P31 LEASEQUERY", { { 0, 1 } }, BYTES("\x35\x01\x0a" END), -EOPNOTSUPP },
-	{ "P14 relay option without a relay", { { 0, 1 } },
-		BYTES(T_DISCOVER "\x52\x04\x01\x02xy" END), -EBADMSG },
-	{ "P14 relay option overrun", { { 24, 10 } }, BYTES(T_DISCOVER "\x52\x04\x01\x03xy" END),
+	{ "no options", { { 0, 1 } }, BYTES(END), -EOPNOTSUPP },
+	{ "type of length 0", { { 0, 1 } }, BYTES("\x35\x00" END), -EBADMSG },
+	{ "type of length 2", { { 0, 1 } }, BYTES("\x35\x02\x01\x01" END), -EBADMSG },
+	{ "type 0", { { 0, 1 } }, BYTES("\x35\x01\x00" END), -EOPNOTSUPP },
+	{ "type 255", { { 0, 1 } }, BYTES("\x35\x01\xff" END), -EOPNOTSUPP },
+	{ "the same type twice", { { 0, 1 } }, BYTES(T_DISCOVER T_DISCOVER END), -EBADMSG },
+	{ "overload into a file without END", { { 0, 1 } }, BYTES(T_DISCOVER "\x34\x01\x01" END),
 		-EBADMSG },
-	{ "P14 empty relay option", { { 24, 10 } }, BYTES(T_DISCOVER "\x52\x00" END), -EBADMSG },
-	{ "P16 17 hops", { { 3, 17 } }, BYTES(T_DISCOVER END), -ELOOP },
-	{ "P16 16 hops", { { 3, 16 } }, BYTES(T_DISCOVER END), 0 },
-	{ "P29 no MAC", { { 28, 0 }, { 29, 0 }, { 33, 0 } }, BYTES(T_DISCOVER END),
-		-EADDRNOTAVAIL },
-	{ "P29 multicast MAC", { { 28, 1 } }, BYTES(T_DISCOVER END), -EADDRNOTAVAIL },
+	{ "overload into a name without END", { { 0, 1 } }, BYTES(T_DISCOVER "\x34\x01\x02" END),
+		-EBADMSG },
+	{ "overload that says nothing", { { 0, 1 } }, BYTES(T_DISCOVER "\x34\x01\x00" END),
+		-EBADMSG },
+	{ "two types", { { 0, 1 } }, BYTES(T_DISCOVER T_REQUEST END), -EBADMSG },
+	{ "a server's type", { { 0, 1 } }, BYTES("\x35\x01\x02" END), -EOPNOTSUPP },
+	{ "FORCERENEW", { { 0, 1 } }, BYTES("\x35\x01\x09" END), -EOPNOTSUPP },
+	{ "LEASEQUERY", { { 0, 1 } }, BYTES("\x35\x01\x0a" END), -EOPNOTSUPP },
+	{ "relay option without a relay", { { 0, 1 } }, BYTES(T_DISCOVER "\x52\x04\x01\x02xy" END),
+		-EBADMSG },
+	{ "relay option overrun", { { 24, 10 } }, BYTES(T_DISCOVER "\x52\x04\x01\x03xy" END),
+		-EBADMSG },
+	{ "empty relay option", { { 24, 10 } }, BYTES(T_DISCOVER "\x52\x00" END), -EBADMSG },
+	{ "17 hops", { { 3, 17 } }, BYTES(T_DISCOVER END), -ELOOP },
+	{ "16 hops", { { 3, 16 } }, BYTES(T_DISCOVER END), 0 },
+	{ "no MAC", { { 28, 0 }, { 29, 0 }, { 33, 0 } }, BYTES(T_DISCOVER END), -EADDRNOTAVAIL },
+	{ "multicast MAC", { { 28, 1 } }, BYTES(T_DISCOVER END), -EADDRNOTAVAIL },
 	{ "requested address of 3 bytes", { { 0, 1 } }, BYTES(T_REQUEST "\x32\x03xyz" END),
 		-EBADMSG },
 	{ "subnet selection of 5 bytes", { { 0, 1 } }, BYTES(T_DISCOVER "\x76\x05vwxyz" END),
@@ -97,7 +105,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* P01, P06 */
+/* Nothing, less than a header, a header alone; then nothing but padding. */
 static void test_short_and_empty(void **state)
 {
 	static const size_t short_lens[] = { 0, 1, 239, 240 };
@@ -182,47 +190,76 @@ static const struct read {
 	{ "PXE class without an architecture", false, BYTES(T_DISCOVER CLASS_PXE END), "" },
 	{ "PXE class alone", false, BYTES(T_DISCOVER ARCH_X64 "\x3c\x09PXEClient" END),
 		"pxe arch=7" },
-	{ "P18 impossible class", false,
+	{ "PXE class with an impossible number", false,
 		BYTES(T_DISCOVER ARCH_X64 "\x3c\x20PXEClient:Arch:99999:UNDI:003000" END),
 		"arch=7" },
-	{ "P18 class without a number", false,
+	{ "PXE class without a number", false,
 		BYTES(T_DISCOVER ARCH_X64 "\x3c\x0fPXEClient:Arch:" END), "arch=7" },
-	{ "P18 class is not text", false, BYTES(T_DISCOVER ARCH_X64 "\x3c\x0aPXEClient\x01" END),
-		"arch=7" },
-	{ "P19 odd architecture", false, BYTES(T_DISCOVER CLASS_PXE "\x5d\x03\x00\x07\x00" END),
-		"" },
-	{ "P19 empty architecture", false, BYTES(T_DISCOVER CLASS_PXE "\x5d\x00" END), "" },
+	{ "PXE class that is not text", false,
+		BYTES(T_DISCOVER ARCH_X64 "\x3c\x0aPXEClient\x01" END), "arch=7" },
+	{ "odd architecture", false, BYTES(T_DISCOVER CLASS_PXE "\x5d\x03\x00\x07\x00" END), "" },
+	{ "empty architecture", false, BYTES(T_DISCOVER CLASS_PXE "\x5d\x00" END), "" },
+	{ "unknown architecture", false, BYTES(T_DISCOVER CLASS_PXE "\x5d\x02\x03\xe7" END),
+		"pxe arch=999" },
 	{ "several architectures", false, BYTES(T_DISCOVER "\x5d\x04\x00\x07\x00\x09" END),
 		"arch=7" },
-	{ "P11 client id of 1 byte", false, BYTES(T_DISCOVER "\x3d\x01x" END), "" },
-	{ "P11 empty client id", false, BYTES(T_DISCOVER "\x3d\x00" END), "" },
-	{ "P12 host name", false, BYTES(T_DISCOVER "\x0c\x06n01.ab" END), "host='n01.ab'" },
-	{ "P12 NUL in it", false, BYTES(T_DISCOVER "\x0c\x05n01\0x" END), "host='n01'" },
-	{ "P12 a path", false, BYTES(T_DISCOVER "\x0c\x0d../etc/passwd" END), "host='etcpasswd'" },
-	{ "P12 a command", false, BYTES(T_DISCOVER "\x0c\x09$(reboot)" END), "host='reboot'" },
-	{ "P12 an escape", false, BYTES(T_DISCOVER "\x0c\x05\x1b[31m" END), "host='31m'" },
-	{ "P12 nothing good in it", false, BYTES(T_DISCOVER "\x0c\x04..--" END), "" },
-	{ "P17 vendor options are not read", false, BYTES(T_DISCOVER "\x2b\x02\x06\xff" END), "" },
-	{ "P20 16 bytes of UUID", false,
+	{ "client id of 1 byte", false, BYTES(T_DISCOVER "\x3d\x01x" END), "" },
+	{ "empty client id", false, BYTES(T_DISCOVER "\x3d\x00" END), "" },
+	{ "host name", false, BYTES(T_DISCOVER "\x0c\x06n01.ab" END), "host='n01.ab'" },
+	{ "host name: NUL in it", false, BYTES(T_DISCOVER "\x0c\x05n01\0x" END), "host='n01'" },
+	{ "host name: a path", false, BYTES(T_DISCOVER "\x0c\x0d../etc/passwd" END),
+		"host='etcpasswd'" },
+	{ "host name: a command", false, BYTES(T_DISCOVER "\x0c\x09$(reboot)" END),
+		"host='reboot'" },
+	{ "host name: an escape", false, BYTES(T_DISCOVER "\x0c\x05\x1b[31m" END), "host='31m'" },
+	{ "host name: nothing good in it", false, BYTES(T_DISCOVER "\x0c\x04..--" END), "" },
+	{ "host name: hidden behind its full name", false,
+		BYTES(T_DISCOVER "\x51\x07\x01\x00\x00\x03n01" END), "" },
+	{ "full name with a label of 64", false,
+		BYTES(T_DISCOVER "\x51\x45\x04\x00\x00\x40"
+				 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+				 "\x00" END),
+		"" },
+	{ "full name with a label cut short", false,
+		BYTES(T_DISCOVER "\x51\x05\x04\x00\x00\x09n" END), "" },
+	{ "full name with a pointer to itself", false,
+		BYTES(T_DISCOVER "\x51\x05\x04\x00\x00\xc0\x03" END), "" },
+	{ "full name without flags", false, BYTES(T_DISCOVER "\x51\x01\x04" END), "" },
+	{ "vendor options overrun", false, BYTES(T_DISCOVER "\x2b\x02\x06\xff" END), "" },
+	{ "vendor options without END", false,
+		BYTES(T_DISCOVER ARCH_X64 CLASS_PXE "\x2b\x03\x06\x01\x08" END), "pxe arch=7" },
+	{ "more boot servers than there are", false,
+		BYTES(T_DISCOVER ARCH_X64 CLASS_PXE
+			"\x2b\x09\x08\x07\x00\x01\xff\x0a\x4d\x00\x01" END),
+		"pxe arch=7" },
+	{ "a boot item that nobody offered", false,
+		BYTES(T_REQUEST ARCH_X64 CLASS_PXE "\x2b\x07\x47\x04\x80\x09\x00\x00\xff" END),
+		"pxe arch=7" },
+	{ "UUID of 15 bytes", false,
 		BYTES(T_DISCOVER "\x61\x10\x00"
 				 "123456789abcdef" END),
 		"" },
-	{ "P20 type 1", false,
+	{ "UUID of 17 bytes", false,
+		BYTES(T_DISCOVER "\x61\x12\x00"
+				 "0123456789abcdefg" END),
+		"" },
+	{ "UUID of type 1", false,
 		BYTES(T_DISCOVER "\x61\x11\x01"
 				 "0123456789abcdef" END),
 		"" },
-	{ "P20 zeros", false, BYTES(T_DISCOVER "\x61\x11\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" END),
-		"uuid?" },
-	{ "P20 ones", false,
+	{ "UUID of zeros", false,
+		BYTES(T_DISCOVER "\x61\x11\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" END), "uuid?" },
+	{ "UUID of ones", false,
 		BYTES(T_DISCOVER
 			"\x61\x11\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 			"\xff\xff" END),
 		"uuid?" },
-	{ "P22 size 0", false, BYTES(T_DISCOVER "\x39\x02\x00\x00" END), "" },
-	{ "P22 size 575", false, BYTES(T_DISCOVER "\x39\x02\x02\x3f" END), "" },
-	{ "P22 size 577", false, BYTES(T_DISCOVER "\x39\x02\x02\x41" END), "max=577" },
-	{ "P22 size 65535", false, BYTES(T_DISCOVER "\x39\x02\xff\xff" END), "max=1472" },
-	{ "P22 size of one byte", false, BYTES(T_DISCOVER "\x39\x01\xff" END), "" },
+	{ "size 0", false, BYTES(T_DISCOVER "\x39\x02\x00\x00" END), "" },
+	{ "size 1", false, BYTES(T_DISCOVER "\x39\x02\x00\x01" END), "" },
+	{ "size 575", false, BYTES(T_DISCOVER "\x39\x02\x02\x3f" END), "" },
+	{ "size 577", false, BYTES(T_DISCOVER "\x39\x02\x02\x41" END), "max=577" },
+	{ "size 65535", false, BYTES(T_DISCOVER "\x39\x02\xff\xff" END), "max=1472" },
+	{ "size of one byte", false, BYTES(T_DISCOVER "\x39\x01\xff" END), "" },
 	{ "addresses", false,
 		BYTES(T_REQUEST "\x32\x04\x0a\x4d\x00\x64\x36\x04\x0a\x4d\x00\x01" END),
 		"requested=0a4d0064 server=0a4d0001" },
@@ -349,20 +386,24 @@ static void test_every_prefix(void **state)
 	}
 }
 
-/* P11, P12, P18, P19, P21: values that fill their option. */
+/* Values that fill their option: they begin with some bytes and go on with one. */
 static void test_long_values(void **state)
 {
 	static const struct {
-		uint8_t tag, len, fill;
+		uint8_t tag, len;
+		const char *begin;
+		uint8_t fill;
 		const char *want;
 	} rows[] = {
-		{ 61, 255, 'A', "id=255" },
-		{ 12, 255, 'A',
+		{ 61, 255, "", 'A', "arch=7 id=255" },
+		{ 12, 255, "", 'A',
+			"arch=7 "
 			"host='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'" },
-		{ 60, 255, 'P', "" },
-		{ 93, 254, 0, "arch=0" },
-		{ 55, 255, 3, "wants=1" },
-		{ 77, 255, 0, "" },
+		{ 60, 255, "PXEClient", 'P', "arch=7" },
+		{ 60, 255, "PXEClient:Arch:00007:UNDI:003000", 0, "arch=7" },
+		{ 55, 255, "", 3, "arch=7 wants=1" },
+		{ 77, 255, "", 0, "arch=7" },
+		{ 77, 255, "iPXE", 0, "arch=7" },
 	};
 
 	(void)state;
@@ -372,15 +413,57 @@ static void test_long_values(void **state)
 		char line[300] = "";
 
 		print_message("row: option %u\n", rows[i].tag);
-		packet_make(&p, BYTES(T_DISCOVER));
+		packet_make(&p, BYTES(T_DISCOVER ARCH_X64));
 		p.b[p.len++] = rows[i].tag;
 		p.b[p.len++] = rows[i].len;
 		memset(p.b + p.len, rows[i].fill, rows[i].len);
+		memcpy(p.b + p.len, rows[i].begin, strlen(rows[i].begin));
 		p.len += rows[i].len;
 		p.b[p.len++] = 255;
 		assert_int_equal(decode(&p, p.len, &q), 0);
 		describe(&q, line, sizeof line);
 		assert_string_equal(line, rows[i].want);
+	}
+}
+
+/* 127 architectures: the first counts. A client id of 256 bytes in two pieces: none. */
+static void test_many_bytes(void **state)
+{
+	struct dhcp_query q;
+	struct packet p;
+
+	(void)state;
+	packet_make(&p, BYTES(T_DISCOVER CLASS_PXE "\x3d\x01x\x5d\xfe"));
+	for (unsigned i = 0; i < 127; i++) {
+		p.b[p.len++] = 0;
+		p.b[p.len++] = (uint8_t)(9 + i);
+	}
+	p.b[p.len++] = 61;
+	p.b[p.len++] = 255;
+	memset(p.b + p.len, 'A', 255);
+	p.len += 255;
+	p.b[p.len++] = 255;
+	assert_int_equal(decode(&p, p.len, &q), 0);
+	assert_int_equal(q.arch, 9);
+	assert_int_equal(q.client, DHCP_CLIENT_PXE);
+	assert_int_equal(q.client_id_len, 0);
+}
+
+/* Servers' types, a lease query's, and those that nobody has given a meaning. */
+static void test_types_of_others(void **state)
+{
+	static const uint8_t clients[] = { DHCP_DISCOVER, DHCP_REQUEST, DHCP_DECLINE, DHCP_RELEASE,
+		DHCP_INFORM };
+
+	(void)state;
+	for (unsigned type = 0; type < 256; type++) {
+		struct dhcp_query q;
+		struct packet p;
+
+		packet_make(&p, BYTES(T_DISCOVER END));
+		p.b[242] = (uint8_t)type;
+		assert_int_equal(decode(&p, p.len, &q),
+			memchr(clients, (int)type, sizeof clients) ? 0 : -EOPNOTSUPP);
 	}
 }
 
@@ -847,6 +930,30 @@ static void test_encode_long(void **state)
 	assert_memory_equal(back, sent, sizeof sent);
 }
 
+/* A client that wants every code, in a packet that holds little: each once, within its limit. */
+static void test_everything_wanted(void **state)
+{
+	struct dhcp_reply r = base_reply();
+	uint8_t b[DHCP_PACKET_MAX], seen[256] = { 0 };
+	struct dhcp_left_out left;
+	struct dhcp_query q;
+	size_t len = 0, i;
+
+	(void)state;
+	for (unsigned tag = 200; tag < 230; tag++)
+		add(&r, (uint8_t)tag, BYTES("fourteen bytes"));
+	base_query(&q);
+	q.client = DHCP_CLIENT_OTHER;
+	for (unsigned tag = 1; tag < 255; tag++)
+		q.wants[q.n_wants++] = (uint8_t)(255 - tag);
+	assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+	assert_true(len <= 548 && left.n);
+	for (i = 240; b[i] != 255; i += 2u + b[i + 1])
+		assert_int_equal(seen[b[i]]++, 0);
+	for (i = 0; i < left.n; i++)
+		assert_int_equal(seen[left.tags[i]]++, 0);
+}
+
 static void test_path(void **state)
 {
 	enum { HERE = 0x0a4d0001, NEAR = 0x0a4d0064, FAR = 0x0a090005, RELAY = 0x0a090001 };
@@ -942,6 +1049,8 @@ int main(void)
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_many_bytes),
+		cmocka_unit_test(test_types_of_others),
 		cmocka_unit_test(test_query_ok),
 		cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_encode_kinds),
@@ -949,6 +1058,7 @@ int main(void)
 		cmocka_unit_test(test_encode_order),
 		cmocka_unit_test(test_encode_overload),
 		cmocka_unit_test(test_encode_long),
+		cmocka_unit_test(test_everything_wanted),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_answer_ok),
 	};

@@ -121,19 +121,24 @@ static void test_scan_and_join(void **state)
 			"\x0c\x01"
 			"c\xff",
 			0, "abc" },
-		{ "P08 overload inside file is ignored", BYTES("\x34\x01\x01" END),
+		{ "overload inside file is ignored", BYTES("\x34\x01\x01" END),
 			"\x34\x01\x02\x0c\x01"
 			"b\xff",
 			"\x0c\x01z\xff", 0, "b" },
-		{ "P09 no END in file", BYTES("\x34\x01\x01" END), "\x0c\x01z", "", -EBADMSG,
-			NULL },
-		{ "P09 no END in sname", BYTES("\x34\x01\x02" END), "", "", -EBADMSG, NULL },
+		{ "overload inside both is ignored", BYTES("\x34\x01\x03" END),
+			"\x34\x01\x01\x0c\x01"
+			"b\xff",
+			"\x0c\x01"
+			"c\x34\x01\x03\xff",
+			0, "bc" },
+		{ "no END in file", BYTES("\x34\x01\x01" END), "\x0c\x01z", "", -EBADMSG, NULL },
+		{ "no END in sname", BYTES("\x34\x01\x02" END), "", "", -EBADMSG, NULL },
 		{ "overload 0", BYTES("\x34\x01\x00" END), "", "", -EBADMSG, NULL },
 		{ "overload 4", BYTES("\x34\x01\x04" END), "", "", -EBADMSG, NULL },
 		{ "overload without a value", BYTES("\x34\x00" END), "", "", -EBADMSG, NULL },
 		{ "two overloads", BYTES("\x34\x01\x01\x34\x01\x01" END), "\xff", "", -EBADMSG,
 			NULL },
-		{ "P05 no END", BYTES("\x0c\x01z"), "", "", -EBADMSG, NULL },
+		{ "no END", BYTES("\x0c\x01z"), "", "", -EBADMSG, NULL },
 	};
 
 	(void)state;
@@ -158,7 +163,7 @@ static void test_scan_and_join(void **state)
 	}
 }
 
-/* P10: more than 1024 bytes of one option are refused, 1024 are not; get cuts to the buffer. */
+/* More than 1024 bytes of one option are refused, 1024 are not; get cuts to the buffer. */
 static void test_joined_limit(void **state)
 {
 	static const uint8_t none[128];

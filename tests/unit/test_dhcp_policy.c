@@ -160,6 +160,8 @@ static void play(struct world *w, const struct packet_row *rows, size_t n)
 			assert_int_equal(d.reply.yiaddr, r->want == NAK ? 0 : r->addr);
 			assert_int_equal(!d.reply.lease_s, !d.reply.yiaddr);
 			assert_int_equal(!d.reply.message[0], r->want != NAK);
+			assert_int_equal(!d.reply.mask, r->want == NAK);
+			assert_int_equal(!d.reply.options_len, r->want == NAK);
 		}
 	}
 }
@@ -175,6 +177,10 @@ static void test_lease_life(void **state)
 			DHCP_REASON_LEASED, NET(100), DHCP_CHANGE_PUT },
 		{ "the loader discovers: the same", 1, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED,
 			NET(100), 0 },
+		{ "another server chosen: the lease is no offer", 1, 1, R, OTHER, NET(44), 0, 0, NO,
+			DHCP_REASON_OTHER_SERVER, 0, 0 },
+		{ "so it is kept", 0, 2, R, 0, 0, NET(100), 0, NAK, DHCP_REASON_ADDRESS_TAKEN, 0,
+			0 },
 		{ "RENEWING", 1800, 1, R, 0, 0, NET(100), 0, ACK, DHCP_REASON_RENEWED, NET(100),
 			DHCP_CHANGE_PUT },
 		{ "INIT-REBOOT", 10, 1, R, 0, NET(100), 0, 0, ACK, DHCP_REASON_RENEWED, NET(100),
@@ -183,18 +189,22 @@ static void test_lease_life(void **state)
 			DHCP_REASON_RENEWED, NET(100), DHCP_CHANGE_PUT },
 		{ "INIT-REBOOT, not its address", 0, 1, R, 0, NET(101), 0, 0, NAK,
 			DHCP_REASON_OTHER_ADDRESS, 0, 0 },
-		{ "P28 RELEASE by another", 0, 2, REL, SERVER, 0, NET(100), 0, NO,
+		{ "RELEASE by another", 0, 2, REL, SERVER, 0, NET(100), 0, NO,
 			DHCP_REASON_FOREIGN_LEASE, 0, 0 },
-		{ "P28 DECLINE by another", 0, 2, DECL, SERVER, NET(100), 0, 0, NO,
+		{ "DECLINE by another", 0, 2, DECL, SERVER, NET(100), 0, 0, NO,
 			DHCP_REASON_FOREIGN_LEASE, 0, 0 },
 		{ "RELEASE to another server", 0, 1, REL, OTHER, 0, NET(100), 0, NO,
 			DHCP_REASON_OTHER_SERVER, 0, 0 },
-		{ "P25 renewal of another's lease", 0, 2, R, 0, 0, NET(100), 0, NAK,
+		{ "renewal of another's lease", 0, 2, R, 0, 0, NET(100), 0, NAK,
 			DHCP_REASON_ADDRESS_TAKEN, 0, 0 },
-		{ "P25 it is still there", 0, 1, R, 0, 0, NET(100), 0, ACK, DHCP_REASON_RENEWED,
+		{ "it is still there", 0, 1, R, 0, 0, NET(100), 0, ACK, DHCP_REASON_RENEWED,
 			NET(100), DHCP_CHANGE_PUT },
 		{ "RELEASE", 0, 1, REL, SERVER, 0, NET(100), 0, NO, DHCP_REASON_RELEASED, NET(100),
 			DHCP_CHANGE_RELEASE },
+		{ "RELEASE of nothing", 0, 1, REL, SERVER, 0, 0, 0, NO, DHCP_REASON_FOREIGN_LEASE,
+			0, 0 },
+		{ "DECLINE of nothing", 0, 1, DECL, SERVER, 0, 0, 0, NO, DHCP_REASON_FOREIGN_LEASE,
+			0, 0 },
 		{ "RELEASE again", 0, 1, REL, SERVER, 0, NET(100), 0, NO, DHCP_REASON_FOREIGN_LEASE,
 			0, 0 },
 		{ "back again", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
@@ -219,18 +229,28 @@ static void test_requests(void **state)
 {
 	static const struct packet_row rows[] = {
 		{ "offer", 0, 1, D, 0, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
-		{ "P24 another server chosen", 0, 1, R, OTHER, NET(44), 0, 0, NO,
+		{ "another server chosen", 0, 1, R, OTHER, NET(44), 0, 0, NO,
 			DHCP_REASON_OTHER_SERVER, 0, 0 },
-		{ "P24 the offer is free", 0, 2, D, 0, NET(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
+		{ "the offer is free", 0, 2, D, 0, NET(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
 			NET(100), 0 },
-		{ "P23 our id, no range of ours", 0, 3, R, SERVER, NET(44), 0, 0, NAK,
+		{ "our id, no range of ours", 0, 3, R, SERVER, NET(44), 0, 0, NAK,
 			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
-		{ "P23 our id, our own address", 0, 3, R, SERVER, SERVER, 0, 0, NAK,
+		{ "our id, our own address", 0, 3, R, SERVER, SERVER, 0, 0, NAK,
 			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
-		{ "P23 our id, offered to another", 0, 3, R, SERVER, NET(100), 0, 0, NAK,
+		{ "our id, offered to another", 0, 3, R, SERVER, NET(100), 0, 0, NAK,
 			DHCP_REASON_ADDRESS_TAKEN, 0, 0 },
 		{ "our id, offer forgotten, address free", 0, 3, R, SERVER, NET(103), 0, 0, ACK,
 			DHCP_REASON_LEASED, NET(103), DHCP_CHANGE_PUT },
+		{ "our id, network address", 0, 3, R, SERVER, NET(0), 0, 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "our id, broadcast address", 0, 3, R, SERVER, NET(255), 0, 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "our id, another subnet's address", 0, 3, R, SERVER, FAR(100), 0, 0, NAK,
+			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
+		{ "our id, no address but its own", 0, 3, R, SERVER, 0, NET(103), 0, ACK,
+			DHCP_REASON_LEASED, NET(103), DHCP_CHANGE_PUT },
+		{ "our id, another host's ciaddr", 0, 4, R, SERVER, 0, NET(103), 0, NAK,
+			DHCP_REASON_ADDRESS_TAKEN, 0, 0 },
 		{ "no address at all", 0, 4, R, 0, 0, 0, 0, NO, DHCP_REASON_NO_ADDRESS, 0, 0 },
 		{ "INIT-REBOOT, wrong network", 0, 4, R, 0, FAR(100), 0, 0, NAK,
 			DHCP_REASON_WRONG_NETWORK, 0, 0 },
@@ -242,9 +262,9 @@ static void test_requests(void **state)
 			DHCP_REASON_OTHER_ADDRESS, 0, 0 },
 		{ "renewal outside the ranges", 0, 6, R, 0, 0, NET(20), 0, NAK,
 			DHCP_REASON_NOT_IN_RANGE, 0, 0 },
-		{ "P26 renewal of an unknown subnet", 0, 6, R, 0, 0, 0xc0a80001, 0, NO,
+		{ "renewal of an unknown subnet", 0, 6, R, 0, 0, 0xc0a80001, 0, NO,
 			DHCP_REASON_NO_SUBNET, 0, 0 },
-		{ "P26 INFORM of an unknown subnet", 0, 6, INF, 0, 0, 0xc0a80001, 0, NO,
+		{ "INFORM of an unknown subnet", 0, 6, INF, 0, 0, 0xc0a80001, 0, NO,
 			DHCP_REASON_NO_SUBNET, 0, 0 },
 		{ "INFORM", 0, 6, INF, 0, 0, NET(20), 0, ACK, DHCP_REASON_INFORMED, 0, 0 },
 		{ "DISCOVER with an address of elsewhere", 0, 7, D, 0, 0, FAR(100), 0, OFFER,
@@ -254,6 +274,12 @@ static void test_requests(void **state)
 			FAR(100), DHCP_CHANGE_PUT },
 		{ "renewal past the relay", 0, 8, R, 0, 0, FAR(100), 0, ACK, DHCP_REASON_RENEWED,
 			FAR(100), DHCP_CHANGE_PUT },
+		{ "REBINDING through the relay", 0, 8, R, 0, 0, FAR(100), FAR(1), ACK,
+			DHCP_REASON_RENEWED, FAR(100), DHCP_CHANGE_PUT },
+		{ "INIT-REBOOT through the relay", 0, 8, R, 0, FAR(100), 0, FAR(1), ACK,
+			DHCP_REASON_RENEWED, FAR(100), DHCP_CHANGE_PUT },
+		{ "INIT-REBOOT, not the relay's network", 0, 8, R, 0, NET(100), 0, FAR(1), NAK,
+			DHCP_REASON_WRONG_NETWORK, 0, 0 },
 		{ "relay of an unknown subnet", 0, 9, D, 0, 0, 0, 0xc0a80001, NO,
 			DHCP_REASON_NO_SUBNET, 0, 0 },
 	};
@@ -262,6 +288,54 @@ static void test_requests(void **state)
 	(void)state;
 	world_init(&w, DHCP_FULL);
 	play(&w, rows, ARRAY_LEN(rows));
+	pool_free(w.pool);
+}
+
+/* A wish that cannot be granted is no reason for silence (RFC 2131 section 4.3.1). */
+static void test_impossible_wishes(void **state)
+{
+	static const struct packet_row rows[] = {
+		{ "network", 0, 1, D, 0, NET(0), 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100), 0 },
+		{ "broadcast", 0, 1, D, 0, NET(255), 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100),
+			0 },
+		{ "the server's own", 0, 1, D, 0, SERVER, 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(100), 0 },
+		{ "outside the ranges", 0, 1, D, 0, NET(20), 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(100), 0 },
+		{ "another subnet", 0, 1, D, 0, FAR(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(100), 0 },
+		{ "elsewhere", 0, 1, D, 0, 0xffffffff, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100),
+			0 },
+		{ "another host's", 0, 2, D, 0, NET(100), 0, 0, OFFER, DHCP_REASON_OFFERED,
+			NET(101), 0 },
+		{ "possible", 0, 3, D, 0, NET(150), 0, 0, OFFER, DHCP_REASON_OFFERED, NET(150), 0 },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	play(&w, rows, ARRAY_LEN(rows));
+	pool_free(w.pool);
+}
+
+/* RFC 2131 section 4.3.1: what an ACK says agrees with its offer. */
+static void test_ack_agrees(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_PXE, 1);
+	struct dhcp_decision offer, ack;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	offer = ask(&w, &q);
+	q.type = DHCP_REQUEST;
+	q.server_id = SERVER;
+	q.requested = offer.reply.yiaddr;
+	ack = ask(&w, &q);
+	assert_int_equal(offer.reply.type, DHCP_OFFER);
+	assert_int_equal(ack.reply.type, DHCP_ACK);
+	offer.reply.type = DHCP_ACK;
+	assert_memory_equal(&offer.reply, &ack.reply, sizeof ack.reply);
 	pool_free(w.pool);
 }
 
@@ -430,6 +504,8 @@ static void test_boot_data(void **state)
 			"offer address network siaddr " URL },
 		{ "full: anything else", DHCP_FULL, 0, X, 0xffff, D, PLAN,
 			"offer address network" },
+		{ "full: unknown architecture", DHCP_FULL, 0, P, 999, D, NO_PLAN,
+			"offer address network" },
 		{ "full: nothing to boot", DHCP_FULL, 0, P, 7, D, NO_PLAN,
 			"offer address network" },
 		{ "full: HTTP boot, nothing to boot", DHCP_FULL, 0, H, 16, D, NO_PLAN,
@@ -468,11 +544,15 @@ static void test_boot_data(void **state)
 			"message is for an address server" },
 		{ "proxy: nothing to boot", DHCP_PROXY, 0, P, 7, D, NO_PLAN,
 			"nothing to boot for this client" },
-		{ "P32 4011: nothing to boot", DHCP_PROXY, 1, P, 7, R, NO_PLAN,
+		{ "4011: UEFI without an offer before", DHCP_PROXY, 1, P, 7, INF, PLAN,
+			"ack siaddr PXEClient snponly.efi" },
+		{ "4011: unknown architecture", DHCP_PROXY, 1, P, 999, R, NO_PLAN,
 			"nothing to boot for this client" },
-		{ "P32 4011: DISCOVER", DHCP_PROXY, 1, P, 7, D, PLAN,
+		{ "4011: nothing to boot", DHCP_PROXY, 1, P, 7, R, NO_PLAN,
+			"nothing to boot for this client" },
+		{ "4011: DISCOVER", DHCP_PROXY, 1, P, 7, D, PLAN,
 			"message is for an address server" },
-		{ "P32 4011: no firmware", DHCP_PROXY, 1, X, 0xffff, R, PLAN,
+		{ "4011: no firmware", DHCP_PROXY, 1, X, 0xffff, R, PLAN,
 			"proxy mode answers network boot only" },
 		{ "off: DISCOVER", DHCP_OFF, 0, P, 7, D, PLAN, "message is for an address server" },
 		{ "off: 4011", DHCP_OFF, 1, P, 7, R, PLAN, "message is for an address server" },
@@ -674,7 +754,7 @@ static void test_agent_inform(void **state)
 	pool_free(w.pool);
 }
 
-/* P27: the same xid from two hosts is two hosts. A host that moves gives its old address back. */
+/* The same xid from two hosts is two hosts. A host that moves gives its old address back. */
 static void test_two_hosts(void **state)
 {
 	struct dhcp_query a = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
@@ -712,6 +792,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lease_life),
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_impossible_wishes),
+		cmocka_unit_test(test_ack_agrees),
 		cmocka_unit_test(test_not_authoritative),
 		cmocka_unit_test(test_unknown_hosts),
 		cmocka_unit_test(test_times),

@@ -116,7 +116,7 @@ static void test_choose(void **state)
 	assert_int_equal(offer(p, 1, true, NET + 160, now), NET + 103);
 	assert_int_equal(offer(p, 4, true, 0, now), NET + 105);
 	assert_int_equal(offer(p, 5, true, NET + 105, now), NET + 106);	 /* just offered */
-	assert_int_equal(offer(p, 6, true, 0x0a4e000a, now), NET + 107); /* P23 another subnet's */
+	assert_int_equal(offer(p, 6, true, 0x0a4e000a, now), NET + 107); /* another subnet's */
 	assert_int_equal(offer(p, 7, true, NET, now), NET + 108);
 	assert_int_equal(offer(p, 8, true, NET + 255, now), NET + 109);
 	assert_int_equal(offer(p, 9, true, NET + 101, now), NET + 110);
@@ -173,7 +173,7 @@ static void test_release_and_decline(void **state)
 	uint64_t now = START;
 
 	assert_int_equal(commit(p, 1, true, NET + 110, now), 0);
-	assert_int_equal(pool_release(p, NET + 110, two.mac, now), -ENOENT); /* P28 */
+	assert_int_equal(pool_release(p, NET + 110, two.mac, now), -ENOENT); /* not its own */
 	assert_int_equal(pool_decline(p, NET + 110, two.mac, now), -ENOENT);
 	assert_int_equal(pool_release(p, NET + 111, one.mac, now), -ENOENT);
 	assert_int_equal(pool_release(p, 0x01020304, one.mac, now), -ENOENT);
