@@ -76,6 +76,12 @@ static int read_header(struct rd *r, struct header *h)
 	return r->bad ? -EBADMSG : 0;
 }
 
+/* An address that a relay may have: a host's, and not this host's or this network's (RFC 1122). */
+static bool is_relay(uint32_t addr)
+{
+	return addr >> 24 != 0 && addr >> 24 != 127 && addr >> 24 < 224;
+}
+
 static int check_header(const struct header *h)
 {
 	static const uint8_t zero[ETHERNET_LEN];
@@ -86,6 +92,8 @@ static int check_header(const struct header *h)
 		return h->op == OP_REPLY ? -EPROTO : -EBADMSG;
 	if (h->htype != ETHERNET || h->hlen != ETHERNET_LEN)
 		return -EAFNOSUPPORT;
+	if (h->giaddr && !is_relay(h->giaddr))
+		return -EBADMSG;
 	if (h->hops > HOPS_MAX)
 		return -ELOOP;
 	if (h->chaddr[0] & 1 || !memcmp(h->chaddr, zero, sizeof zero))
@@ -326,6 +334,8 @@ static int get_relay(const struct dhcp_opts *o, struct dhcp_query *q)
 		return -EBADMSG;
 	r.end += len;
 	while ((rc = dhcp_tlv_next(&r, &sub)) > 0) {
+		if (sub.tag == DHCP_OPT_RELAY)
+			return -EBADMSG; /* a relay's words in a relay's words: a made-up packet */
 		if (sub.tag == DHCP_RELAY_LINK_SELECT && sub.len == 4)
 			q->link_select = be32(sub.val);
 		if (sub.tag == DHCP_RELAY_ID_OVERRIDE && sub.len == 4)
