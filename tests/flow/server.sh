@@ -79,6 +79,9 @@ check "-t accepts a good file" exits 0 musterd -t -c "$work/good.conf"
 check "-t refuses a wrong one with 78" exits 78 musterd -t -c "$work/bad.conf"
 check "the error names file, line and the nearest key" \
 	says "bad.conf:10: unknown key 'mdoe' in [dhcp]; did you mean 'mode'?" musterd -t -c "$work/bad.conf"
+sed 's/^mode.*/&\noption = 53 u8 2/' "$work/good.conf" >"$work/option.conf"
+check "an option that the server decides cannot be set" \
+	says "option.conf:11: option 53 (message type) is the server's to decide" musterd -t -c "$work/option.conf"
 check "an unknown option exits 2" exits 2 musterd -x
 check "a missing file exits 78" exits 78 musterd -t -c "$work/none.conf"
 check "-T opens everything" exits 0 musterd -T -c "$work/good.conf"
