@@ -23,7 +23,7 @@ struct slot {
 	struct lease lease;
 	uint32_t next;	     /* in its hash chain, or NONE */
 	uint32_t pos[HEAPS]; /* index in the heap + 1, 0 when not in it */
-	uint8_t subnet;	     /* index in cfg->subnets */
+	uint16_t subnet;     /* index in cfg->subnets */
 	bool hashed;
 };
 
@@ -425,7 +425,7 @@ static void init_slot(struct pool *p, unsigned subnet, uint32_t slot, uint32_t a
 	struct slot *s = &p->slots[slot];
 
 	s->lease.addr = addr;
-	s->subnet = (uint8_t)subnet;
+	s->subnet = (uint16_t)subnet;
 	/* an address of two ranges belongs to the first */
 	if (slot_of_addr(p, addr) != slot || never_given(p, subnet, addr)) {
 		s->lease.state = LEASE_RESERVED;

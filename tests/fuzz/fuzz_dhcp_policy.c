@@ -35,20 +35,20 @@ static void must(bool good)
 		abort();
 }
 
+static struct config_subnet subnet = { .net = 0x0a4d0000,
+	.mask = 0xffffff00,
+	.prefix = 24,
+	.n_ranges = 1,
+	.ranges = { { FIRST, FIRST + N_ADDRS - 1 } },
+	.router = FIRST };
+
 static struct config config_of(uint8_t settings)
 {
-	struct config c = { .lease_s = 3600,
+	return (struct config){ .lease_s = 3600,
 		.authoritative = settings & 1,
 		.dhcp_mode = settings & 2 ? DHCP_PROXY : DHCP_FULL,
-		.n_subnets = 1 };
-
-	c.subnets[0] = (struct config_subnet){ .net = 0x0a4d0000,
-		.mask = 0xffffff00,
-		.prefix = 24,
-		.n_ranges = 1,
-		.ranges = { { FIRST, FIRST + N_ADDRS - 1 } },
-		.router = FIRST };
-	return c;
+		.n_subnets = 1,
+		.subnets = &subnet };
 }
 
 static uint32_t some_addr(uint8_t pick)

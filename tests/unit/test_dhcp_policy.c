@@ -20,16 +20,15 @@
 #define UKI    URL "/efi/agent.efi"
 #define START  1000000000000u
 
-static struct config cfg_of(enum dhcp_mode mode)
-{
-	struct config c = { .lease_s = 3600,
-		.authoritative = true,
-		.dhcp_mode = mode,
-		.n_subnets = 2,
-		.n_relays = 1,
-		.relays = { FAR(1) } };
-
-	c.subnets[0] = (struct config_subnet){ .net = NET(0),
+/* Ascending, as config.h wants them. */
+static struct config_subnet subnets[] = {
+	{ .net = FAR(0),
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { FAR(100), FAR(199) } },
+		.router = FAR(1) },
+	{ .net = NET(0),
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
@@ -37,14 +36,19 @@ static struct config cfg_of(enum dhcp_mode mode)
 		.router = SERVER,
 		.n_dns = 1,
 		.dns = { SERVER },
-		.domain = "lab" };
-	c.subnets[1] = (struct config_subnet){ .net = FAR(0),
-		.mask = 0xffffff00,
-		.prefix = 24,
-		.n_ranges = 1,
-		.ranges = { { FAR(100), FAR(199) } },
-		.router = FAR(1) };
-	return c;
+		.domain = "lab" },
+};
+static uint32_t relays[] = { FAR(1) };
+
+static struct config cfg_of(enum dhcp_mode mode)
+{
+	return (struct config){ .lease_s = 3600,
+		.authoritative = true,
+		.dhcp_mode = mode,
+		.n_subnets = ARRAY_LEN(subnets),
+		.subnets = subnets,
+		.n_relays = ARRAY_LEN(relays),
+		.relays = relays };
 }
 
 /* A packet of host `host`; the tests say what else is in it. */

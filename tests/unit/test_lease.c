@@ -15,27 +15,32 @@
 #define START 1000000000000u /* a wall clock: 2001 */
 
 /* Subnet 0: 10.77.0.100-199, with router, server and DNS inside; subnet 1: 10.78.0.10-13. */
-static struct config cfg_of(void)
-{
-	struct config c = { .lease_s = 3600, .authoritative = true, .n_subnets = 2 };
-
-	c.subnets[0] = (struct config_subnet){ .net = NET,
+static const struct config_subnet two_subnets[2] = {
+	{ .net = NET,
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
 		.ranges = { { NET + 100, NET + 199 } },
 		.router = NET + 100,
 		.n_dns = 1,
-		.dns = { NET + 102 } };
-	c.subnets[1] = (struct config_subnet){ .net = 0x0a4e0000,
+		.dns = { NET + 102 } },
+	{ .net = 0x0a4e0000,
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
-		.ranges = { { 0x0a4e000a, 0x0a4e000d } } };
-	return c;
+		.ranges = { { 0x0a4e000a, 0x0a4e000d } } },
+};
+
+static struct config cfg_of(struct config_subnet subnets[2])
+{
+	memcpy(subnets, two_subnets, sizeof two_subnets);
+	return (struct config){
+		.lease_s = 3600, .authoritative = true, .n_subnets = 2, .subnets = subnets
+	};
 }
 
 struct fixture {
+	struct config_subnet subnets[2];
 	struct config cfg;
 	struct pool *pool;
 };
@@ -45,7 +50,7 @@ static int setup(void **state)
 	static struct fixture f;
 	const uint32_t own[] = { NET + 1, NET + 101 };
 
-	f.cfg = cfg_of();
+	f.cfg = cfg_of(f.subnets);
 	*state = &f;
 	return pool_new(&f.cfg, own, 2, &f.pool);
 }
@@ -267,7 +272,8 @@ static void test_load(void **state)
 /* Ranges that overlap give an address once; those outside their subnet none. */
 static void test_odd_ranges(void **state)
 {
-	struct config c = cfg_of();
+	struct config_subnet subnets[2];
+	struct config c = cfg_of(subnets);
 	struct pool *p;
 	unsigned given = 0;
 
@@ -298,14 +304,14 @@ static void test_odd_ranges(void **state)
 static void test_many(void **state)
 {
 	enum { HOSTS = 60000 };
-	struct config c = { .n_subnets = 1 };
-	struct pool *p;
-
-	(void)state;
-	c.subnets[0] = (struct config_subnet){ .net = 0x0a000000,
+	struct config_subnet subnet = { .net = 0x0a000000,
 		.mask = 0xffff0000,
 		.n_ranges = 1,
 		.ranges = { { 0x0a000001, 0x0a00fffe } } };
+	struct config c = { .n_subnets = 1, .subnets = &subnet };
+	struct pool *p;
+
+	(void)state;
 	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
 	for (unsigned i = 0; i < POOL_OFFERS_MAX + 10; i++)
 		assert_int_equal(offer(p, i, true, 0, START + i), 0x0a000001 + i);
