@@ -26,6 +26,7 @@ CREATE TABLE lease (
 	mac BLOB NOT NULL,
 	state INTEGER NOT NULL,
 	known INTEGER NOT NULL,
+	machine INTEGER NOT NULL,      -- a hash of the holder's SMBIOS UUID, 0: not known
 	expires_ms INTEGER NOT NULL
 ) STRICT;
 

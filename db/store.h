@@ -69,6 +69,7 @@ struct store_lease {
 	uint8_t mac[6];
 	uint8_t state; /* enum lease_state of server/core/lease.h */
 	bool known;
+	uint32_t machine; /* struct pool_ask of server/core/lease.h */
 	uint64_t expires_ms;
 };
 

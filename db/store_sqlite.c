@@ -284,17 +284,20 @@ int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t
 int store_lease_put(struct store *s, const struct store_lease *l)
 {
 	return sql_run(s->q,
-		"INSERT INTO lease (addr, mac, state, known, expires_ms) VALUES (?, ?, ?, ?, ?)"
-		" ON CONFLICT (addr) DO UPDATE SET mac = excluded.mac, state = excluded.state,"
-		" known = excluded.known, expires_ms = excluded.expires_ms",
-		"ibiii", (int64_t)l->addr, l->mac, sizeof l->mac, (int64_t)l->state,
-		(int64_t)l->known, (int64_t)l->expires_ms);
+		"INSERT INTO lease (addr, mac, state, known, machine, expires_ms)"
+		" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (addr) DO UPDATE SET mac = excluded.mac,"
+		" state = excluded.state, known = excluded.known, expires_ms = excluded.expires_ms,"
+		" machine = iif(excluded.machine = 0 AND excluded.mac = mac, machine,"
+		" excluded.machine)",
+		"ibiiii", (int64_t)l->addr, l->mac, sizeof l->mac, (int64_t)l->state,
+		(int64_t)l->known, (int64_t)l->machine, (int64_t)l->expires_ms);
 }
 
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg)
 {
 	struct sql_row *r = sql_start(s->q,
-		"SELECT addr, mac, state, known, expires_ms FROM lease ORDER BY expires_ms DESC",
+		"SELECT addr, mac, state, known, expires_ms, machine FROM lease"
+		" ORDER BY expires_ms DESC",
 		"");
 	int rc;
 
@@ -304,6 +307,7 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 			.state = (uint8_t)sql_int(r, 2),
 			.known = sql_int(r, 3) != 0,
 			.expires_ms = (uint64_t)sql_int(r, 4),
+			.machine = (uint32_t)sql_int(r, 5),
 		};
 
 		if (sql_blob(r, 1, l.mac, sizeof l.mac))

@@ -270,8 +270,7 @@ static int load_lease(void *arg, const struct store_lease *l)
 	memcpy(lease.mac, l->mac, sizeof lease.mac);
 	/* Outside the ranges since the configuration changed, or a second address of the host: the
 	 * row stays in the database, the address is not ours to give. */
-	pool_load(c->pool, &lease);
-	return 0;
+	return pool_load(c->pool, &lease, l->machine, now_wall_ms()) == -ENOMEM ? -ENOMEM : 0;
 }
 
 static int open_pool(struct core *c)

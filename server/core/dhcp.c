@@ -44,6 +44,7 @@ static void store_change(struct core *c, const struct dhcp_change *change, bool 
 	struct store_lease l = {
 		.addr = change->addr,
 		.known = known,
+		.machine = change->machine,
 		.expires_ms = change->expires_ms,
 		.state = change->op == DHCP_CHANGE_PUT	     ? LEASE_LEASED
 			 : change->op == DHCP_CHANGE_DECLINE ? LEASE_DECLINED
