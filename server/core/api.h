@@ -33,4 +33,23 @@ void api_answer_store(struct call *k, int rc, char *json, const char *what);
 /* 0, or 1 with the answer made when the body has a key that is none of `known` (NULL ends it). */
 int api_has_unknown_key(struct call *k, const char *const *known);
 
+/* ---- api_reserve.c: ip, circuit and client_id of a host ---- */
+
+struct reserve_wish {
+	bool changed, client_given;
+	uint32_t left; /* the address that the host had, or 0 */
+	struct store_reservation r;
+	uint8_t client_id_len;
+	uint8_t client_id[HOST_BYTES_MAX];
+};
+
+/*
+ * What the body changes of that host, 0: a new one. false with the answer made when it is wrong or
+ * another host has it; nothing is written yet.
+ */
+bool api_read_reservation(struct call *k, int64_t host, struct reserve_wish *w);
+/* Make it so in pool and store, inside of core_write. */
+void api_apply_reservation(struct call *k, int64_t host, const struct reserve_wish *w);
+void api_end_reservation(struct call *k, int64_t host);
+
 #endif

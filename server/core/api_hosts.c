@@ -50,8 +50,10 @@ static int change_host(struct call *k, struct store_host *h)
 
 void api_patch_host(struct call *k)
 {
-	static const char *const known[] = { "name", "image", "admitted", NULL };
+	static const char *const known[] = { "name", "image", "admitted", "ip", "circuit",
+		"client_id", NULL };
 	struct store_host h, other;
+	struct reserve_wish wish;
 	char *json = NULL;
 	int rc = store_host_by_name(k->c->store, k->arg, &h);
 
@@ -67,14 +69,17 @@ void api_patch_host(struct call *k)
 			k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
 		return;
 	}
+	if (!api_read_reservation(k, h.id, &wish))
+		return;
 	core_write(k->c);
+	api_apply_reservation(k, h.id, &wish);
 	core_must(k->c, store_host_put(k->c->store, &h), "host put");
 	rc = store_json_host(k->c->store, h.name, &json);
 	api_answer_store(k, rc, json, "host");
 }
 
-/* Identity from the body's mac, uuid, serial. 1, or 0 with the answer made. */
-static int body_identity(struct call *k, struct host_identity *id)
+/* Identity from the body's mac, uuid, serial, and the wish. 1, or 0 with the answer made. */
+static int body_identity(struct call *k, const struct reserve_wish *wish, struct host_identity *id)
 {
 	const char *mac = json_get_str(k->body, "mac", NULL);
 	const char *uuid = json_get_str(k->body, "uuid", NULL);
@@ -93,9 +98,12 @@ static int body_identity(struct call *k, struct host_identity *id)
 		return 0;
 	}
 	id->has_uuid = uuid != NULL;
-	if (!mac && !uuid && !host_serial_ok(id->serial)) {
+	id->client_id_len = wish->client_id_len;
+	memcpy(id->client_id, wish->client_id, wish->client_id_len);
+	if (!mac && !uuid && !host_serial_ok(id->serial) && !wish->client_id_len &&
+		!wish->r.circuit_len) {
 		answer_problem(k->a, 422, "identity", NULL,
-			"a host needs a mac, a uuid or a serial number to be known by");
+			"a host needs a mac, uuid, serial number, client_id or circuit to be known by");
 		return 0;
 	}
 	return 1;
@@ -104,13 +112,15 @@ static int body_identity(struct call *k, struct host_identity *id)
 void api_post_host(struct call *k)
 {
 	static const char *const known[] = { "name", "mac", "uuid", "serial", "image", "admitted",
-		NULL };
+		"ip", "circuit", "client_id", NULL };
 	struct store_host h = { .admitted = true }, other;
 	struct host_identity id;
+	struct reserve_wish wish;
 	char *json = NULL;
 	int rc;
 
-	if (api_has_unknown_key(k, known) || !body_identity(k, &id) || !change_host(k, &h))
+	if (api_has_unknown_key(k, known) || !api_read_reservation(k, 0, &wish) ||
+		!body_identity(k, &wish, &id) || !change_host(k, &h))
 		return;
 	rc = store_host_find(k->c->store, &id, &other);
 	if (rc == 0) {
@@ -134,6 +144,7 @@ void api_post_host(struct call *k)
 	core_must(k->c, rc, "host add");
 	for (size_t i = 0; i < id.n_macs; i++)
 		core_must(k->c, store_host_mac_put(k->c->store, h.id, id.macs[i]), "host mac");
+	api_apply_reservation(k, h.id, &wish);
 	rc = store_json_host(k->c->store, h.name, &json);
 	api_answer_store(k, rc, json, "host");
 	k->a->status = 201;
@@ -149,6 +160,7 @@ void api_delete_host(struct call *k)
 		return;
 	}
 	core_write(k->c);
+	api_end_reservation(k, h.id);
 	core_must(k->c, store_host_rm(k->c->store, h.id), "host rm");
 	answer_empty(k->a);
 }

@@ -443,9 +443,10 @@ static void reservation_to_slot(struct pool *p, const struct reservation *r, uin
 	set_state(p, slot, (enum lease_state)states[l->state], l->known, l->expires_ms);
 }
 
-static int add_reservation(
-	struct pool *p, uint32_t addr, uint32_t subnet, uint64_t now_ms, struct reservation **out)
+/* A new one for an address of a configured subnet. */
+static int add_reservation(struct pool *p, uint32_t addr, uint64_t now_ms, struct reservation **out)
 {
+	const uint32_t subnet = (uint32_t)(config_subnet_of(p->cfg, addr) - p->cfg->subnets);
 	int rc = reserve_add(&p->reserve, addr, network_of(p, subnet), now_ms, out);
 
 	if (!rc)
@@ -468,8 +469,7 @@ static const struct config_subnet *usable_subnet(const struct pool *p, uint32_t 
 }
 
 /* A reservation for addr that has no host yet: what is left of one, or a new one. */
-static int vacant(
-	struct pool *p, uint32_t addr, uint32_t subnet, uint64_t now_ms, struct reservation **out)
+static int vacant(struct pool *p, uint32_t addr, uint64_t now_ms, struct reservation **out)
 {
 	const uint32_t slot = slot_of_addr(p, addr);
 	int rc;
@@ -477,7 +477,7 @@ static int vacant(
 	*out = reserve_by_addr(&p->reserve, addr);
 	if (*out)
 		return 0;
-	rc = add_reservation(p, addr, subnet, now_ms, out);
+	rc = add_reservation(p, addr, now_ms, out);
 	if (!rc && slot != NONE)
 		slot_to_reservation(p, slot, *out);
 	return rc;
@@ -498,23 +498,35 @@ static void vacate(struct pool *p, struct reservation *r, uint64_t now_ms)
 	reserve_rm(&p->reserve, r);
 }
 
-int pool_reserve(struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
-	uint8_t circuit_len, uint64_t now_ms)
+int pool_may_reserve(const struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
+	uint8_t circuit_len, int64_t *by)
 {
 	int rc;
 	const struct config_subnet *s = usable_subnet(p, addr, &rc);
-	const uint32_t subnet = s ? (uint32_t)(s - p->cfg->subnets) : 0;
-	struct reservation *r = reserve_by_addr(&p->reserve, addr), *old;
-	int64_t there;
+	const struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	int64_t there = 0;
 
 	if (!s)
 		return rc;
 	if (r && r->host && r->host != host)
 		return -EADDRINUSE;
-	there = circuit_len ? pool_host_at(p, subnet, circuit, circuit_len) : 0;
-	if (there && there != host)
-		return -EEXIST;
-	rc = vacant(p, addr, subnet, now_ms, &r);
+	if (circuit_len)
+		there = pool_host_at(p, (unsigned)(s - p->cfg->subnets), circuit, circuit_len);
+	if (!there || there == host)
+		return 0;
+	*by = there;
+	return -EEXIST;
+}
+
+int pool_reserve(struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
+	uint8_t circuit_len, uint64_t now_ms)
+{
+	struct reservation *r, *old;
+	int64_t by;
+	int rc = pool_may_reserve(p, host, addr, circuit, circuit_len, &by);
+
+	if (!rc)
+		rc = vacant(p, addr, now_ms, &r);
 	if (rc)
 		return rc;
 	old = reserve_by_host(&p->reserve, host);
@@ -527,7 +539,7 @@ int pool_reserve(struct pool *p, int64_t host, uint32_t addr, const uint8_t *cir
 	if (old && old != r)
 		vacate(p, old, now_ms);
 	if (old == r)
-		let_end(r); /* its holder may have it by the old terms only: it asks anew */
+		let_end(r); /* by the old terms: whoever holds it asks anew */
 	return 0;
 }
 
@@ -844,7 +856,6 @@ int pool_load(struct pool *p, const struct lease *l, uint32_t machine, uint64_t 
 {
 	struct reservation *r = reserve_by_addr(&p->reserve, l->addr);
 	const uint32_t slot = slot_of_addr(p, l->addr);
-	const struct config_subnet *s;
 	int rc;
 
 	if (l->state == LEASE_OFFERED || l->state > LEASE_ENDING)
@@ -852,10 +863,10 @@ int pool_load(struct pool *p, const struct lease *l, uint32_t machine, uint64_t 
 	if (!r && slot != NONE)
 		return load_slot(p, slot, l);
 	if (!r) {
-		s = usable_subnet(p, l->addr, &rc);
-		if (!s || l->state == LEASE_DECLINED || !lease_held(l, now_ms))
+		if (!usable_subnet(p, l->addr, &rc) || l->state == LEASE_DECLINED ||
+			!lease_held(l, now_ms))
 			return -ENOENT;
-		rc = add_reservation(p, l->addr, (uint32_t)(s - p->cfg->subnets), now_ms, &r);
+		rc = add_reservation(p, l->addr, now_ms, &r);
 		if (rc)
 			return rc;
 	}

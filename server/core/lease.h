@@ -11,7 +11,7 @@
  * Reservations. An address that is reserved is given to its host alone, in a range or outside of
  * all ranges (but inside of a configured subnet). Who the host is, the caller knows (host, a number
  * of the inventory); a reservation at a relay circuit is for whoever is plugged in there, and for
- * nobody elsewhere.
+ * nobody elsewhere. A circuit decides before the host's other marks.
  *  - The host is offered it at its next DISCOVER, whatever else it holds. A lease that it has on
  *    another address it may renew until then: nobody else can get that address meanwhile, so this
  *    is safe. Its INIT-REBOOT for the other address is refused.
@@ -109,6 +109,9 @@ int pool_load(struct pool *p, const struct lease *l, uint32_t machine, uint64_t 
  */
 int pool_reserve(struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
 	uint8_t circuit_len, uint64_t now_ms);
+/* What pool_reserve would return; with -EEXIST *by is the other host of the circuit. */
+int pool_may_reserve(const struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
+	uint8_t circuit_len, int64_t *by);
 /* End the host's reservation, if it has one. */
 void pool_unreserve(struct pool *p, int64_t host, uint64_t now_ms);
 /* The host whose reservation is at that circuit of the subnet's network, or 0. */
