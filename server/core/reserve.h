@@ -1,7 +1,7 @@
 /*
  * reserve.h: addresses that are kept for one host each, in memory, with their leases: found by
  * address, by host, by relay circuit and by who holds them, each by a hash, so that nothing grows
- * with their number but the memory (72 bytes and a circuit's length for each).
+ * with their number but the memory: 80 bytes for each, and those of its circuit.
  *
  * Pure but for the memory that reserve_add and reserve_give take. Returned pointers are borrowed
  * until the next reserve_add.

@@ -379,6 +379,8 @@ static void table_of_many(void **state)
 	struct reservation *r;
 
 	(void)state;
+	assert_int_equal(sizeof(struct lease), 24); /* there may be a million */
+	assert_int_equal(sizeof(struct reservation), 64);
 	assert_null(reserve_by_addr(&t, 1));
 	assert_null(reserve_by_host(&t, 1));
 	for (uint32_t i = 1; i <= N; i++) {
