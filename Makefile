@@ -101,7 +101,7 @@ san:
 FUZZ_S ?= 60
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZED := $(wildcard images/*.c server/net/dhcp*.c server/net/frame.c server/*.c db/host.c) \
-          server/core/dhcp_policy.c server/core/lease.c
+          server/core/dhcp_policy.c server/core/lease.c server/core/ranges.c server/core/reserve.c
 build/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \

@@ -7,7 +7,7 @@
 
 #include "server/config.h"
 
-#define FILE_MAX (1024 * 1024) /* bytes of one file */
+#define FILE_MAX (4 * 1024 * 1024) /* bytes of one file */
 
 static int load_one(const char *file, struct config *c, char *err, size_t err_size)
 {
@@ -28,7 +28,7 @@ static int load_one(const char *file, struct config *c, char *err, size_t err_si
 	else if (ferror(f) || n > FILE_MAX)
 		rc = -EINVAL;
 	if (rc)
-		snprintf(err, err_size, "%s: cannot be read, or is above 1 MiB", file);
+		snprintf(err, err_size, "%s: cannot be read, or is above 4 MiB", file);
 	else
 		rc = config_parse(text, n, file, c, err, err_size);
 	free(text);
@@ -74,5 +74,7 @@ int config_load(const char *file, struct config *c, char *err, size_t err_size)
 		rc = load_conf_d(file, c, err, err_size);
 	if (!rc)
 		rc = config_check(c, file, err, err_size);
+	if (rc)
+		config_fini(c);
 	return rc;
 }

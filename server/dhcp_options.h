@@ -74,12 +74,17 @@ struct dhcp_option {
 
 /*
  * Take one setting into the set. `key` is a name of the configuration, `text` what stands behind
- * it: dns, ntp   addresses                       search   DNS names domain     one DNS name mtu 68
- * or more route      10.9.0.0/16 via 10.77.0.254; a router of 0.0.0.0 means: on this link option
- * NUMBER TYPE VALUE for any other number, TYPE being one of u8 u16 u32 bool text name names address
- * addresses routes hex Lists are separated by commas or white space. dns, ntp, search and route add
- * to what is there; anything else is set once. Returns 0; or -EINVAL, *set unchanged and err one
- * sentence that says what is wrong and what would be right.
+ * it:
+ * - dns, ntp: addresses
+ * - search: DNS names
+ * - domain: one DNS name
+ * - mtu: 68 or more
+ * - route: 10.9.0.0/16 via 10.77.0.254; a router of 0.0.0.0 means: on this link
+ * - option: NUMBER TYPE VALUE for any other number, TYPE being one of
+ *   u8 u16 u32 bool text name names address addresses routes hex
+ * Lists are separated by commas or white space. dns, ntp, search and route add to what is there;
+ * anything else is set once. Returns 0; or -EINVAL, *set unchanged and err one sentence that says
+ * what is wrong and what would be right.
  */
 int dhcp_options_set(
 	struct dhcp_options *set, const char *key, const char *text, char *err, size_t err_size);
