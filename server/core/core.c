@@ -44,8 +44,8 @@ void core_write(struct core *c)
 
 /* ---- what leaves ---- */
 
-void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, const void *a,
-	size_t a_len, const void *b, size_t b_len)
+static void queue(struct out_queue *q, enum msg_type type, uint64_t id, const void *a, size_t a_len,
+	const void *b, size_t b_len)
 {
 	struct out_msg *m = malloc(sizeof *m + a_len + b_len);
 
@@ -57,8 +57,19 @@ void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, 
 	memcpy(m->bytes, a, a_len);
 	if (b_len)
 		memcpy(m->bytes + a_len, b, b_len);
-	*c->out_tail[link] = m;
-	c->out_tail[link] = &m->next;
+	*q->end = m;
+	q->end = &m->next;
+}
+
+void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, const void *a,
+	size_t a_len, const void *b, size_t b_len)
+{
+	queue(&c->out[link], type, id, a, a_len, b, b_len);
+}
+
+void core_send_offer(struct core *c, uint64_t id, const struct dhcp_answer *a)
+{
+	queue(&c->offers, MSG_DHCP_ANSWER, id, a, sizeof *a, NULL, 0);
 }
 
 void core_answer(struct core *c, uint64_t http_id, struct answer *a)
@@ -89,21 +100,24 @@ static void on_link(void *arg, uint32_t events);
  * Send what waits for a link. A role that does not keep up is waited for; but an answer to a DHCP
  * packet is worth nothing later, so net's are dropped like packets.
  */
-static void flush(struct core *c, enum link link)
+static void flush(struct core *c, enum link link, struct out_queue *q)
 {
 	int fd = c->server->core_side[link], rc = 0;
+	bool waited = q->waits;
 	struct out_msg *m;
 
-	while ((m = c->out[link])) {
+	while ((m = q->first)) {
 		rc = msg_send(fd, m->type, m->id, m->bytes, m->len, NULL, 0);
 		if (rc == -EAGAIN && link != LINK_NET)
 			break;
-		c->out[link] = m->next;
-		if (!c->out[link])
-			c->out_tail[link] = &c->out[link];
+		q->first = m->next;
 		free(m);
 	}
-	loop_change(c->loop, fd, EPOLLIN | (c->out[link] ? (uint32_t)EPOLLOUT : 0));
+	if (!q->first)
+		q->end = &q->first;
+	q->waits = q->first != NULL;
+	if (q->waits != waited)
+		loop_change(c->loop, fd, EPOLLIN | (q->waits ? (uint32_t)EPOLLOUT : 0));
 }
 
 static void end_round(void *arg, uint32_t events)
@@ -111,12 +125,13 @@ static void end_round(void *arg, uint32_t events)
 	struct core *c = arg;
 
 	(void)events;
+	flush(c, LINK_NET, &c->offers);
 	if (c->in_transaction) {
 		core_must(c, store_commit(c->store), "commit");
 		c->in_transaction = false;
 	}
 	for (int i = 0; i < LINKS; i++)
-		flush(c, (enum link)i);
+		flush(c, (enum link)i, &c->out[i]);
 }
 
 /* ---- what arrives ---- */
@@ -332,13 +347,14 @@ static int run(struct core *c)
 		return rc;
 	for (int i = 0; i < LINKS; i++) {
 		watches[i] = (struct link_watch){ c, (enum link)i };
-		c->out_tail[i] = &c->out[i];
+		c->out[i].end = &c->out[i].first;
 		rc = loop_watch(c->loop, c->server->core_side[i], EPOLLIN, on_link, &watches[i]);
 		if (rc < 0)
 			return rc;
 		/* Whoever waits for an answer of the former core asks again. */
 		msg_send(c->server->core_side[i], MSG_HELLO, 0, NULL, 0, NULL, 0);
 	}
+	c->offers.end = &c->offers.first;
 	loop_after(c->loop, end_round, c);
 	rc = loop_timer(c->loop, 5000, on_tick, c);
 	return rc < 0 ? rc : loop_run(c->loop);

@@ -18,6 +18,11 @@
 
 struct out_msg; /* an answer that waits for the commit, core.c */
 
+struct out_queue {
+	struct out_msg *first, **end;
+	bool waits; /* its role does not keep up: the loop says when there is room */
+};
+
 #define TICKETS_MAX 256 /* that wait for the sign role */
 
 /* A ticket request that waits for its signature. */
@@ -35,9 +40,9 @@ struct core {
 	struct loop *loop;
 	struct waiting waiting; /* hosts that were offered an address and have not taken it yet */
 	struct ticket_wait tickets[TICKETS_MAX];
-	struct out_msg *out[LINKS], **out_tail[LINKS];
-	int64_t wall_ms, mono_ms; /* of this round */
-	int64_t started_ms;	  /* monotonic */
+	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */
+	int64_t wall_ms, mono_ms;	     /* of this round */
+	int64_t started_ms;		     /* monotonic */
 	bool in_transaction;
 };
 
@@ -53,6 +58,12 @@ void core_write(struct core *c);
 /* Queue a message to a role; it leaves after the commit. */
 void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, const void *a,
 	size_t a_len, const void *b, size_t b_len);
+
+/*
+ * Queue a message to net that promises nothing of what this round writes: it leaves before the
+ * commit, so that clients choose while the disk works.
+ */
+void core_send_offer(struct core *c, uint64_t id, const struct dhcp_answer *a);
 
 /* Queue an HTTP answer, in pieces, and free its body. */
 void core_answer(struct core *c, uint64_t http_id, struct answer *a);

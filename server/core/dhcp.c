@@ -248,5 +248,8 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 	if (!d.answer)
 		return;
 	a = (struct dhcp_answer){ .query = *q, .reply = d.reply };
-	core_send(c, LINK_NET, MSG_DHCP_ANSWER, id, &a, sizeof a, NULL, 0);
+	if (a.reply.type == DHCP_OFFER)
+		core_send_offer(c, id, &a);
+	else
+		core_send(c, LINK_NET, MSG_DHCP_ANSWER, id, &a, sizeof a, NULL, 0);
 }
