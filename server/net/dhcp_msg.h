@@ -35,12 +35,12 @@ struct dhcp_left_out {
 
 /*
  * Encode a reply to q into buf (DHCP_PACKET_MAX bytes), *len bytes long, within the client's limit
- * (option 57). Address, mask, router, boot data and what the client sent to be echoed always go;
- * further options when the client asks for them, in its own order (RFC 2132 section 9.8), or does
- * not say. What the options field has no room for goes into `file` and `sname` (option 52), but
- * never for network boot: ROMs, iPXE and shim read the boot file there first. *left_out is what
- * found no room at all. Returns 0, or -ENOSPC when not even what is needed fits; *len and *left_out
- * are then untouched.
+ * (option 57). Address, mask, router and boot data always go. Then, as long as there is room: what
+ * is echoed (61, 97, 82), further options that the client asks for, in its own order (RFC 2132
+ * section 9.8), or all when it does not say, and the times T1 and T2. What the options field has no
+ * room for goes into `file` and `sname` (option 52), but never for network boot: ROMs, iPXE and
+ * shim read the boot file there first. *left_out is what found no room at all. Returns 0, or
+ * -ENOSPC when not even what is needed fits; *len and *left_out are then untouched.
  */
 int dhcp_msg_encode(const struct dhcp_query *q, const struct dhcp_reply *r,
 	uint8_t buf[DHCP_PACKET_MAX], size_t *len, struct dhcp_left_out *left_out);
