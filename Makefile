@@ -64,8 +64,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS) -lcmocka
 
-# Programs that play a part in flow tests.
+# Programs that play a part in flow tests and benchmarks.
 $(B)/support/%: $(B)/tests/support/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+$(B)/bench/%: $(B)/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 
@@ -79,7 +82,8 @@ demo:
 	@tests/boot/demo.sh
 
 SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(wildcard tests/support/*.c))
-TESTED  := $(UNIT) $(SUPPORT) $(BIN)
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+TESTED  := $(UNIT) $(SUPPORT) $(BENCHES) $(BIN)
 
 # The packages first: pkg-config can only answer once they are there, so make starts again.
 test:
@@ -121,7 +125,7 @@ soak: $(TESTED)
 	@set -e; for i in $$(seq $(SOAK_ROUNDS)); do echo "round $$i of $(SOAK_ROUNDS)"; \
 		B=$(abspath $(B)) tests/run boot; done
 
-bench: $(BIN)
+bench: $(BIN) $(BENCHES)
 	@tests/bench/bench.sh $(BENCH)
 
 # Lines of each source file that the unit tests reach.

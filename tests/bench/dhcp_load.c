@@ -11,6 +11,8 @@
  * special. RELAY is an address of this machine: every answer goes there, so that one socket does
  * for all.
  *
+ * SIGTERM ends it as the limit of SECONDS does.
+ *
  * Packets are built and read here, not by the server's codec, whose mistakes would else look right.
  * Prints one line of key=value. Exit status: 0 when each client got an address of its own and no
  * answer was wrong, 1 when not, 2 when it could not be tried.
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -84,6 +87,14 @@ struct load {
 	uint32_t n_served, n_failed, n_resent, n_naks, n_wrong, n_late;
 	const char *first_wrong;
 };
+
+static volatile sig_atomic_t ended;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
 
 static void die(const char *what)
 {
@@ -486,7 +497,7 @@ static double run(struct load *l)
 	const uint64_t began = now_ns();
 	uint64_t now = began, looked = began;
 
-	while (now - began < l->limit_ns) {
+	while (now - began < l->limit_ns && !ended) {
 		fill_window(l);
 		flush(l);
 		if (!l->n_active)
@@ -614,6 +625,7 @@ int main(int argc, char **argv)
 	};
 
 	parse(&l, argc, argv);
+	signal(SIGTERM, on_term);
 	prepare(&l);
 	return report(&l, run(&l));
 }
