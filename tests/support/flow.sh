@@ -87,10 +87,15 @@ witness() {
 
 # ---- the server, in the namespace `server`, by $work/muster.conf ----
 
-# server_start [NAME=VALUE...]: with these in its environment.
-server_start() {
+# server_run [NAME=VALUE...]: with these in its environment.
+server_run() {
 	ip netns exec server env "$@" "$B/musterd" -f -c "$work/muster.conf" >>"$work/log" 2>&1 &
 	server=$!
+}
+
+# Until it answers.
+server_start() {
+	server_run
 	wait_for 20 api /status || { tail -n 5 "$work/log"; return 1; }
 }
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2317 # functions are called by name
+# The server dies by kill -9 under a load of new clients, core alone or everything, at random moments:
+# no address that a client was acknowledged is lost or given to another one. KILLS moments (20; soak
+# takes 200), random numbers from SEED.
+set -u
+# shellcheck source=tests/support/flow.sh
+. "${0%/*}/../support/flow.sh"
+# shellcheck source=tests/support/acked.sh
+. tests/support/acked.sh
+
+KILLS=${KILLS:-20}
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+CORE_MAX=3 # in a row: a role that keeps dying is started anew ever more slowly
+
+command -v sqlite3 >/dev/null || skip 'no sqlite3'
+flow_enter "$@"
+
+core_pid() { pgrep -P "$server" -x musterd-core; }
+
+# A moment that cannot be foreseen: up to half a second of load. $RANDOM keeps to its seed outside of
+# subshells only.
+moment() {
+	local ms=$((RANDOM % 500))
+
+	sleep "$(printf '0.%03d' "$ms")"
+}
+
+kill_all() {
+	server_kill
+	server_start || not_ok 'the server starts again'
+}
+
+kill_many() {
+	local i in_a_row=0
+
+	for ((i = 0; i < KILLS; i++)); do
+		moment
+		if [ $((RANDOM % 4)) != 0 ] && [ "$in_a_row" -lt "$CORE_MAX" ] && kill -KILL "$(core_pid)" 2>/dev/null; then
+			in_a_row=$((in_a_row + 1)) cores=$((cores + 1))
+		else
+			kill_all
+			in_a_row=0
+		fi
+	done
+}
+
+RANDOM=$((SEED % 32768)) cores=0 began=$SECONDS
+echo "# SEED=$SEED KILLS=$KILLS"
+acked_network
+acked_begin
+server_start || not_ok 'the server starts'
+load_start 64
+kill_many
+moment
+load_stop
+kill_all
+echo "# core alone $cores times, everything $((KILLS - cores + 1)) times, in $((SECONDS - began)) s"
+echo "# $(cat "$work/load")"
+acked_end
+echo "# sniffer: $(tail -n 1 "$work/witness")"
+record >"$work/record"
+check 'no acknowledged address is lost or doubled' kept "$work/record" "$work/witness"
+echo "# $(tail -n 1 "$work/judged")"
+loaded() { [ "$(sed -n 's/^acked=\([0-9]*\) .*/\1/p' "$work/judged")" -ge $((KILLS * 100)) ]; }
+check 'of which there were a hundred for each kill' loaded
+right() { [ "$(load_said wrong)" = 0 ]; }
+check 'the clients saw no wrong answer' right
+
+# ---- would a loss be seen?
+
+# A database from which one promise was taken away, and a witness who saw one address promised twice.
+lose_one() {
+	local addr
+
+	addr=$(sed -n '/type=ack/s/.*yiaddr=\([0-9.]*\).*/\1/p' "$work/witness" | tail -n 1)
+	server_kill
+	sqlite3 "$work/state/muster.db" \
+		"DELETE FROM lease WHERE addr = $(awk -F. '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4 }' <<<"$addr")" &&
+		server_start && record >"$work/record"
+}
+is_lost() { ! kept "$work/record" "$work/witness" && grep ' lost=1 doubled=0$' "$work/judged"; }
+check 'a row is taken from the database' lose_one
+check 'and is reported as lost' is_lost
+sed -n '/type=ack/{s/mac=02/mac=06/p;q}' "$work/witness" >>"$work/witness"
+is_doubled() { ! kept "$work/record" "$work/witness" && grep ' doubled=1$' "$work/judged"; }
+check 'an address for two is reported as doubled' is_doubled
+exit $failed
