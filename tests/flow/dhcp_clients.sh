@@ -263,4 +263,4 @@ reaches_no_client() { ! grep 'relay=[^-]' "$work"/*-isc/wire; }
 check 'which no client sees' reaches_no_client
 through_dnsmasq() { grep -q 'type=ack .* giaddr=10.79.0.1 .* relay=-$' "$work/dnsmasq-wan"; }
 check 'a relay without option 82 gets none' through_dnsmasq
-exit $failed
+exit "$failed"

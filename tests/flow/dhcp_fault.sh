@@ -66,8 +66,8 @@ says_why() {
 }
 
 keeps() {
-	record >"$work/record"
-	judge "$work/record" "$work/witness" | tail -n 12 >"$work/judged"
+	take_record
+	judge >"$work/judged"
 	grep -q ' lost=0 doubled=0$' "$work/judged" || { count broken; sed 's/^/# /' "$work/judged"; }
 	count acked "$(sed -n 's/^acked=\([0-9]*\) .*/\1/p' "$work/judged")"
 }
@@ -87,4 +87,4 @@ check 'musterd lives on each time' none dead
 check 'and says why core ended' none unsaid
 enough() { [ "${n_of[reached]}" -ge $((FAULTS / 2)) ] && [ "${n_of[acked]}" -ge $((FAULTS * 100)) ]; }
 check 'half of the failures came to pass, under load' enough
-exit $failed
+exit "$failed"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # what is set here is for the script that sources this
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # what is set here is for the script that sources this
 # flow.sh: a flow test in namespaces of its own, with a real musterd in them.
 #
 # A script sources this file and calls `flow_enter "$@"`, which runs the script a second time as
