@@ -8,12 +8,11 @@
 
 LAB_IMAGE=kvm
 
-# came_to HOST BOOT STAGE: a boot after that one did.
+# came_to HOST STAGE EVENT: it did, after that event.
 came_to() {
-	[ "$(lab_boot "$1" "select(.id > $2) | [.events[] | select(.stage == \"$3\")] | length")" -gt 0 ]
+	lab_api "/events?after=$3" |
+		jq -e "[.events[] | select(.host == \"$1\" and .stage == \"$2\")] | length > 0" >/dev/null
 }
-
-newest_boot() { lab_api "/hosts/$1" | jq '.boot // 0'; }
 
 # Addresses that were acknowledged to a host, one for each ACK.
 acked() {
@@ -21,7 +20,7 @@ acked() {
 }
 
 one_address() { # HOST ACKS
-	acked "$1"
+	lab_say "$1: $(acked "$1" | sort | uniq -c | tr -s " \n" " ")"
 	[ "$(acked "$1" | sort -u)" = "$(lab_api "/hosts/$1/boots" | jq -r '[.boots[].addr] | unique[]')" ] &&
 		[ "$(acked "$1" | wc -l)" -ge "$2" ]
 }
@@ -29,20 +28,19 @@ one_address() { # HOST ACKS
 # twice FIRMWARE:STAGE...: hosts called like their firmware are powered on, come to that stage and are
 # powered off; and once more.
 twice() {
-	local round pair host
-	local -A last=()
+	local round pair host last
 
 	for round in first second; do
+		last=$(lab_api /events | jq .last)
 		for pair in "$@"; do
 			host=${pair%:*}
-			last[$host]=$(newest_boot "$host" 2>/dev/null)
 			lab_host "$host" "$host"
 			[ $round = second ] || lab_muster host add "$host" --mac "$(lab_mac "$host")" >/dev/null
 		done
 		for pair in "$@"; do
 			host=${pair%:*}
 			lab_check "$host, $round power-on: comes to ${pair#*:}" \
-				lab_until 150 "came_to $host ${last[$host]:-0} ${pair#*:}"
+				lab_until 150 "came_to $host ${pair#*:} $last"
 			lab_off "$host"
 		done
 	done

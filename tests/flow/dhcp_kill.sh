@@ -11,6 +11,7 @@ set -u
 
 KILLS=${KILLS:-20}
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+ROUND=50   # kills for each new database
 CORE_MAX=3 # in a row: a role that keeps dying is started anew ever more slowly
 
 command -v sqlite3 >/dev/null || skip 'no sqlite3'
@@ -31,10 +32,10 @@ kill_all() {
 	server_start || not_ok 'the server starts again'
 }
 
-kill_many() {
+kill_many() { # HOW_OFTEN
 	local i in_a_row=0
 
-	for ((i = 0; i < KILLS; i++)); do
+	for ((i = 0; i < $1; i++)); do
 		moment
 		if [ $((RANDOM % 4)) != 0 ] && [ "$in_a_row" -lt "$CORE_MAX" ] && kill -KILL "$(core_pid)" 2>/dev/null; then
 			in_a_row=$((in_a_row + 1)) cores=$((cores + 1))
@@ -45,32 +46,44 @@ kill_many() {
 	done
 }
 
-RANDOM=$((SEED % 32768)) cores=0 began=$SECONDS
-echo "# SEED=$SEED KILLS=$KILLS"
-acked_network
-acked_begin
-server_start || not_ok 'the server starts'
-load_start 64
-kill_many
-moment
-load_stop
-kill_all
-echo "# core alone $cores times, everything $((KILLS - cores + 1)) times, in $((SECONDS - began)) s"
-echo "# $(cat "$work/load")"
-acked_end
-echo "# sniffer: $(tail -n 1 "$work/witness")"
 # judged PATTERN: the judge's last line is so.
 judged() {
 	judge | tee "$work/judged"
 	tail -n 1 "$work/judged" | grep -q "^acked=[0-9]* $1\$"
 }
-check 'the server gives its record' take_record
-check 'no acknowledged address is lost or doubled' judged 'lost=0 doubled=0'
-echo "# $(tail -n 1 "$work/judged")"
-loaded() { [ "$(sed -n 's/^acked=\([0-9]*\) .*/\1/p' "$work/judged")" -ge $((KILLS * 100)) ]; }
-check 'of which there were a hundred for each kill' loaded
+
+# A new server, so many kills under load, and what is on record then.
+round() { # KILLS
+	local cores=0 began=$SECONDS
+
+	rm -rf "$work/state"
+	acked_begin
+	server_start || not_ok 'the server starts'
+	load_start 64
+	kill_many "$1"
+	moment
+	load_stop
+	kill_all
+	acked_end
+	echo "# core alone $cores times, everything $(($1 - cores + 1)) times, in $((SECONDS - began)) s"
+	echo "# clients: $(cat "$work/load")"
+	echo "# sniffer: $(tail -n 1 "$work/witness")"
+	check 'the server gives its record' take_record
+	check 'no acknowledged address is lost or doubled' judged 'lost=0 doubled=0'
+	echo "# $(tail -n 1 "$work/judged")"
+	check 'of which there were a hundred for each kill' loaded "$1"
+	check 'the clients saw no wrong answer' right
+}
+loaded() { [ "$(sed -n 's/^acked=\([0-9]*\) .*/\1/p' "$work/judged")" -ge $(($1 * 100)) ]; }
 right() { [ "$(load_said wrong)" = 0 ]; }
-check 'the clients saw no wrong answer' right
+
+RANDOM=$((SEED % 32768))
+echo "# SEED=$SEED KILLS=$KILLS"
+acked_network
+for ((past = 0; past < KILLS; past += ROUND)); do
+	[ -z "$server" ] || server_kill
+	round $((KILLS - past < ROUND ? KILLS - past : ROUND))
+done
 
 # ---- would a loss be seen?
 
