@@ -21,12 +21,12 @@ count() { n_of[$1]=$((n_of[$1] + ${2:-1})); }
 # The i-th disk, as words for failing_io in ${disk[@]}. N is one out of 1..max, each order of magnitude as
 # likely as the next. $RANDOM keeps to its seed outside of subshells only.
 choose_disk() { # I
-	local r=$RANDOM max=3000
+	local r=$RANDOM max=1000
 
 	disk=("FAILING_IO_ERROR=$([ $((r % 2)) = 0 ] && echo EIO || echo ENOSPC)")
 	if [ $(($1 % 2)) = 1 ]; then # in the file itself there is less to fail
 		disk+=(FAILING_IO_FILE=muster.db)
-		max=20
+		max=12
 	fi
 	[ $((r / 2 % 2)) = 0 ] || disk+=(FAILING_IO_EVER=1)
 	r=$RANDOM
@@ -39,7 +39,8 @@ fault() {
 	acked_begin
 	server_run LD_PRELOAD="$B/support/failing_io.so" ASAN_OPTIONS=verify_asan_link_order=0 "$@"
 	load_start 8
-	sleep 1.5
+	wait_for 3 grep -q '^failing_io:' "$work/log"
+	sleep 0.7
 	load_stop
 	lives "$@" || count dead
 	server_kill

@@ -30,14 +30,13 @@ room_files() {
 	cat >"$work/note" <<-'END'
 	#!/bin/sh
 	event=${1:-$reason}
-	address=${new_ip_address:-$ip} bits=${new_subnet_cidr:-$mask}
+	address=${new_ip_address:-$ip}
 	[ -z "$address" ] || echo "$address ${new_subnet_mask:-$subnet} ${new_routers:-$router}" \
 		"${new_domain_name_servers:-$dns} ${new_dhcp_lease_time:-$lease}" \
-		"${new_dhcp_server_identifier:-$serverid}" >"$ROOM/told"
+		"${new_dhcp_server_identifier:-$serverid}" >/run/room/told
 	END
 	cat >"$work/configure" <<-END
 	#!/bin/sh
-	ROOM=/run/room
 	. "$work/note"
 	case \$event in
 	deconfig | PREINIT | EXPIRE | RELEASE | FAIL)
@@ -54,7 +53,6 @@ room_files() {
 		;;
 	esac
 	END
-	printf '#!/bin/sh\nROOM=/run/room\n. %s\n' "$work/note" >"$work/notice"
 	cat >"$work/dhclient.conf" <<-'END'
 	# A day's work in seconds: T1 and T2 by the client's own wish.
 	supersede dhcp-renewal-time 4;
@@ -83,7 +81,7 @@ room_files() {
 	 </policy>
 	</busconfig>
 	END
-	chmod 755 "$work"/{note,notice,configure}
+	chmod 755 "$work"/{note,configure}
 }
 
 # ---- power ----
@@ -91,7 +89,7 @@ room_files() {
 # The client of a kind, run inside the room as its first process.
 client() {
 	case $1 in
-	udhcpc) # keeps no lease: as Debian's initramfs does, it is told the address of last time
+	udhcpc) # keeps no lease: whoever starts it has to tell it the address of last time
 		[ ! -e /var/lib/last ] || set -- udhcpc -r "$(cut -d' ' -f1 /var/lib/last)"
 		exec "$busybox" udhcpc -f -R -a300 -A 2 -i eth0 -s "$work/configure" "${@:2}"
 		;;
@@ -100,7 +98,7 @@ client() {
 			-pf /run/dhclient.pid -sf "$work/configure" eth0
 		;;
 	dhcpcd)
-		exec dhcpcd -B -d -f "$work/dhcpcd.conf" -c "$work/notice" eth0
+		exec dhcpcd -B -d -f "$work/dhcpcd.conf" -c "$work/note" eth0
 		;;
 	networkd)
 		dbus-daemon --config-file="$work/dbus.conf" --nofork --nopidfile &
