@@ -19,6 +19,7 @@ export TMPDIR=${TMPDIR:-/var/tmp}
 
 SERVER=10.64.0.1 RELAY=10.64.0.2
 RANGE=10.65.0.0-10.65.31.255
+LARGE_RANGE=10.65.0.0-10.67.255.254   # of a /14
 CLIENTS=3000
 PROBE=9000000 ALONE=8000000 # first numbers of other clients than those
 HTTP_SECONDS=2
@@ -72,7 +73,7 @@ fetch() {
 # Where the program of a server is; status 1 when nowhere.
 program() {
 	case $1 in
-	musterd) echo "$LAB_BUILD/musterd" ;;
+	musterd*) echo "$LAB_BUILD/musterd" ;;
 	*)
 		PATH=$PATH:$(printf '%s:' "$LAB_PACKAGES"/*/usr/sbin) type -P "$(program_name "$1")"
 		;;
@@ -82,7 +83,8 @@ program() {
 program_name() {
 	case $1 in
 	isc) echo dhcpd ;;
-	kea) echo kea-dhcp4 ;;
+	kea | kea-mt) echo kea-dhcp4 ;;
+	musterd-probe) echo musterd ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -216,12 +218,17 @@ table() {
 # gone_wrong NAME WHAT: no numbers. For a peer a remark, for musterd a failure.
 gone_wrong() {
 	sample "$1" '' "$2"
-	[ "$1" != musterd ] || lab_failures=$((lab_failures + 1))
+	[ "${1%%-*}" != musterd ] || lab_failures=$((lab_failures + 1))
 }
 
 # ---- servers of addresses ----
 
-serve_musterd() {
+# musterd asks whether an address is in use before it offers it; the peers are told not to.
+serve_musterd() { serve_musterd_with no; }
+serve_musterd-probe() { serve_musterd_with yes; }
+
+# With $inventory hosts: on the database that seed made.
+serve_musterd_with() { # PROBE
 	local user=nobody
 
 	[ -z "$LAB_ONE_ID" ] || user=root
@@ -238,9 +245,10 @@ serve_musterd() {
 	mode = full
 	lease-time = 1h
 	relays = $RELAY
+	probe = $1
 
 	[subnet 10.64.0.0/14]
-	range = $RANGE
+	range = $range
 	router = $SERVER
 
 	[tftp]
@@ -252,27 +260,63 @@ serve_musterd() {
 	[log]
 	level = warn
 	END
+	if [ "$inventory" != 0 ]; then
+		mkdir "$state/muster" && cp "$LAB_DIR/inventory.$inventory" "$state/muster/muster.db"
+		chown -R "$user" "$state/muster"
+	fi
 	exec "$LAB_BUILD/musterd" -f -c "$LAB_DIR/muster.conf"
+}
+
+# Client i of those with MAC addresses in sequence has 10.65.0.0 + i. Lines "mac,ip,name".
+reservations() { # COUNT
+	awk -v n="$1" 'BEGIN {
+		for (i = 0; i < n; i++)
+			printf "02:00:00:%02x:%02x:%02x,10.%d.%d.%d,h%06d\n", i / 65536, i / 256 % 256,
+				i % 256, 65 + i / 65536, i / 256 % 256, i % 256, i
+	}'
+}
+
+# A database with so many hosts, made as an administrator would: by import.
+seed() { # COUNT
+	local started=$SECONDS
+
+	inventory=0 start musterd serve_musterd
+	answers || lab_die 'musterd does not answer'
+	reservations "$1" >"$LAB_DIR/inventory.csv"
+	"$LAB_BUILD/muster" --socket "$state/run/muster.sock" lease import "$LAB_DIR/inventory.csv" \
+		--yes >>"$LAB_DIR/log/servers" 2>&1 || lab_die "the import of $1 hosts failed"
+	kill -TERM "$server" && wait "$server" # leaves one file
+	cp "$state/muster/muster.db" "$LAB_DIR/inventory.$1"
+	lab_say "$1 hosts imported in $((SECONDS - started)) s"
 }
 
 # Each peer: the same range, an hour, sole server of the network, no probing of addresses before
 # they are given, no line in a log for each query; leases stored as it does by default.
 serve_dnsmasq() {
+	reservations "$inventory" | cut -d, -f1,2 >"$state/hosts"
 	peer dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 --user=root --interface=mus0 \
-		--dhcp-range="${RANGE%-*},${RANGE#*-},255.252.0.0,1h" --dhcp-boot=loader.efi \
+		--dhcp-hostsfile="$state/hosts" \
+		--dhcp-range="${range%-*},${range#*-},255.252.0.0,1h" --dhcp-boot=loader.efi \
 		--dhcp-authoritative --no-ping --quiet-dhcp --dhcp-lease-max=100000 \
 		--dhcp-leasefile="$state/leases" --pid-file="$state/pid" --log-facility=-
 }
 
-serve_kea() {
+serve_kea() { serve_kea_with false; }
+serve_kea-mt() { serve_kea_with true; }
+serve_kea_with() { # THREADS: true or false
 	cat >"$state/kea.conf" <<-END
 	{ "Dhcp4": {
 		"interfaces-config": { "interfaces": [ "mus0" ], "dhcp-socket-type": "udp" },
 		"lease-database": { "type": "memfile", "name": "$state/leases.csv", "lfc-interval": 0 },
+		"multi-threading": { "enable-multi-threading": $1, "thread-pool-size": 2 },
 		"valid-lifetime": 3600, "authoritative": true,
+		"host-reservation-identifiers": [ "hw-address" ],
 		"next-server": "$SERVER", "boot-file-name": "loader.efi",
 		"option-data": [ { "name": "routers", "data": "$SERVER" } ],
-		"subnet4": [ { "subnet": "10.64.0.0/14", "pools": [ { "pool": "$RANGE" } ] } ],
+		"subnet4": [ { "subnet": "10.64.0.0/14", "pools": [ { "pool": "$range" } ],
+			"reservations": [ $(reservations "$inventory" | awk -F, '{
+				printf "%s{ \"hw-address\": \"%s\", \"ip-address\": \"%s\" }", NR > 1 ? ", " : "", $1, $2
+			}') ] } ],
 		"loggers": [ { "name": "kea-dhcp4", "severity": "ERROR",
 			"output_options": [ { "output": "stdout" } ] } ]
 	} }
@@ -290,35 +334,45 @@ serve_isc() {
 	max-lease-time 3600;
 	log-facility local7;
 	subnet 10.64.0.0 netmask 255.252.0.0 {
-		range ${RANGE%-*} ${RANGE#*-};
+		range ${range%-*} ${range#*-};
 		option routers $SERVER;
 		next-server $SERVER;
 		filename "loader.efi";
 	}
+	$(reservations "$inventory" | awk -F, '{
+		printf "host %s { hardware ethernet %s; fixed-address %s; }\n", $3, $1, $2
+	}')
 	END
 	peer isc -4 -f -q --no-pid -cf "$state/dhcpd.conf" -lf "$state/leases" mus0
 }
 
-clients() { load dhcp_load -s "$SERVER" -g "$RELAY" -p "$RANGE" "$@"; }
+clients() { load dhcp_load -s "$SERVER" -g "$RELAY" -p "$judged" "$@"; }
 
-# Until the server answers a client; its end or ten seconds are a failure.
+# Until the server answers a client; its end or 30 seconds are a failure. What it took is in
+# $ready_ms.
 answers() {
-	local deadline=$((SECONDS + 10))
+	local deadline=$((SECONDS + 30)) from
 
-	until clients -b "$PROBE" -n 1 -r 50; [ "${got[served]:-0}" = 1 ]; do
+	from=$(date +%s%N)
+	until clients -b "$PROBE" -n 1 -r 10; [ "${got[served]:-0}" = 1 ]; do
 		[ "$SECONDS" -lt "$deadline" ] && kill -0 "$server" 2>/dev/null || return
 	done
+	ready_ms=$((($(date +%s%N) - from) / 1000000))
 }
 
-dhcp_once() { # NAME WINDOW
-	program "$1" >/dev/null || { sample "$1" '' 'not installed'; return; }
-	start "$1" "serve_$1"
+dhcp_once() { # NAME WINDOW WORDS: the load's clients and what they are like
+	local name=$1 window=$2
+
+	shift 2
+	program "$name" >/dev/null || { sample "$name" '' 'not installed'; return; }
+	start "$name" "serve_$name"
 	if answers; then
-		clients -n "$CLIENTS" -w "$2" -t 10
-		dhcp_samples "$1"
-		[ "$2" -gt 64 ] || alone "$1"
+		clients -w "$window" -t 10 "$@"
+		dhcp_samples "$name"
+		[ "$inventory" = 0 ] || scale_samples "$name"
+		[ "$window" != 64 ] || [ "$inventory" != 0 ] || alone "$name"
 	else
-		gone_wrong "$1" 'does not answer'
+		gone_wrong "$name" 'does not answer'
 	fi
 	stop
 }
@@ -327,6 +381,13 @@ dhcp_once() { # NAME WINDOW
 alone() {
 	clients -b "$ALONE" -n 200 -w 1 -t 3
 	sample "$1" 'alone: p50 ms' "${got[p50_ms]}"
+}
+
+# Memory of all its processes: what they share is counted once.
+scale_samples() {
+	sample "$1" 'first answer after ms' "$ready_ms"
+	sample "$1" 'PSS MiB' "$(pgrep -g "$server" | sed 's|.*|/proc/&/smaps_rollup|' |
+		xargs cat 2>/dev/null | awk '$1 == "Pss:" { sum += $2 } END { print sum / 1024 }')"
 }
 
 dhcp_samples() {
@@ -342,16 +403,35 @@ dhcp_samples() {
 	[ "$1" != musterd ] || lab_failures=$((lab_failures + failures))
 }
 
-bench_dhcp() {
-	local window name i
+# dhcp_table TITLE "NAMES" WORDS: the repeats of one load, all servers in turn.
+dhcp_table() {
+	local title=$1 names=$2 name i
 
-	for window in 64 1000; do
-		for ((i = 0; i < repeats; i++)); do
-			for name in musterd dnsmasq kea isc; do
-				dhcp_once "$name" "$window"
-			done
+	shift 2
+	for ((i = 0; i < repeats; i++)); do
+		for name in $names; do
+			dhcp_once "$name" "$@"
 		done
-		table "DHCP: $CLIENTS new clients behind a relay, $window at a time"
+	done
+	table "$title"
+}
+
+bench_dhcp() {
+	local all='musterd musterd-probe dnsmasq kea kea-mt isc' range=$RANGE judged=$RANGE inventory=0
+
+	dhcp_table "DHCP: $CLIENTS new clients behind a relay, 64 at a time" "$all" 64 -n "$CLIENTS"
+	dhcp_table "the same as firmware asks" "$all" 64 -n "$CLIENTS" -x
+	dhcp_table "$CLIENTS new clients, 1000 at the same moment" "$all" 1000 -n "$CLIENTS"
+	range=10.65.0.0-10.65.15.255
+	dhcp_table "2000 clients whose MAC addresses follow each other, 4096 addresses" "$all" 64 -n 2000 -q
+	range=$LARGE_RANGE judged=$LARGE_RANGE
+	dhcp_table "1000 clients, 196607 addresses" "$all" 64 -n 1000
+	# reserved addresses lie outside the range; client i gets the i-th
+	range=10.67.0.0-10.67.0.250 judged=10.65.0.0-10.67.255.254
+	for inventory in 100 10000 100000; do
+		seed "$inventory"
+		dhcp_table "$inventory hosts in the inventory, each with its address" 'musterd kea isc' \
+			64 -n "$((inventory < 1000 ? inventory : 1000))" -q -e
 	done
 }
 

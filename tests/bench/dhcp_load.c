@@ -2,14 +2,16 @@
  * dhcp_load: many DHCP clients behind one relay, and a strict judge of what they are told.
  *
  *   dhcp_load -s SERVER -g RELAY -p FIRST-LAST [-n CLIENTS] [-w WINDOW] [-b FIRST_CLIENT]
- *             [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x]
+ *             [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x] [-q] [-e]
  *
  * Each client takes one address: DISCOVER, OFFER, REQUEST, ACK (RFC 2131 section 3.1). At most
  * WINDOW of them are under way; the next starts when one ends. A client repeats what is not
  * answered within RESEND_MS, four times at most; a NAK sends it back to its DISCOVER, three times
  * at most. With -l no more than PER_SECOND of them begin in a second. With -x the clients say what
- * UEFI firmware says (options 60, 93, 97), else nothing special. RELAY is an address of this
- * machine: every answer goes there, so that one socket does for all.
+ * UEFI firmware says (options 60, 93, 97), else nothing special. With -q their MAC addresses follow
+ * each other, as in one rack of one order; with -e client i must get the address FIRST + i and no
+ * other. RELAY is an address of this machine: every answer goes there, so that one socket does for
+ * all.
  *
  * SIGTERM ends it as the limit of SECONDS does.
  *
@@ -75,7 +77,7 @@ struct load {
 	uint32_t n_clients, window, first_client;
 	uint32_t per_s; /* 0: as many as can be */
 	uint64_t resend_ns, limit_ns, began_ns;
-	bool firmware;
+	bool firmware, in_sequence, exact;
 
 	int fd;
 	struct client *clients;
@@ -116,7 +118,8 @@ static uint64_t now_ns(void)
 /* Unlike neighbours, as in a mixed room: an odd factor makes it one-to-one on 40 bits. */
 static void mac_of(const struct load *l, uint32_t index, uint8_t mac[6])
 {
-	const uint64_t mixed = (uint64_t)(l->first_client + index) * 0x9e3779b97f4a7c15u;
+	const uint64_t number = l->first_client + index;
+	const uint64_t mixed = l->in_sequence ? number : number * 0x9e3779b97f4a7c15u;
 
 	mac[0] = 0x02; /* locally administered, one host */
 	for (int i = 0; i < 5; i++)
@@ -365,6 +368,8 @@ static const char *on_offer(struct load *l, uint32_t index, const struct answer 
 
 	if (why)
 		return why;
+	if (l->exact && a->yiaddr != l->first + index)
+		return "another address than the reserved one";
 	c->offered = a->yiaddr;
 	c->server_id = a->server_id;
 	enter(l, index, REQUESTING, now);
@@ -551,7 +556,8 @@ static int report(const struct load *l, double seconds)
 static void usage(void)
 {
 	fprintf(stderr, "usage: dhcp_load -s SERVER -g RELAY -p FIRST-LAST [-n CLIENTS] [-w WINDOW]"
-			" [-b FIRST_CLIENT] [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x]\n");
+			" [-b FIRST_CLIENT] [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x]"
+			" [-q] [-e]\n");
 	exit(2);
 }
 
@@ -591,7 +597,7 @@ static void parse(struct load *l, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "s:g:p:n:w:b:r:t:l:x")) != -1) {
+	while ((option = getopt(argc, argv, "s:g:p:n:w:b:r:t:l:xqe")) != -1) {
 		switch (option) {
 		case 's':
 			l->server = parse_addr(optarg);
@@ -622,6 +628,12 @@ static void parse(struct load *l, int argc, char **argv)
 			break;
 		case 'x':
 			l->firmware = true;
+			break;
+		case 'q':
+			l->in_sequence = true;
+			break;
+		case 'e':
+			l->exact = true;
 			break;
 		default:
 			usage();
