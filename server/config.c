@@ -266,6 +266,42 @@ static int set_relays(struct place *p, char *v)
 	return each_item(p, v, add_relay);
 }
 
+static int set_rate(const struct place *p, const char *v, uint32_t *out)
+{
+	unsigned long n;
+
+	if (parse_uint(v, CONFIG_RATE_MAX, &n) < 0)
+		return fail(p, "'%s' is no number of packets per second up to %d (0: no limit)", v,
+			CONFIG_RATE_MAX);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_rate_mac(struct place *p, char *v)
+{
+	return set_rate(p, v, &p->c->rate_mac);
+}
+
+static int set_rate_circuit(struct place *p, char *v)
+{
+	return set_rate(p, v, &p->c->rate_circuit);
+}
+
+static int set_probe(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->probe);
+}
+
+static int set_router_advertisement(struct place *p, char *v)
+{
+	static const char *const words[] = { "auto", "yes", "no", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->c->router_advertisement = (enum router_advertisement)i;
+	return rc;
+}
+
 static int add_range(struct place *p, char *v)
 {
 	struct config_subnet *s = p->subnet;
@@ -446,6 +482,10 @@ static const struct key {
 	{ "dhcp", "lease-time", set_lease_time, false },
 	{ "dhcp", "authoritative", set_authoritative, false },
 	{ "dhcp", "relays", set_relays, true },
+	{ "dhcp", "rate-mac", set_rate_mac, false },
+	{ "dhcp", "rate-circuit", set_rate_circuit, false },
+	{ "dhcp", "probe", set_probe, false },
+	{ "dhcp", "router-advertisement", set_router_advertisement, false },
 	{ "subnet", "range", set_range, true },
 	{ "subnet", "router", set_router, false },
 	{ "subnet", "dns", set_dns, true },
@@ -652,6 +692,9 @@ void config_defaults(struct config *c)
 		.dhcp_mode = DHCP_FULL,
 		.lease_s = 3600,
 		.authoritative = true,
+		.rate_mac = 5,
+		.rate_circuit = 200,
+		.probe = true,
 		.tftp = true,
 		.tftp_program = "/usr/sbin/in.tftpd",
 		.loader_dir = "/usr/lib/ipxe",

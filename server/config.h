@@ -20,9 +20,11 @@
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
 #define CONFIG_DNS_MAX	      3
 #define CONFIG_ARCH_ANY	      0xffff
+#define CONFIG_RATE_MAX	      1000000 /* packets per second */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
+enum router_advertisement { ROUTER_AUTO, ROUTER_YES, ROUTER_NO };
 
 struct config_range {
 	uint32_t first, last; /* host order, inclusive */
@@ -68,6 +70,9 @@ struct config {
 	bool authoritative;
 	size_t n_relays;
 	uint32_t relays[CONFIG_RELAYS_MAX];
+	uint32_t rate_mac, rate_circuit; /* packets per second, 0: any number */
+	bool probe;			 /* ask whether an address is in use before it is offered */
+	enum router_advertisement router_advertisement;
 	/* [subnet A.B.C.D/N] */
 	size_t n_subnets;
 	struct config_subnet subnets[CONFIG_SUBNETS_MAX];

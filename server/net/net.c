@@ -16,6 +16,7 @@
 #include "server/net/dhcp_msg.h"
 #include "server/net/dhcp_path.h"
 #include "server/net/frame.h"
+#include "server/net/rate.h"
 #include "server/server.h"
 
 #define BATCH	    32	 /* packets or messages taken at once before others get their turn */
@@ -29,6 +30,8 @@ enum drop {
 	DROP_HOPS,
 	DROP_TYPE,
 	DROP_RELAY,
+	DROP_RATE_MAC,
+	DROP_RATE_CIRCUIT,
 	DROP_CORE_BUSY,
 	DROP_ANSWER,
 	DROP_TOO_LONG,
@@ -48,6 +51,8 @@ static const struct {
 	[DROP_HOPS] = { -ELOOP, "too-many-relays" },
 	[DROP_TYPE] = { -EOPNOTSUPP, "message-type" },
 	[DROP_RELAY] = { 0, "unlisted-relay" },
+	[DROP_RATE_MAC] = { 0, "rate-mac" },
+	[DROP_RATE_CIRCUIT] = { 0, "rate-circuit" },
 	[DROP_CORE_BUSY] = { 0, "core-busy" },
 	[DROP_ANSWER] = { 0, "bad-answer-from-core" },
 	[DROP_TOO_LONG] = { 0, "answer-too-long" },
@@ -67,6 +72,7 @@ struct net {
 	int core;
 	bool core_lost;
 	uint64_t next_id;
+	struct rate rate;
 	struct port ports[2 * CONFIG_INTERFACES_MAX];
 	unsigned long long dropped[DROPS];
 	struct log_limit drop_log[DROPS];
@@ -113,6 +119,7 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 	struct net *n = p->net;
 	const struct endpoint *ep = &n->server->endpoints[p->endpoint];
 	const uint32_t src = ntohl(from->sin_addr.s_addr);
+	enum rate_verdict verdict;
 	struct dhcp_query q;
 	int rc = m->msg_hdr.msg_flags & MSG_TRUNC
 			 ? -EBADMSG
@@ -126,6 +133,12 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 	}
 	if (q.giaddr && !relay_listed(n, q.giaddr)) {
 		drop(n, DROP_RELAY, ep->ifname, q.giaddr);
+		return;
+	}
+	verdict = rate_check(&n->rate, &q, now_mono_ms());
+	if (verdict != RATE_PASS) {
+		drop(n, verdict == RATE_MAC ? DROP_RATE_MAC : DROP_RATE_CIRCUIT, ep->ifname,
+			q.giaddr ? q.giaddr : src);
 		return;
 	}
 	q.endpoint = p->endpoint;
@@ -290,6 +303,7 @@ int net_main(const struct server *s)
 
 	n.server = s;
 	n.core = s->role_side[LINK_NET];
+	rate_init(&n.rate, s->cfg.rate_mac, s->cfg.rate_circuit);
 	rc = loop_new(&n.loop);
 	if (!rc)
 		rc = watch_all(&n);

@@ -23,6 +23,10 @@ static const char good[] = "; a comment\n"
 			   "mode = full\n"
 			   "lease-time = 2h\n"
 			   "relays = 10.9.0.1, 10.9.1.1\n"
+			   "rate-mac = 0\n"
+			   "rate-circuit = 1000000\n"
+			   "probe = no\n"
+			   "router-advertisement = yes\n"
 			   "[subnet 10.77.0.0/24]\n"
 			   "range = 10.77.0.100-10.77.0.120\n"
 			   "range = 10.77.0.130-10.77.0.140\n"
@@ -55,6 +59,10 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.lease_s, 7200);
 	assert_int_equal(c.n_relays, 2);
 	assert_int_equal(c.relays[1], 0x0a090101);
+	assert_int_equal(c.rate_mac, 0);
+	assert_int_equal(c.rate_circuit, 1000000);
+	assert_false(c.probe);
+	assert_int_equal(c.router_advertisement, ROUTER_YES);
 	assert_int_equal(c.n_subnets, 2);
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
@@ -94,6 +102,12 @@ static const struct {
 	{ "short lease", "[dhcp]\nlease-time = 5s\n", "x.conf:2: a lease is at least 60s" },
 	{ "no time", "[dhcp]\nlease-time = soon\n",
 		"x.conf:2: 'soon' is no time span such as 90s, 10m, 1h, 2d" },
+	{ "rate too high", "[dhcp]\nrate-mac = 1000001\n",
+		"x.conf:2: '1000001' is no number of packets per second up to 1000000 (0: no limit)" },
+	{ "no rate", "[dhcp]\nrate-circuit = -1\n",
+		"x.conf:2: '-1' is no number of packets per second up to 1000000 (0: no limit)" },
+	{ "neither", "[dhcp]\nrouter-advertisement = maybe\n",
+		"x.conf:2: 'maybe' is none of: auto, yes, no" },
 	{ "no port", "[http]\nlisten = 0.0.0.0\n",
 		"x.conf:2: '0.0.0.0' is no ADDRESS:PORT such as 0.0.0.0:80" },
 	{ "port 0", "[http]\nlisten = 0.0.0.0:0\n",
