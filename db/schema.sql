@@ -59,7 +59,7 @@ CREATE TABLE boot_event (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	boot INTEGER NOT NULL REFERENCES boot ON DELETE CASCADE,
 	stage INTEGER NOT NULL,
-	what TEXT NOT NULL,            -- requested, started, progress, finished, aborted, done
+	what TEXT NOT NULL,            -- requested, started, progress, finished, aborted, done, seen
 	source TEXT NOT NULL,          -- who saw it: net, tftp, http, agent, core
 	at_ms INTEGER NOT NULL,
 	since_ms INTEGER NOT NULL,
@@ -68,6 +68,21 @@ CREATE TABLE boot_event (
 	detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX boot_event_boot ON boot_event (boot, id);
+
+-- Other DHCP servers that were heard. The place is one of 64: a new one takes the oldest's.
+CREATE TABLE dhcp_server (
+	place INTEGER PRIMARY KEY CHECK (place BETWEEN 0 AND 63),
+	server INTEGER NOT NULL,       -- option 54, 0 = none
+	source INTEGER NOT NULL,       -- its packets' IPv4 source
+	mac BLOB NOT NULL,             -- and Ethernet source
+	interface TEXT NOT NULL,
+	addresses INTEGER NOT NULL,    -- it gives addresses
+	next_server INTEGER NOT NULL,
+	file TEXT NOT NULL,
+	first_ms INTEGER NOT NULL,
+	last_ms INTEGER NOT NULL,
+	count INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE image (
 	manifest BLOB PRIMARY KEY,     -- SHA-256 of the manifest's text, which is a blob

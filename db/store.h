@@ -128,6 +128,30 @@ int store_event_add(struct store *s, const struct store_event *e);
  * is replaced instead of adding another. */
 int store_event_progress(struct store *s, const struct store_event *e);
 
+/* What was seen happening to a boot that is none of its steps ("seen"): each once, and at most
+ * STORE_SEEN_MAX for a boot; others are not stored. */
+#define STORE_SEEN_MAX 8
+int store_event_seen(struct store *s, const struct store_event *e);
+
+/* ---- other DHCP servers ---- */
+
+#define STORE_DHCP_SERVERS_MAX 64
+
+struct store_dhcp_server {
+	unsigned place;		 /* key: below STORE_DHCP_SERVERS_MAX */
+	uint32_t server, source; /* option 54 (0 without), and where its packets came from */
+	uint8_t mac[6];		 /* of the frames */
+	bool addresses;		 /* it gives addresses; else boot data or refusals only */
+	uint32_t next_server;	 /* siaddr, 0: none */
+	char ifname[16], file[128];
+	int64_t first_ms, last_ms, count;
+};
+
+int store_dhcp_server_put(struct store *s, const struct store_dhcp_server *d);
+/* Call fn for each row; it returns 0 to go on. */
+int store_dhcp_server_each(
+	struct store *s, int (*fn)(void *arg, const struct store_dhcp_server *d), void *arg);
+
 /* ---- images ---- */
 
 struct store_image {

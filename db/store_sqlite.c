@@ -468,6 +468,61 @@ int store_event_progress(struct store *s, const struct store_event *e)
 	return rc < 0 ? rc : store_event_add(s, e);
 }
 
+int store_event_seen(struct store *s, const struct store_event *e)
+{
+	return sql_run(s->q,
+		"INSERT INTO boot_event (boot, stage, what, source, at_ms, since_ms, bytes, total, detail)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7 WHERE NOT EXISTS (SELECT 1 FROM boot_event"
+		"  WHERE boot = ?1 AND what = ?3 AND detail = ?7)"
+		" AND (SELECT count(*) FROM boot_event WHERE boot = ?1 AND what = ?3) < ?8",
+		"iittiiti", e->boot, (int64_t)e->stage, e->what, e->source, e->at_ms, e->since_ms,
+		e->detail, (int64_t)STORE_SEEN_MAX);
+}
+
+/* ---- other DHCP servers ---- */
+
+int store_dhcp_server_put(struct store *s, const struct store_dhcp_server *d)
+{
+	return sql_run(s->q,
+		"INSERT OR REPLACE INTO dhcp_server (place, server, source, mac, interface, addresses,"
+		" next_server, file, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"iiibtiitiii", (int64_t)d->place, (int64_t)d->server, (int64_t)d->source, d->mac,
+		sizeof d->mac, d->ifname, (int64_t)d->addresses, (int64_t)d->next_server, d->file,
+		d->first_ms, d->last_ms, d->count);
+}
+
+int store_dhcp_server_each(
+	struct store *s, int (*fn)(void *arg, const struct store_dhcp_server *d), void *arg)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT place, server, source, mac, interface, addresses, next_server, file, first_ms,"
+		" last_ms, count FROM dhcp_server",
+		"");
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		struct store_dhcp_server d = {
+			.place = (unsigned)sql_int(r, 0),
+			.server = (uint32_t)sql_int(r, 1),
+			.source = (uint32_t)sql_int(r, 2),
+			.addresses = sql_int(r, 5) != 0,
+			.next_server = (uint32_t)sql_int(r, 6),
+			.first_ms = sql_int(r, 8),
+			.last_ms = sql_int(r, 9),
+			.count = sql_int(r, 10),
+		};
+
+		sql_blob(r, 3, d.mac, sizeof d.mac);
+		sql_text(r, 4, d.ifname, sizeof d.ifname);
+		sql_text(r, 7, d.file, sizeof d.file);
+		rc = fn(arg, &d);
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc < 0 ? rc : 0;
+}
+
 /* ---- images ---- */
 
 int store_image_add(struct store *s, const struct digest *manifest, const struct manifest *m,

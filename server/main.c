@@ -32,10 +32,15 @@ static size_t net_fds(const struct server *s, int *fds)
 	size_t n = 0;
 
 	fds[n++] = s->role_side[LINK_NET];
+	fds[n++] = s->icmp;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		fds[n++] = s->endpoints[i].udp67;
 		fds[n++] = s->endpoints[i].udp4011;
 		fds[n++] = s->endpoints[i].packet;
+		for (int k = 0; k < LISTENS; k++)
+			fds[n++] = s->endpoints[i].listen[k];
+		fds[n++] = s->endpoints[i].ipv6_group;
+		fds[n++] = s->endpoints[i].ipv6_forwarding;
 	}
 	return n;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "images/blobs.h"
+#include "server/listen.h"
 #include "server/server.h"
 #include "server/sign/sign.h"
 
@@ -111,7 +112,9 @@ static int open_folders(struct server *s, const struct errbuf *e)
 
 /* ---- interfaces ---- */
 
-static int first_address(struct endpoint *ep)
+/* Find an address of the interface that `take` accepts. 0, -EADDRNOTAVAIL or -errno. */
+static int find_address(
+	struct endpoint *ep, bool (*take)(struct endpoint *, const struct ifaddrs *))
 {
 	struct ifaddrs *all, *a;
 	int rc = -EADDRNOTAVAIL;
@@ -119,17 +122,31 @@ static int first_address(struct endpoint *ep)
 	if (getifaddrs(&all) < 0)
 		return -errno;
 	for (a = all; a && rc; a = a->ifa_next) {
-		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
-			strcmp(a->ifa_name, ep->ifname))
-			continue;
-		ep->addr = ntohl(
-			((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr.s_addr);
-		ep->mask = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)
-					 ->sin_addr.s_addr);
-		rc = 0;
+		if (a->ifa_addr && !strcmp(a->ifa_name, ep->ifname) && take(ep, a))
+			rc = 0;
 	}
 	freeifaddrs(all);
 	return rc;
+}
+
+static bool take_ipv4(struct endpoint *ep, const struct ifaddrs *a)
+{
+	if (a->ifa_addr->sa_family != AF_INET)
+		return false;
+	ep->addr = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr.s_addr);
+	ep->mask =
+		ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)->sin_addr.s_addr);
+	return true;
+}
+
+static bool take_link_local(struct endpoint *ep, const struct ifaddrs *a)
+{
+	const struct sockaddr_in6 *in6 = (const void *)a->ifa_addr;
+
+	if (a->ifa_addr->sa_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+		return false;
+	memcpy(ep->link_local, &in6->sin6_addr, sizeof ep->link_local);
+	return true;
 }
 
 /* A UDP socket that hears and speaks on one interface only. Returns it or -errno. */
@@ -172,17 +189,51 @@ static int packet_open(int ifindex)
 	return fd;
 }
 
+/* Without IPv6 on the interface nothing is opened, and nobody is told of routers there. */
+static int open_ipv6(struct endpoint *ep, const struct errbuf *e)
+{
+	char path[64];
+
+	if (find_address(ep, take_link_local) < 0)
+		return 0;
+	ep->listen[LISTEN_IPV6] = listen_open(LISTEN_IPV6, ep);
+	if (ep->listen[LISTEN_IPV6] < 0)
+		return fail(e, ep->listen[LISTEN_IPV6], "IPv6 packet socket on %s", ep->ifname);
+	ep->ipv6_group = listen_as_ipv6_router(ep);
+	if (ep->ipv6_group < 0)
+		return fail(e, ep->ipv6_group, "IPv6 group of all routers on %s", ep->ifname);
+	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", ep->ifname);
+	ep->ipv6_forwarding = open(path, O_RDONLY | O_CLOEXEC);
+	return ep->ipv6_forwarding < 0 ? fail(e, -errno, "%s", path) : 0;
+}
+
+static int open_listens(struct endpoint *ep, const struct errbuf *e)
+{
+	ep->listen[LISTEN_DHCP] = listen_open(LISTEN_DHCP, ep);
+	if (ep->listen[LISTEN_DHCP] < 0)
+		return fail(e, ep->listen[LISTEN_DHCP], "packet socket on %s", ep->ifname);
+	ep->listen[LISTEN_ARP] = listen_open(LISTEN_ARP, ep);
+	if (ep->listen[LISTEN_ARP] < 0)
+		return fail(e, ep->listen[LISTEN_ARP], "ARP socket on %s", ep->ifname);
+	return open_ipv6(ep, e);
+}
+
 static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, const struct errbuf *e)
 {
 	struct ifreq ifr = { 0 };
 	int rc;
 
-	*ep = (struct endpoint){ .udp67 = -1, .udp4011 = -1, .packet = -1 };
+	*ep = (struct endpoint){ .udp67 = -1,
+		.udp4011 = -1,
+		.packet = -1,
+		.listen = { -1, -1, -1 },
+		.ipv6_group = -1,
+		.ipv6_forwarding = -1 };
 	snprintf(ep->ifname, sizeof ep->ifname, "%s", ifname);
 	ep->ifindex = (int)if_nametoindex(ifname);
 	if (!ep->ifindex)
 		return fail(e, -errno, "interface %s", ifname);
-	rc = first_address(ep);
+	rc = find_address(ep, take_ipv4);
 	if (rc < 0)
 		return fail(e, rc, "interface %s has no IPv4 address", ifname);
 	if (!dhcp)
@@ -200,7 +251,7 @@ static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, con
 	ep->udp4011 = udp_open(ifname, 4011);
 	if (ep->udp4011 < 0)
 		return fail(e, ep->udp4011, "UDP port 4011 on %s", ifname);
-	return 0;
+	return open_listens(ep, e);
 }
 
 static int open_endpoints(struct server *s, const struct errbuf *e)
@@ -213,7 +264,10 @@ static int open_endpoints(struct server *s, const struct errbuf *e)
 			return rc;
 		s->n_endpoints++;
 	}
-	return 0;
+	if (s->cfg.dhcp_mode == DHCP_OFF)
+		return 0;
+	s->icmp = listen_icmp();
+	return s->icmp < 0 ? fail(e, s->icmp, "ICMP socket") : 0;
 }
 
 /* ---- HTTP ---- */
@@ -387,7 +441,7 @@ int server_open(struct server *s, char *err, size_t err_size)
 	int rc;
 
 	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
-	s->tls_cert = s->tls_key = -1;
+	s->tls_cert = s->tls_key = s->icmp = -1;
 	rc = open_folders(s, &e);
 	if (!rc)
 		rc = open_endpoints(s, &e);

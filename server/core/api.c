@@ -302,6 +302,28 @@ static void get_leases(struct call *k)
 	answer_store(k, rc, json, "leases");
 }
 
+/* ---- other DHCP servers ---- */
+
+static void get_dhcp_servers(struct call *k)
+{
+	struct jw w = { 0 };
+
+	dhcp_servers_json(k->c, &w);
+	answer_jw(k->a, 200, &w);
+}
+
+/* Who answers is heard like any other server, and appears in the list. */
+static void post_dhcp_probe(struct call *k)
+{
+	if (k->c->cfg->dhcp_mode == DHCP_OFF) {
+		answer_problem(k->a, 409, "dhcp-off", NULL, "DHCP is off on this server");
+		return;
+	}
+	core_send(k->c, LINK_NET, MSG_DHCP_SEEK, 0, NULL, 0, NULL, 0);
+	log_info("looking for other DHCP servers");
+	answer_text(k->a, 202, "application/json", "{}\n");
+}
+
 /* ---- images ---- */
 
 static void get_images(struct call *k)
@@ -459,6 +481,8 @@ static const struct {
 	{ HTTP_GET, "/api/v1/boots/*", get_boot },
 	{ HTTP_GET, "/api/v1/events", get_events },
 	{ HTTP_GET, "/api/v1/leases", get_leases },
+	{ HTTP_GET, "/api/v1/dhcp/servers", get_dhcp_servers },
+	{ HTTP_POST, "/api/v1/dhcp/probe", post_dhcp_probe },
 	{ HTTP_GET, "/api/v1/images", get_images },
 	{ HTTP_POST, "/api/v1/images", post_image },
 	{ HTTP_GET, "/api/v1/images/*", get_image },

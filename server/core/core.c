@@ -54,7 +54,8 @@ void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, 
 		return;
 	}
 	*m = (struct out_msg){ .type = type, .id = id, .len = a_len + b_len };
-	memcpy(m->bytes, a, a_len);
+	if (a_len)
+		memcpy(m->bytes, a, a_len);
 	if (b_len)
 		memcpy(m->bytes + a_len, b, b_len);
 	*c->out_tail[link] = m;
@@ -164,6 +165,18 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 	core_answer(c, head->id, &a);
 }
 
+static int probe_answer_ok(const struct probe_answer *a)
+{
+	return a && a->addr && a->has_mac <= 1;
+}
+
+static int seen_ok(const struct core *c, const struct dhcp_seen *s)
+{
+	return s && s->endpoint < c->server->n_endpoints &&
+	       (s->type == DHCP_OFFER || s->type == DHCP_ACK || s->type == DHCP_NAK) &&
+	       msg_text_ok(s->file, sizeof s->file);
+}
+
 static int blob_ok(const struct blob_event *e)
 {
 	return e && e->phase < BLOB_PHASES;
@@ -172,6 +185,8 @@ static int blob_ok(const struct blob_event *e)
 static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)
 {
 	const struct dhcp_query *query;
+	const struct probe_answer *in_use;
+	const struct dhcp_seen *seen;
 	const struct blob_event *blob;
 	const struct tftp_read *read;
 	const struct sign_answer *signature;
@@ -185,6 +200,16 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 		query = msg_fixed(head, body, sizeof *query, 1);
 		if (link == LINK_NET && query_ok(c, query))
 			dhcp_handle(c, head->id, query);
+		break;
+	case MSG_PROBE_ANSWER:
+		in_use = msg_fixed(head, body, sizeof *in_use, 1);
+		if (link == LINK_NET && probe_answer_ok(in_use))
+			probe_answered(c, head->id, in_use);
+		break;
+	case MSG_DHCP_SEEN:
+		seen = msg_fixed(head, body, sizeof *seen, 1);
+		if (link == LINK_NET && seen_ok(c, seen))
+			dhcp_seen_handle(c, seen);
 		break;
 	case MSG_HTTP_REQUEST:
 		if (link == LINK_HTTP)
@@ -210,7 +235,7 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 	}
 }
 
-static void now(struct core *c)
+void core_now(struct core *c)
 {
 	c->wall_ms = (int64_t)now_wall_ms();
 	c->mono_ms = (int64_t)now_mono_ms();
@@ -229,7 +254,7 @@ static void on_link(void *arg, uint32_t events)
 
 	if (!(events & EPOLLIN))
 		return; /* there is room again: the round's end sends */
-	now(c);
+	core_now(c);
 	for (int i = 0; i < ROUND_MAX; i++) {
 		struct msg_head head;
 		const void *body;
@@ -251,8 +276,9 @@ static void on_tick(void *arg, uint32_t events)
 	struct core *c = arg;
 
 	(void)events;
-	now(c);
+	core_now(c);
 	record_sweep(c);
+	dhcp_servers_write(c);
 }
 
 /* ---- start ---- */
@@ -271,6 +297,12 @@ static int load_lease(void *arg, const struct store_lease *l)
 	/* Outside the ranges since the configuration changed, or a second address of the host: the
 	 * row stays in the database, the address is not ours to give. */
 	pool_load(c->pool, &lease);
+	return 0;
+}
+
+static int load_dhcp_server(void *arg, const struct store_dhcp_server *row)
+{
+	dhcp_servers_load(arg, row);
 	return 0;
 }
 
@@ -325,6 +357,9 @@ static int run(struct core *c)
 		msg_send(c->server->core_side[i], MSG_HELLO, 0, NULL, 0, NULL, 0);
 	}
 	loop_after(c->loop, end_round, c);
+	c->probe_timer = loop_timer(c->loop, 0, probe_due, c);
+	if (c->probe_timer < 0)
+		return c->probe_timer;
 	rc = loop_timer(c->loop, 5000, on_tick, c);
 	return rc < 0 ? rc : loop_run(c->loop);
 }
@@ -340,7 +375,9 @@ int core_main(const struct server *s)
 	rc = open_store(s, &c.store);
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;
-	rc = open_pool(&c);
+	rc = store_dhcp_server_each(c.store, load_dhcp_server, &c.dhcp_servers);
+	if (!rc)
+		rc = open_pool(&c);
 	if (!rc)
 		rc = run(&c);
 	if (rc < 0)

@@ -111,8 +111,8 @@ static void record(struct core *c, const struct dhcp_query *q, const struct host
 	struct store_host h;
 
 	if (q->type == DHCP_DISCOVER && is_firmware(q)) {
-		w = waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
-		if (d->answer) {
+		w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+		if (w && d->answer) {
 			w->offer_ms = c->wall_ms;
 			w->offer_mono_ms = c->mono_ms;
 		}
@@ -142,7 +142,7 @@ static void log_decision(const struct dhcp_query *q, const struct dhcp_decision 
 		a >> 16 & 255, a >> 8 & 255, a & 255, d->reply.file, dhcp_reason_text(d->reason));
 }
 
-void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
+void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigned tries)
 {
 	const struct endpoint *ep = &c->server->endpoints[q->endpoint];
 	struct dhcp_env env = {
@@ -163,6 +163,8 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 		snprintf(env.hostname, sizeof env.hostname, "%s", h.name);
 	boot_plan(c->cfg, c->server->url, q, rc == 0 && runs_loader(c, &h), &env.boot);
 	dhcp_decide(&env, c->pool, q, (uint64_t)c->wall_ms, &d);
+	if (d.probe && probe_start(c, id, q, d.reply.yiaddr, tries))
+		return;
 	store_change(c, &d.change, env.known);
 	record(c, q, &who, &d);
 	log_decision(q, &d);
@@ -170,4 +172,15 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 		return;
 	a = (struct dhcp_answer){ .query = *q, .reply = d.reply };
 	core_send(c, LINK_NET, MSG_DHCP_ANSWER, id, &a, sizeof a, NULL, 0);
+}
+
+void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
+{
+	if (q->type == DHCP_DISCOVER) {
+		if (is_firmware(q))
+			waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
+		if (probe_waits(c, id, q))
+			return;
+	}
+	dhcp_go_on(c, id, q, 0);
 }

@@ -201,13 +201,24 @@ static void add_boot(struct ask *a)
 
 /* ---- full mode: RFC 2131 section 4.3 ---- */
 
+/* The address that the client has, was offered just now, or had leased; else 0. */
+static uint32_t address_had(const struct ask *a)
+{
+	const struct lease *l = pool_by_mac(a->pool, subnet_index(a), a->q->mac);
+
+	/* an offer that was not taken up in its time says nothing */
+	return l && (l->state != LEASE_OFFERED || lease_held(l, a->now_ms)) ? l->addr : 0;
+}
+
 static int decide_discover(struct ask *a)
 {
 	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
+	const uint32_t had = address_had(a);
 	uint32_t addr;
 
 	switch (pool_offer(a->pool, &ask, a->now_ms, &addr)) {
 	case 0:
+		a->out->probe = a->env->cfg->probe && addr != had;
 		add_address(a, addr);
 		add_boot(a);
 		return answer(a, DHCP_OFFER, DHCP_REASON_OFFERED);

@@ -76,6 +76,7 @@ struct dhcp_change {
 
 struct dhcp_decision {
 	bool answer;	/* send reply; else stay silent */
+	bool probe;	/* an OFFER of an address that this client never had: ask for it first */
 	uint8_t reason; /* enum dhcp_reason */
 	struct dhcp_reply reply;
 	struct dhcp_change change;

@@ -370,6 +370,21 @@ int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
 	return 0;
 }
 
+int pool_rest(struct pool *p, uint32_t addr, uint64_t now_ms)
+{
+	const uint32_t slot = slot_of_addr(p, addr);
+	const struct lease *l;
+
+	if (slot == NONE || p->slots[slot].lease.state == LEASE_RESERVED)
+		return -ENOENT;
+	l = &p->slots[slot].lease;
+	if (l->state == LEASE_LEASED && lease_held(l, now_ms))
+		return -EBUSY;
+	unhash(p, slot);
+	set_state(p, slot, LEASE_DECLINED, false, now_ms + POOL_DECLINE_MS);
+	return 0;
+}
+
 int pool_load(struct pool *p, const struct lease *l)
 {
 	const uint32_t slot = slot_of_addr(p, l->addr);

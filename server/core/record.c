@@ -100,6 +100,7 @@ static void write_event(struct core *c, const struct store_boot *b, const struct
 
 	core_must(c,
 		!strcmp(e->what, "progress") ? store_event_progress(c->store, &row)
+		: !strcmp(e->what, "seen")   ? store_event_seen(c->store, &row)
 					     : store_event_add(c->store, &row),
 		"event");
 }
@@ -127,6 +128,8 @@ void record_new_boot(
 		write_event(c, &b, &discover, w->discover_ms, w->discover_mono_ms);
 		if (w->offer_mono_ms)
 			write_event(c, &b, &offer, w->offer_ms, w->offer_mono_ms);
+		if (w->other.type)
+			record_other_server(c, &b, &w->other);
 		waiting_forget(w);
 	}
 	*out = b;
@@ -140,6 +143,26 @@ void record_event(struct core *c, struct store_boot *b, const struct happened *e
 	b->seen_ms = c->wall_ms;
 	core_must(c, store_boot_put(c->store, b), "boot put");
 	write_event(c, b, e, c->wall_ms, c->mono_ms);
+}
+
+void record_other_server(struct core *c, const struct store_boot *b, const struct other_server *o)
+{
+	const char *does = o->type == DHCP_OFFER ? "offers"
+			   : o->type == DHCP_ACK ? "gives"
+						 : "refuses";
+	const uint32_t s = o->server, a = o->addr;
+	struct happened e = { STAGE_OFFER, "seen", "net", 0, 0, NULL };
+	char detail[80];
+	int n;
+
+	n = snprintf(detail, sizeof detail, "another DHCP server, %u.%u.%u.%u, %s", s >> 24,
+		s >> 16 & 255, s >> 8 & 255, s & 255, does);
+	if (a)
+		snprintf(detail + n, sizeof detail - (size_t)n, " %u.%u.%u.%u", a >> 24,
+			a >> 16 & 255, a >> 8 & 255, a & 255);
+	e.detail = detail;
+	core_write(c);
+	write_event(c, b, &e, o->at_ms, o->mono_ms);
 }
 
 void record_up(struct core *c, struct store_boot *b)

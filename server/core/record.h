@@ -37,6 +37,12 @@ void record_new_boot(
 /* Write a row, and move the boot's stage forward to it. `b` is stored. */
 void record_event(struct core *c, struct store_boot *b, const struct happened *e);
 
+/*
+ * Another DHCP server spoke to the host: a row of its own. Nothing is moved by it, and who forges
+ * such answers cannot write many of them.
+ */
+void record_other_server(struct core *c, const struct store_boot *b, const struct other_server *o);
+
 /* The end of a boot: up, or failed with a reason code and a sentence. */
 void record_up(struct core *c, struct store_boot *b);
 void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)

@@ -13,11 +13,19 @@
 #define WAITING_MAX	4096 /* a power of two */
 #define WAITING_LIVE_MS 300000
 
+/* What another DHCP server said to a host, as it is written into the record of its boot. */
+struct other_server {
+	uint8_t type;	       /* DHCP_OFFER, DHCP_ACK, DHCP_NAK; 0: nothing was heard */
+	uint32_t server, addr; /* who; and the address that it gives, or 0 */
+	int64_t at_ms, mono_ms;
+};
+
 struct waiting_host {
 	uint8_t mac[6];
 	int64_t discover_ms, discover_mono_ms; /* first DISCOVER; mono 0: free */
 	int64_t offer_ms, offer_mono_ms;       /* newest OFFER; mono 0: none yet */
 	unsigned discovers;
+	struct other_server other; /* heard since then */
 };
 
 struct waiting {

@@ -14,7 +14,7 @@
 int timeline_what_parse(const char *word, enum timeline_what *out)
 {
 	static const char *const words[TIMELINE_WHATS] = { "requested", "started", "progress",
-		"finished", "aborted", "done" };
+		"finished", "aborted", "done", "seen" };
 
 	for (unsigned i = 0; i < TIMELINE_WHATS; i++) {
 		if (!strcmp(words[i], word)) {

@@ -27,6 +27,7 @@ enum timeline_what {
 	TIMELINE_FINISHED,
 	TIMELINE_ABORTED,
 	TIMELINE_DONE,
+	TIMELINE_SEEN, /* something else happened to the host meanwhile */
 	TIMELINE_WHATS
 };
 

@@ -8,14 +8,16 @@
 #include "server/net/dhcp_opt.h"
 #include "server/net/dhcp_path.h"
 
-#define ETH_TYPE_IP   0x0800
-#define IP_FRAGMENT   0x3fff /* more fragments, or not the first one */
-#define IP_UDP	      17
-#define OP_REPLY      2
-#define ETHERNET      1
-#define ETHERNET_LEN  6
-#define COOKIE	      0x63825363u
-#define OVERLOAD_FILE 1
+#define ETH_TYPE_IP    0x0800
+#define IP_FRAGMENT    0x3fff /* more fragments, or not the first one */
+#define IP_UDP	       17
+#define OP_ASK	       1
+#define OP_REPLY       2
+#define ETHERNET       1
+#define ETHERNET_LEN   6
+#define FLAG_BROADCAST 0x8000
+#define COOKIE	       0x63825363u
+#define OVERLOAD_FILE  1
 
 /* Cut r down to the UDP payload. False when it is no whole datagram to a DHCP client. */
 static bool read_udp(struct rd *r, struct dhcp_seen *s)
@@ -105,4 +107,28 @@ int dhcp_seen_decode(const uint8_t *frame, size_t len, struct dhcp_seen *out)
 		return -EBADMSG;
 	*out = s;
 	return 0;
+}
+
+void dhcp_seek_build(const uint8_t mac[6], uint32_t xid, uint8_t packet[DHCP_SEEK_LEN])
+{
+	static const uint8_t discover = DHCP_DISCOVER;
+	static const uint8_t wants[] = { DHCP_OPT_MASK, DHCP_OPT_ROUTER, DHCP_OPT_DNS,
+		DHCP_OPT_DOMAIN, DHCP_OPT_TFTP_NAME, DHCP_OPT_FILE };
+	struct wr w = { packet, packet + DHCP_SEEK_LEN, false };
+
+	wr_u8(&w, OP_ASK);
+	wr_u8(&w, ETHERNET);
+	wr_u8(&w, ETHERNET_LEN);
+	wr_u8(&w, 0);
+	wr_u32(&w, xid);
+	wr_u16(&w, 0);
+	wr_u16(&w, FLAG_BROADCAST);
+	wr_put(&w, NULL, 16); /* no addresses */
+	wr_put(&w, mac, ETHERNET_LEN);
+	wr_put(&w, NULL, 10 + 64 + 128);
+	wr_u32(&w, COOKIE);
+	dhcp_opt_put(&w, DHCP_OPT_TYPE, &discover, 1);
+	dhcp_opt_put(&w, DHCP_OPT_WANTS, wants, sizeof wants);
+	wr_u8(&w, DHCP_OPT_END);
+	wr_put(&w, NULL, wr_left(&w));
 }

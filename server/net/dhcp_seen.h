@@ -1,5 +1,6 @@
 /*
- * dhcp_seen.h: what another DHCP server said to a client on our link, read from the frame. Pure.
+ * dhcp_seen.h: other DHCP servers on our link: read what one said to a client, and make the packet
+ * that they answer. Pure.
  */
 #ifndef MUSTER_SERVER_NET_DHCP_SEEN_H
 #define MUSTER_SERVER_NET_DHCP_SEEN_H
@@ -16,5 +17,13 @@
  * then untouched.
  */
 int dhcp_seen_decode(const uint8_t *frame, size_t len, struct dhcp_seen *out);
+
+#define DHCP_SEEK_LEN 300 /* bytes; see DHCP_PACKET_MIN */
+
+/*
+ * A DISCOVER as any operating system sends it, without option 60: every server that gives addresses
+ * answers, by broadcast. None has to keep an address for it longer than an offer is held.
+ */
+void dhcp_seek_build(const uint8_t mac[6], uint32_t xid, uint8_t packet[DHCP_SEEK_LEN]);
 
 #endif

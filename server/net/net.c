@@ -16,7 +16,10 @@
 #include "server/net/dhcp_msg.h"
 #include "server/net/dhcp_path.h"
 #include "server/net/frame.h"
+#include "server/net/probes.h"
 #include "server/net/rate.h"
+#include "server/net/routers.h"
+#include "server/net/seek.h"
 #include "server/server.h"
 
 #define BATCH	    32	 /* packets or messages taken at once before others get their turn */
@@ -73,6 +76,9 @@ struct net {
 	bool core_lost;
 	uint64_t next_id;
 	struct rate rate;
+	struct probes probes;
+	struct routers routers;
+	struct seek seek;
 	struct port ports[2 * CONFIG_INTERFACES_MAX];
 	unsigned long long dropped[DROPS];
 	struct log_limit drop_log[DROPS];
@@ -141,6 +147,7 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 			q.giaddr ? q.giaddr : src);
 		return;
 	}
+	routers_dhcp(&n->routers, &q);
 	q.endpoint = p->endpoint;
 	q.port4011 = p->port4011;
 	q.src_addr = src;
@@ -252,6 +259,40 @@ static void on_answer(struct net *n, const struct dhcp_answer *a)
 		send_reply(n, a, packet, len);
 }
 
+/* Nothing outside the configured subnets is ever asked for. */
+static bool probe_ok(const struct net *n, const struct probe *p)
+{
+	return p && p->endpoint < n->server->n_endpoints && p->relayed <= 1 &&
+	       config_subnet_of(&n->server->cfg, p->addr);
+}
+
+static void on_message(struct net *n, const struct msg_head *head, const void *body)
+{
+	const struct probe *probe;
+
+	switch (head->type) {
+	case MSG_HELLO:
+		return;
+	case MSG_DHCP_ANSWER:
+		on_answer(n, msg_fixed(head, body, sizeof(struct dhcp_answer), 1));
+		return;
+	case MSG_PROBE:
+		probe = msg_fixed(head, body, sizeof *probe, 1);
+		if (!probe_ok(n, probe))
+			break;
+		probes_ask(&n->probes, head->id, probe);
+		return;
+	case MSG_DHCP_SEEK:
+		if (head->len)
+			break;
+		seek_ask(&n->seek);
+		return;
+	default:
+		break;
+	}
+	drop(n, DROP_ANSWER, "-", 0);
+}
+
 static void on_core(void *arg, uint32_t events)
 {
 	struct net *n = arg;
@@ -262,9 +303,9 @@ static void on_core(void *arg, uint32_t events)
 	(void)events;
 	for (int i = 0; i < BATCH && rc > 0; i++) {
 		rc = msg_recv(n->core, n->message, &head, &body);
-		if (rc > 0 && head.type == MSG_DHCP_ANSWER)
-			on_answer(n, msg_fixed(&head, body, sizeof(struct dhcp_answer), 1));
-		else if (rc == -EBADMSG || (rc > 0 && head.type != MSG_HELLO))
+		if (rc > 0)
+			on_message(n, &head, body);
+		else if (rc == -EBADMSG)
 			drop(n, DROP_ANSWER, "-", 0);
 	}
 	if (rc < 0 && rc != -EBADMSG) {
@@ -293,7 +334,11 @@ static int watch_all(struct net *n)
 		if (!rc)
 			rc = watch_port(n, &n->ports[2 * i + 1], i, true);
 	}
-	return rc;
+	if (!rc)
+		rc = probes_open(&n->probes, n->server, n->loop);
+	if (!rc)
+		rc = routers_open(&n->routers, n->server, n->loop);
+	return rc ? rc : seek_open(&n->seek, n->server, n->loop);
 }
 
 int net_main(const struct server *s)

@@ -268,6 +268,63 @@ static void test_requests(void **state)
 	pool_free(w.pool);
 }
 
+/* Only an address that the client never had is asked for before it is offered. */
+static void test_probe(void **state)
+{
+	enum act { ASK, TAKE, LEAVE, REST };
+	static const struct {
+		const char *name;
+		unsigned wait_s, host;
+		enum act act;
+		uint32_t addr;
+		bool probe;
+	} rows[] = {
+		{ "the first time", 0, 1, ASK, NET(100), true },
+		{ "asked again at once", 0, 1, ASK, NET(100), false },
+		{ "not taken up in its time", 61, 1, ASK, NET(100), true },
+		{ "somebody uses it", 0, 1, REST, NET(100), false },
+		{ "then another one", 0, 1, ASK, NET(101), true },
+		{ "taken", 0, 1, TAKE, NET(101), false },
+		{ "its own", 0, 1, ASK, NET(101), false },
+		{ "its own after the lease", 9000, 1, ASK, NET(101), false },
+		{ "taken", 0, 1, TAKE, NET(101), false },
+		{ "given up", 0, 1, LEAVE, NET(101), false },
+		{ "its own after that", 0, 1, ASK, NET(101), false },
+		{ "another host, which wishes for it later", 90, 2, ASK, NET(101), true },
+		{ "the former owner gets another one", 0, 1, ASK, NET(100), true },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	w.cfg.probe = true;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const enum dhcp_type types[] = { DHCP_DISCOVER, DHCP_REQUEST, DHCP_RELEASE };
+		struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, rows[i].host);
+		struct dhcp_decision d;
+
+		print_message("row: %s\n", rows[i].name);
+		w.now += (uint64_t)rows[i].wait_s * 1000;
+		if (rows[i].act == REST) {
+			assert_int_equal(pool_rest(w.pool, rows[i].addr, w.now), 0);
+			continue;
+		}
+		q.type = (uint8_t)types[rows[i].act];
+		q.server_id = rows[i].act == ASK ? 0 : SERVER;
+		q.requested = rows[i].act == LEAVE ? 0 : rows[i].addr;
+		q.ciaddr = rows[i].act == LEAVE ? rows[i].addr : 0;
+		d = ask(&w, &q);
+		assert_int_equal(d.probe, rows[i].probe);
+		if (rows[i].act == ASK)
+			assert_int_equal(d.reply.yiaddr, rows[i].addr);
+		w.cfg.probe = false;
+		if (rows[i].act == ASK)
+			assert_false(ask(&w, &q).probe);
+		w.cfg.probe = true;
+	}
+	pool_free(w.pool);
+}
+
 /* Beside another server of the same network nothing is refused that it may know better. */
 static void test_not_authoritative(void **state)
 {
@@ -577,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_lease_life),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_not_authoritative),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_unknown_hosts),
 		cmocka_unit_test(test_pool_full),
 		cmocka_unit_test(test_boot_data),

@@ -13,6 +13,7 @@
 #include "server/bytes.h"
 #include "server/net/arp.h"
 #include "server/net/checksum.h"
+#include "server/net/dhcp_msg.h"
 #include "server/net/dhcp_seen.h"
 #include "server/net/frame.h"
 #include "server/net/icmp.h"
@@ -364,6 +365,23 @@ static void seen_servers(void **state)
 	}
 }
 
+static void seek_is_a_discover(void **state)
+{
+	uint8_t *packet = calloc(1, DHCP_SEEK_LEN);
+	struct dhcp_query q;
+
+	(void)state;
+	dhcp_seek_build(ours, 0x01020304, packet);
+	assert_int_equal(dhcp_msg_decode(packet, DHCP_SEEK_LEN, &q), 0);
+	assert_int_equal(q.type, DHCP_DISCOVER);
+	assert_int_equal(q.client, DHCP_CLIENT_OTHER);
+	assert_int_equal(q.xid, 0x01020304);
+	assert_int_equal(q.flags, 0x8000);
+	assert_memory_equal(q.mac, ours, 6);
+	assert_string_equal(q.vendor_class, "");
+	free(packet);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -374,6 +392,7 @@ int main(void)
 		cmocka_unit_test(ra_reads),
 		cmocka_unit_test(ra_answers),
 		cmocka_unit_test(seen_servers),
+		cmocka_unit_test(seek_is_a_discover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

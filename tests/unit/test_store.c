@@ -205,6 +205,82 @@ static void progress_keeps_one_row(void **state)
 	free(text);
 }
 
+static int sum_dhcp_servers(void *arg, const struct store_dhcp_server *d)
+{
+	struct store_dhcp_server *sum = arg;
+	const int64_t count = sum->count + d->count;
+
+	*sum = *d;
+	sum->count = count;
+	return 0;
+}
+
+static void dhcp_servers_keep_their_places(void **state)
+{
+	struct fixture *f = *state;
+	struct store_dhcp_server d = { .place = STORE_DHCP_SERVERS_MAX - 1,
+		.server = 0x0a4d0009,
+		.source = 0x0a4d0008,
+		.mac = { 0x52, 0x54, 0, 0, 0, 9 },
+		.addresses = true,
+		.next_server = 0xffffffff,
+		.ifname = "eth1",
+		.file = "pxelinux.0",
+		.first_ms = 5,
+		.last_ms = 6,
+		.count = 7 };
+	struct store_dhcp_server sum = { 0 };
+
+	assert_int_equal(store_dhcp_server_put(f->s, &d), 0);
+	d.count = 9;
+	assert_int_equal(store_dhcp_server_put(f->s, &d), 0); /* the same place: replaced */
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_dhcp_server_each(f->s, sum_dhcp_servers, &sum), 0);
+	assert_int_equal(sum.place, d.place);
+	assert_int_equal(sum.server, d.server);
+	assert_int_equal(sum.source, d.source);
+	assert_memory_equal(sum.mac, d.mac, 6);
+	assert_true(sum.addresses);
+	assert_int_equal(sum.next_server, d.next_server);
+	assert_string_equal(sum.ifname, d.ifname);
+	assert_string_equal(sum.file, d.file);
+	assert_int_equal(sum.first_ms, 5);
+	assert_int_equal(sum.last_ms, 6);
+	assert_int_equal(sum.count, 9);
+	d.place = STORE_DHCP_SERVERS_MAX;
+	assert_true(store_dhcp_server_put(f->s, &d) < 0); /* no such place */
+}
+
+/* Whoever forges another server's answers cannot fill the disk with them. */
+static void seen_events_are_few(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_boot b = { 0 };
+	char detail[32], err[80], *json = NULL;
+	struct store_event e = {
+		.stage = STAGE_OFFER, .source = "net", .what = "seen", .detail = detail
+	};
+	struct json *doc;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	b.host = h.id;
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	e.boot = b.id;
+	for (int i = 0; i < 100; i++) {
+		snprintf(detail, sizeof detail, "server %d", i / 3);
+		assert_int_equal(store_event_seen(f->s, &e), 0);
+	}
+	assert_int_equal(store_json_boot(f->s, b.id, &json), 0);
+	doc = json_read(json, strlen(json), err, sizeof err);
+	assert_int_equal(json_len(json_get(doc, "events")), STORE_SEEN_MAX);
+	assert_string_equal(
+		json_get_str(json_at(json_get(doc, "events"), STORE_SEEN_MAX - 1), "detail", ""),
+		"server 7");
+	json_free(doc);
+	free(json);
+}
+
 static void image_of_the_highest_release_wins(void **state)
 {
 	struct fixture *f = *state;
@@ -294,6 +370,8 @@ int main(void)
 		T(identity_is_weighed),
 		T(a_mac_moves_to_its_new_host),
 		T(committed_leases_survive),
+		T(dhcp_servers_keep_their_places),
+		T(seen_events_are_few),
 		T(boots_are_found_again),
 		T(progress_keeps_one_row),
 		T(image_of_the_highest_release_wins),
