@@ -73,6 +73,18 @@ static void infer_loader_end(struct core *c, struct store_boot *b)
 		record_event(c, b, &e);
 }
 
+/* A loader's DISCOVER belongs to the boot that goes on: it must not begin the next one. */
+static void join_waiting(struct core *c, const uint8_t mac[6], const struct store_boot *b)
+{
+	struct waiting_host *w = waiting_find(&c->waiting, mac, c->mono_ms);
+
+	if (!w)
+		return;
+	if (w->other.type)
+		record_other_server(c, b, &w->other);
+	waiting_forget(w);
+}
+
 static void record_exchange(struct core *c, const struct dhcp_query *q, const struct store_host *h,
 	const struct dhcp_reply *reply)
 {
@@ -82,7 +94,9 @@ static void record_exchange(struct core *c, const struct dhcp_query *q, const st
 	struct store_boot b;
 	char detail[400];
 
-	if (!record_open_boot(c, h, is_firmware(q) ? STAGE_SCRIPT : STAGES, &b)) {
+	if (record_open_boot(c, h, is_firmware(q) ? STAGE_SCRIPT : STAGES, &b)) {
+		join_waiting(c, q->mac, &b);
+	} else {
 		if (!is_firmware(q))
 			return;
 		record_new_boot(c, h, q->mac, &b);

@@ -216,6 +216,14 @@ check "which is one event of the open boot" wait_for events n07 "$seen" 1
 check "a boot begins beside the other server" take "$(mac 08:00)"
 check "its offer is in the record" wait_for events n08 "$seen" 1
 
+# ---- a host that starts over: its new boot begins with its new DISCOVER, not with its last loader's
+script() { curl -fsS --unix-socket "$work/run/muster.sock" "http://muster/boot.ipxe?mac=$(mac "$1" | tr : -)"; }
+restarts() {
+	take "$(mac 07:00)" && script 07:00 && sleep 1 && restarted=$(date +%s%3N) && take "$(mac 07:00)" &&
+		boot_of n07 | jq -e "[.started >= $restarted, (.events[0].detail == null)] | all"
+}
+check "a host starts over: its boot begins with its first packet" restarts
+
 # ---- beside another server is where a proxy belongs; and what can be switched off
 reload "mode = proxy"
 host discover "$(mac 09:00)" pxe >/dev/null
