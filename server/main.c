@@ -33,6 +33,7 @@ static size_t net_fds(const struct server *s, int *fds)
 
 	fds[n++] = s->role_side[LINK_NET];
 	fds[n++] = s->icmp;
+	fds[n++] = s->ipv6_addrs;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		fds[n++] = s->endpoints[i].udp67;
 		fds[n++] = s->endpoints[i].udp4011;

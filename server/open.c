@@ -112,9 +112,7 @@ static int open_folders(struct server *s, const struct errbuf *e)
 
 /* ---- interfaces ---- */
 
-/* Find an address of the interface that `take` accepts. 0, -EADDRNOTAVAIL or -errno. */
-static int find_address(
-	struct endpoint *ep, bool (*take)(struct endpoint *, const struct ifaddrs *))
+static int first_address(struct endpoint *ep)
 {
 	struct ifaddrs *all, *a;
 	int rc = -EADDRNOTAVAIL;
@@ -122,31 +120,17 @@ static int find_address(
 	if (getifaddrs(&all) < 0)
 		return -errno;
 	for (a = all; a && rc; a = a->ifa_next) {
-		if (a->ifa_addr && !strcmp(a->ifa_name, ep->ifname) && take(ep, a))
-			rc = 0;
+		if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
+			strcmp(a->ifa_name, ep->ifname))
+			continue;
+		ep->addr = ntohl(
+			((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr.s_addr);
+		ep->mask = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)
+					 ->sin_addr.s_addr);
+		rc = 0;
 	}
 	freeifaddrs(all);
 	return rc;
-}
-
-static bool take_ipv4(struct endpoint *ep, const struct ifaddrs *a)
-{
-	if (a->ifa_addr->sa_family != AF_INET)
-		return false;
-	ep->addr = ntohl(((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr.s_addr);
-	ep->mask =
-		ntohl(((const struct sockaddr_in *)(const void *)a->ifa_netmask)->sin_addr.s_addr);
-	return true;
-}
-
-static bool take_link_local(struct endpoint *ep, const struct ifaddrs *a)
-{
-	const struct sockaddr_in6 *in6 = (const void *)a->ifa_addr;
-
-	if (a->ifa_addr->sa_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
-		return false;
-	memcpy(ep->link_local, &in6->sin6_addr, sizeof ep->link_local);
-	return true;
 }
 
 /* A UDP socket that hears and speaks on one interface only. Returns it or -errno. */
@@ -189,22 +173,22 @@ static int packet_open(int ifindex)
 	return fd;
 }
 
-/* Without IPv6 on the interface nothing is opened, and nobody is told of routers there. */
+/* Where the interface has no IPv6 nothing is opened, and nobody is told of routers. */
 static int open_ipv6(struct endpoint *ep, const struct errbuf *e)
 {
 	char path[64];
 
-	if (find_address(ep, take_link_local) < 0)
-		return 0;
-	ep->listen[LISTEN_IPV6] = listen_open(LISTEN_IPV6, ep);
-	if (ep->listen[LISTEN_IPV6] < 0)
-		return fail(e, ep->listen[LISTEN_IPV6], "IPv6 packet socket on %s", ep->ifname);
+	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", ep->ifname);
+	ep->ipv6_forwarding = open(path, O_RDONLY | O_CLOEXEC);
+	if (ep->ipv6_forwarding < 0)
+		return errno == ENOENT ? 0 : fail(e, -errno, "%s", path);
 	ep->ipv6_group = listen_as_ipv6_router(ep);
 	if (ep->ipv6_group < 0)
 		return fail(e, ep->ipv6_group, "IPv6 group of all routers on %s", ep->ifname);
-	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", ep->ifname);
-	ep->ipv6_forwarding = open(path, O_RDONLY | O_CLOEXEC);
-	return ep->ipv6_forwarding < 0 ? fail(e, -errno, "%s", path) : 0;
+	ep->listen[LISTEN_IPV6] = listen_open(LISTEN_IPV6, ep);
+	if (ep->listen[LISTEN_IPV6] < 0)
+		return fail(e, ep->listen[LISTEN_IPV6], "IPv6 packet socket on %s", ep->ifname);
+	return 0;
 }
 
 static int open_listens(struct endpoint *ep, const struct errbuf *e)
@@ -233,7 +217,7 @@ static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, con
 	ep->ifindex = (int)if_nametoindex(ifname);
 	if (!ep->ifindex)
 		return fail(e, -errno, "interface %s", ifname);
-	rc = find_address(ep, take_ipv4);
+	rc = first_address(ep);
 	if (rc < 0)
 		return fail(e, rc, "interface %s has no IPv4 address", ifname);
 	if (!dhcp)
@@ -266,6 +250,7 @@ static int open_endpoints(struct server *s, const struct errbuf *e)
 	}
 	if (s->cfg.dhcp_mode == DHCP_OFF)
 		return 0;
+	s->ipv6_addrs = open("/proc/net/if_inet6", O_RDONLY | O_CLOEXEC); /* -1: no IPv6 */
 	s->icmp = listen_icmp();
 	return s->icmp < 0 ? fail(e, s->icmp, "ICMP socket") : 0;
 }
@@ -441,7 +426,7 @@ int server_open(struct server *s, char *err, size_t err_size)
 	int rc;
 
 	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
-	s->tls_cert = s->tls_key = s->icmp = -1;
+	s->tls_cert = s->tls_key = s->icmp = s->ipv6_addrs = -1;
 	rc = open_folders(s, &e);
 	if (!rc)
 		rc = open_endpoints(s, &e);

@@ -21,10 +21,9 @@ struct endpoint {
 	int udp67;   /* bound to the interface, broadcast allowed, IP_PKTINFO on, large buffer */
 	int udp4011; /* the same */
 	int packet;  /* AF_PACKET SOCK_RAW bound to the interface, sending only */
-	int listen[LISTENS];	/* LISTEN_IPV6 only where the interface has IPv6 */
-	uint8_t link_local[16]; /* its IPv6 address fe80::..., all zero without IPv6 */
-	int ipv6_group;		/* keeps the interface in the group of all routers */
-	int ipv6_forwarding;	/* /proc file, "1" while the kernel routes there */
+	int listen[LISTENS]; /* LISTEN_IPV6 only where the kernel has IPv6 */
+	int ipv6_group;	     /* keeps the interface in the group of all routers */
+	int ipv6_forwarding; /* /proc file, "1" while the kernel routes there */
 };
 
 enum link { LINK_NET, LINK_HTTP, LINK_SIGN, LINK_TFTP, LINKS };
@@ -33,7 +32,8 @@ struct server {
 	struct config cfg;
 	size_t n_endpoints;
 	struct endpoint endpoints[CONFIG_INTERFACES_MAX];
-	int icmp; /* raw: to ask hosts behind relays */
+	int icmp;	/* raw: to ask hosts behind relays */
+	int ipv6_addrs; /* /proc/net/if_inet6: they come and go with the links */
 	size_t n_http;
 	int http[CONFIG_LISTEN_MAX]; /* listening TCP sockets */
 	size_t n_https;

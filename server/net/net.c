@@ -108,6 +108,23 @@ static enum drop drop_of(int error)
 	return DROP_MALFORMED;
 }
 
+/* Too much from a host, or from a port of a relay: the line names the host that sent the last. */
+static void drop_excess(struct net *n, enum rate_verdict verdict, const struct endpoint *ep,
+	const struct dhcp_query *q)
+{
+	const enum drop why = verdict == RATE_MAC ? DROP_RATE_MAC : DROP_RATE_CIRCUIT;
+	const uint8_t *m = q->mac;
+	unsigned missed;
+
+	n->dropped[why]++;
+	if (log_allow(&n->drop_log[why], now_mono_ms(), &missed))
+		log_warn("dhcp drop reason=%s if=%s mac=%02x:%02x:%02x:%02x:%02x:%02x "
+			 "relay=%u.%u.%u.%u count=%llu unlogged=%u",
+			drops[why].why, ep->ifname, m[0], m[1], m[2], m[3], m[4], m[5],
+			q->giaddr >> 24, q->giaddr >> 16 & 255, q->giaddr >> 8 & 255,
+			q->giaddr & 255, n->dropped[why], missed);
+}
+
 /* ---- from the network to core ---- */
 
 static bool relay_listed(const struct net *n, uint32_t giaddr)
@@ -143,8 +160,7 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 	}
 	verdict = rate_check(&n->rate, &q, now_mono_ms());
 	if (verdict != RATE_PASS) {
-		drop(n, verdict == RATE_MAC ? DROP_RATE_MAC : DROP_RATE_CIRCUIT, ep->ifname,
-			q.giaddr ? q.giaddr : src);
+		drop_excess(n, verdict, ep, &q);
 		return;
 	}
 	routers_dhcp(&n->routers, &q);

@@ -11,6 +11,7 @@
 #include "server/net/ra.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/bytes.h"
@@ -25,6 +26,8 @@
 #define ADVERTISEMENT_LEN 16
 #define ADDRS_AT	  22
 #define ICMP_AT		  54
+#define FLAG_DADFAILED	  0x08 /* of linux/if_addr.h */
+#define FLAG_TENTATIVE	  0x40
 #define OPT_SOURCE_MAC	  1
 
 static const uint8_t no_addr[16];
@@ -129,4 +132,28 @@ void ra_build(const struct ra_heard *to, const uint8_t mac[6], const uint8_t add
 	sum = checksum(frame, ADVERTISEMENT_LEN);
 	frame[ICMP_AT + 2] = (uint8_t)(sum >> 8);
 	frame[ICMP_AT + 3] = (uint8_t)sum;
+}
+
+/* fe80000000000000505400fffe000001 02 40 20 80     br0: address, index, prefix, scope, flags, name
+ */
+bool ra_own_address(const char *lines, int ifindex, uint8_t addr[16])
+{
+	for (const char *line = lines; line && *line; line = strchr(line, '\n')) {
+		char hex[33];
+		unsigned index, flags;
+		uint8_t a[16];
+
+		line += *line == '\n';
+		if (sscanf(line, "%32[0-9a-f] %x %*x %*x %x", hex, &index, &flags) != 3 ||
+			strlen(hex) != 32 || index != (unsigned)ifindex ||
+			flags & (FLAG_DADFAILED | FLAG_TENTATIVE))
+			continue;
+		for (int i = 0; i < 16; i++)
+			sscanf(hex + 2 * i, "%2hhx", &a[i]);
+		if (!ra_is_link_local(a))
+			continue;
+		memcpy(addr, a, sizeof a);
+		return true;
+	}
+	return false;
 }

@@ -38,4 +38,10 @@ void ra_build(const struct ra_heard *to, const uint8_t mac[6], const uint8_t add
 /* True for an address in fe80::/10. */
 bool ra_is_link_local(const uint8_t addr[16]);
 
+/*
+ * The interface's link-local address, from lines of /proc/net/if_inet6: one that may be used, so
+ * not while the kernel still asks whether it is anybody else's. True with addr filled, or false.
+ */
+bool ra_own_address(const char *lines, int ifindex, uint8_t addr[16]);
+
 #endif

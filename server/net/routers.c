@@ -14,6 +14,23 @@ static bool forwards(const struct endpoint *ep)
 	return pread(ep->ipv6_forwarding, &on, 1, 0) != 1 || on != '0'; /* in doubt: yes */
 }
 
+/* Our link-local address there, now: the link may have come up long after us. */
+static bool own_address(const struct routers *r, const struct endpoint *ep, uint8_t addr[16])
+{
+	char lines[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	/* the kernel gives whole lines */
+	while ((n = pread(r->server->ipv6_addrs, lines, sizeof lines - 1, at)) > 0) {
+		lines[n] = '\0';
+		if (ra_own_address(lines, ep->ifindex, addr))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
 static bool is_booting(const struct routers *r, const uint8_t mac[6], uint64_t now_ms)
 {
 	const struct recent_slot *s = recent_find(&r->booting, recent_mac(mac));
@@ -46,7 +63,7 @@ static void on_ipv6(void *arg, uint8_t endpoint, const uint8_t *frame, size_t le
 	struct routers *r = arg;
 	const struct endpoint *ep = &r->server->endpoints[endpoint];
 	const uint64_t now_ms = now_mono_ms();
-	uint8_t answer[RA_FRAME];
+	uint8_t answer[RA_FRAME], addr[16];
 	struct ra_heard h;
 
 	if (ra_decode(frame, len, &h) || !memcmp(h.mac, ep->mac, sizeof h.mac))
@@ -56,9 +73,9 @@ static void on_ipv6(void *arg, uint8_t endpoint, const uint8_t *frame, size_t le
 			heard_router(r, endpoint, h.lifetime_s, now_ms);
 		return;
 	}
-	if (!shall_answer(r, endpoint, h.mac, now_ms))
+	if (!shall_answer(r, endpoint, h.mac, now_ms) || !own_address(r, ep, addr))
 		return;
-	ra_build(&h, ep->mac, ep->link_local, answer);
+	ra_build(&h, ep->mac, addr, answer);
 	/* When it cannot be sent the host waits, as it would without us. */
 	send(ep->packet, answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

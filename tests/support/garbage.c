@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 		.mac = { 0x52, 0x54, 0, 0, 0, 0xfe },
 		.listen = { -1, -1, -1 },
 		.ipv6_forwarding = -1 };
-	server.icmp = -1;
+	server.icmp = server.ipv6_addrs = -1;
 	strcpy(server.url, "http://10.77.0.1");
 	snprintf(path, sizeof path, "%s/blobs", argv[1]);
 	blobs_init(path);

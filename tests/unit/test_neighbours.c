@@ -290,6 +290,34 @@ static void ra_answers(void **state)
 	}
 }
 
+static void ra_finds_its_address(void **state)
+{
+#define LL     "fe80000000000000505400fffe0000fe "
+#define GLOBAL "fd770000000000000000000000000009 "
+	static const struct {
+		const char *name, *lines;
+		bool want;
+	} rows[] = {
+		{ "there", GLOBAL "07 40 00 80      br0\n" LL "07 40 20 80      br0\n", true },
+		{ "without an end of line", LL "07 40 20 80      br0", true },
+		{ "of another interface", LL "08 40 20 80      br1\n", false },
+		{ "not yet its own", LL "07 40 20 c0      br0\n", false },
+		{ "another's", LL "07 40 20 88      br0\n", false },
+		{ "a global one", GLOBAL "07 40 00 80      br0\n", false },
+		{ "nothing", "", false },
+		{ "nonsense", "xyz\n\nfe80 07 40 20 80 br0\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t addr[16] = { 0 };
+
+		print_message("row: %s\n", rows[i].name);
+		assert_int_equal(ra_own_address(rows[i].lines, 7, addr), rows[i].want);
+		assert_int_equal(addr[15], rows[i].want ? 0xfe : 0);
+	}
+}
+
 /* ---- other DHCP servers ---- */
 
 #define T_OFFER "\x35\x01\x02"
@@ -391,6 +419,7 @@ int main(void)
 		cmocka_unit_test(icmp_answers),
 		cmocka_unit_test(ra_reads),
 		cmocka_unit_test(ra_answers),
+		cmocka_unit_test(ra_finds_its_address),
 		cmocka_unit_test(seen_servers),
 		cmocka_unit_test(seek_is_a_discover),
 	};
