@@ -56,9 +56,9 @@ struct probe {
 
 struct probe_answer {
 	uint32_t addr;
-	uint8_t endpoint; /* where it was asked */
-	uint8_t has_mac;  /* 0: the answer came from behind a router */
-	uint8_t mac[6];
+	uint8_t has_mac; /* 0: the answer came from behind a router */
+	uint8_t mac[6];	 /* of who answered */
+	uint8_t pad;
 };
 
 /* What another DHCP server said to a client. */

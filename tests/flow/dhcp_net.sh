@@ -116,46 +116,46 @@ check "starts" start
 
 # ---- an address that is in use on the link
 check "the address that is in use is passed over" \
-	said "OFFER 10.77.0.101 10.77.0.1" 290 900 host discover "$(mac 01:00)" os
+	said "OFFER 10.77.0.101 10.77.0.1" 290 1400 host discover "$(mac 01:00)" os
 check "with an alarm that names who uses it" \
 	grep -F "alarm: address in use: addr=10.77.0.100 mac=$(in_ns used cat /sys/class/net/eth0/address)" "$work/log"
 rests() { muster -o json lease list | jq -e --arg a "$1" '.leases[]? // .[] | select(.addr == $a and .state == "declined")'; }
 check "and rests" rests 10.77.0.100
 check "a repeated DISCOVER is answered at once" \
-	said "OFFER 10.77.0.101 10.77.0.1" 0 150 host discover "$(mac 01:00)" os
+	said "OFFER 10.77.0.101 10.77.0.1" 0 250 host discover "$(mac 01:00)" os
 check "leased" prints "ACK 10.77.0.101" host request "$(mac 01:00)" os 10.77.0.101 10.77.0.1
 check "its own address is offered at once" \
-	said "OFFER 10.77.0.101 10.77.0.1" 0 150 host discover "$(mac 01:00)" os
+	said "OFFER 10.77.0.101 10.77.0.1" 0 250 host discover "$(mac 01:00)" os
 survives() { kill -9 "$(role_pid core)" && wait_for muster status && rests 10.77.0.100; }
 check "the rest survives kill -9 of core" survives
 
 # ---- more hosts than may wait: eight are asked for, the others are offered at once
 host burst "$(mac 02:00)" 12 >"$work/burst"
 waited=$(awk '$3 >= 290' "$work/burst" | wc -l)
-at_once=$(awk '$3 < 200' "$work/burst" | wc -l)
+at_once=$(awk '$3 < 250' "$work/burst" | wc -l)
 everybody() { cat "$work/burst"; [ "$(awk '{print $2}' "$work/burst" | sort -u | wc -l)" = 12 ]; }
 check "a burst of 12: each has an address of its own" everybody
 check "8 waited" [ "$waited" = 8 ]
 check "4 did not" [ "$at_once" = 4 ]
-unlucky=$(awk '$2 == "10.77.0.110" && $3 < 200 {printf "02:%02x", $1}' "$work/burst")
+unlucky=$(awk '$2 == "10.77.0.110" && $3 < 250 {printf "02:%02x", $1}' "$work/burst")
 check "one of these has the address that is in use" [ -n "$unlucky" ]
 check "which rests as soon as somebody has said so" wait_for rests 10.77.0.110
 check "and its REQUEST gets a NAK" \
 	prints NAK host request "$(mac "$unlucky")" os 10.77.0.110 10.77.0.1
-lucky=$(awk '$2 != "10.77.0.110" && $3 < 200 {printf "%02x %s\n", $1, $2; exit}' "$work/burst")
+lucky=$(awk '$2 != "10.77.0.110" && $3 < 250 {printf "%02x %s\n", $1, $2; exit}' "$work/burst")
 check "the others' are acknowledged" \
 	prints "ACK ${lucky#* }" host request "$(mac "02:${lucky% *}")" os "${lucky#* }" 10.77.0.1
 
 # ---- behind a relay
 relayed() { in_ns rt "$B/support/link_host" 10.9.0.1 relay "$@"; }
 check "behind a relay, what answers an echo is passed over" \
-	said "OFFER 10.9.0.101 10.77.0.1" 290 900 relayed "$(mac 03:00)" 10.77.0.1
+	said "OFFER 10.9.0.101 10.77.0.1" 290 1400 relayed "$(mac 03:00)" 10.77.0.1
 check "and rests" rests 10.9.0.100
-check "again at once" said "OFFER 10.9.0.101 10.77.0.1" 0 150 relayed "$(mac 03:00)" 10.77.0.1
+check "again at once" said "OFFER 10.9.0.101 10.77.0.1" 0 250 relayed "$(mac 03:00)" 10.77.0.1
 
 # ---- one host's flood
 flood() { host flood "$(mac 04:00)" 500 >"$work/flood" & host discover "$(mac 05:00)" os; wait $!; }
-check "another host is served during a flood" said "OFFER 10.77.0." 0 900 flood
+check "another host is served during a flood" said "OFFER 10.77.0." 0 1400 flood
 few() { cat "$work/flood"; [ "$(cat "$work/flood")" -ge 1 ] && [ "$(cat "$work/flood")" -le 35 ]; }
 check "the flooding one is answered 20 times and a few" few
 check "what is dropped is counted and named" grep -F "dhcp drop reason=rate-mac if=br0 mac=$(mac 04:00)" "$work/log"
@@ -230,7 +230,7 @@ host discover "$(mac 09:00)" pxe >/dev/null
 check "for a proxy it is no alarm" wait_for servers '.alarm == false'
 reload "probe = no" "rate-mac = 0" "router-advertisement = no"
 check "probe = no: offered at once" \
-	said "OFFER 10.77.0." 0 150 host discover "$(mac 0a:00)" os 10.77.0.1
+	said "OFFER 10.77.0." 0 250 host discover "$(mac 0a:00)" os 10.77.0.1
 unlimited() { [ "$(host flood "$(mac 0b:00)" 200)" -ge 100 ]; }
 end "$other"; other=
 check "rate-mac = 0: no limit" unlimited
