@@ -32,7 +32,8 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 	       memcmp(q->mac, zero, sizeof zero) && !memcmp(q->mac, q->chaddr, sizeof q->mac) &&
 	       q->max_size >= 576 && q->max_size <= 1472 &&
 	       text_ok(q->hostname, sizeof q->hostname) &&
-	       text_ok(q->vendor_class, sizeof q->vendor_class);
+	       text_ok(q->vendor_class, sizeof q->vendor_class) &&
+	       text_ok(q->user_class, sizeof q->user_class);
 }
 
 static bool reply_ok(const struct dhcp_reply *r)

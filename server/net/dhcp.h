@@ -80,6 +80,7 @@ struct dhcp_query {
 	uint8_t relay[DHCP_RELAY_MAX];
 	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */
 	char vendor_class[DHCP_CLASS_MAX]; /* option 60, printable ASCII only; "" without */
+	char user_class[DHCP_CLASS_MAX];   /* option 77, a list joined by blanks, as option 60 */
 	uint8_t wants[32];		   /* option 55 as a bit set; all zeros without */
 };
 

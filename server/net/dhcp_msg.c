@@ -215,11 +215,12 @@ static uint16_t get_arch(const struct dhcp_opts *o)
 	return (uint16_t)(b[0] << 8 | b[1]);
 }
 
-/* "" for a class that is absent, too long to be anybody's, or not printable. */
-static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+/*
+ * A class's text in out, which holds len bytes of the packet, made one that may go anywhere: ""
+ * when it is absent, too long to be anybody's, or not printable.
+ */
+static void clean_class(char out[DHCP_CLASS_MAX], int len)
 {
-	int len = dhcp_opts_get(o, DHCP_OPT_CLASS, out, DHCP_CLASS_MAX);
-
 	if (len > 0 && len <= DHCP_CLASS_MAX && !out[len - 1])
 		len--; /* a C string with its NUL */
 	for (int i = 0; i < len && i < DHCP_CLASS_MAX; i++)
@@ -228,6 +229,33 @@ static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
 	if (len < 0 || len >= DHCP_CLASS_MAX)
 		len = 0;
 	memset(out + len, 0, (size_t)(DHCP_CLASS_MAX - len));
+}
+
+static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+{
+	clean_class(out, dhcp_opts_get(o, DHCP_OPT_CLASS, out, DHCP_CLASS_MAX));
+}
+
+/* The strings of an RFC 3004 list joined by blanks; what is no such list is one string. */
+static void get_user_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+{
+	const int len = dhcp_opts_get(o, DHCP_OPT_USER_CLASS, out, DHCP_CLASS_MAX);
+	int at = 0;
+
+	while (at < len && at < DHCP_CLASS_MAX && out[at])
+		at += 1 + (uint8_t)out[at];
+	if (len < 1 || at != len || len > DHCP_CLASS_MAX) {
+		clean_class(out, len);
+		return;
+	}
+	for (int i = 0; i < len;) {
+		const int n = (uint8_t)out[i];
+
+		out[i] = ' ';
+		i += 1 + n;
+	}
+	memmove(out, out + 1, (size_t)len - 1);
+	clean_class(out, len - 1);
 }
 
 /* iPXE sends the four letters bare; RFC 3004 wants a list of strings with a length before each. */
@@ -347,6 +375,7 @@ static int read_options(const struct dhcp_opts *o, struct dhcp_query *q)
 	get_hostname(o, q->hostname);
 	get_uuid(o, q);
 	get_class(o, q->vendor_class);
+	get_user_class(o, q->user_class);
 	q->arch = get_arch(o);
 	q->client = client_of(o, q);
 	return 0;

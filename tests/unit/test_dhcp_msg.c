@@ -121,6 +121,8 @@ static void describe(const struct dhcp_query *q, char *out, size_t size)
 		ADD("arch=%u ", q->arch);
 	if (q->ipxe_features)
 		ADD("features=%u ", q->ipxe_features);
+	if (q->user_class[0])
+		ADD("user='%s' ", q->user_class);
 	if (q->echo_uuid)
 		ADD("uuid%s ", q->has_uuid ? "" : "?");
 	if (q->client_id_len)
@@ -159,10 +161,25 @@ static const struct read {
 	{ "iPXE", false,
 		BYTES(T_DISCOVER ARCH_X64 CLASS_PXE IPXE_77 IPXE_175
 			"\x3d\x07\x01\x52\x54\x00\x00\x00\x01" END),
-		"ipxe arch=7 features=3 id=7" },
+		"ipxe arch=7 features=3 user='iPXE' id=7" },
 	{ "iPXE, user class as a list", false, BYTES(T_DISCOVER "\x4d\x07\x01x\x04iPXE" END),
-		"ipxe" },
-	{ "user class of somebody else", false, BYTES(T_DISCOVER "\x4d\x04gPXE" END), "" },
+		"ipxe user='x iPXE'" },
+	{ "user class of somebody else", false, BYTES(T_DISCOVER "\x4d\x04gPXE" END),
+		"user='gPXE'" },
+	{ "user class as a C string", false, BYTES(T_DISCOVER "\x4d\x04lab\x00" END),
+		"user='lab'" },
+	{ "user class that is not text", false, BYTES(T_DISCOVER "\x4d\x04\x03l\nb" END), "" },
+	{ "user class of a list of nothing", false, BYTES(T_DISCOVER "\x4d\x01\x00" END), "" },
+	{ "longest user class", false,
+		BYTES(T_DISCOVER
+			"\x4d\x3f"
+			"123456789012345678901234567890123456789012345678901234567890123" END),
+		"user='123456789012345678901234567890123456789012345678901234567890123'" },
+	{ "user class too long", false,
+		BYTES(T_DISCOVER
+			"\x4d\x40"
+			"1234567890123456789012345678901234567890123456789012345678901234" END),
+		"" },
 	{ "user class list overrun", false, BYTES(T_DISCOVER "\x4d\x06\x09iPXE\x00" END), "" },
 	{ "iPXE options overrun", false, BYTES(T_DISCOVER "\xaf\x03\x13\x02\x01" END), "" },
 	{ "agent", false, BYTES(T_DISCOVER CLASS_AGENT END), "agent" },
@@ -319,6 +336,7 @@ static void test_query_ok(void **state)
 	SPOIL(max_size, 0);
 	SPOIL(hostname, 'x');
 	SPOIL(vendor_class, 'x');
+	SPOIL(user_class, 'x');
 	SPOIL(port4011, 2);
 	SPOIL(echo_uuid, 0xff);
 	SPOIL(has_uuid, 2);
