@@ -408,14 +408,19 @@ int dhcp_msg_decode(const uint8_t *buf, size_t len, struct dhcp_query *out)
 	return 0;
 }
 
+/* A name that is too long for the header goes into option 67, whatever was wished. */
+static bool file_in_header(const struct dhcp_reply *r)
+{
+	return r->file_in != DHCP_FILE_OPTION && strlen(r->file) < 128;
+}
+
 static void write_header(struct wr *w, const struct dhcp_query *q, const struct dhcp_reply *r)
 {
 	const bool nak = r->type == DHCP_NAK;
-	const size_t file_len = strlen(r->file);
 	char file[128] = "";
 
-	if (file_len < sizeof file)
-		memcpy(file, r->file, file_len);
+	if (file_in_header(r))
+		memcpy(file, r->file, strlen(r->file));
 	wr_u8(w, OP_REPLY);
 	wr_u8(w, ETHERNET);
 	wr_u8(w, ETHERNET_LEN);
@@ -466,7 +471,8 @@ static bool put_boot(struct wr *w, const struct dhcp_query *q, const struct dhcp
 		r->siaddr >> 8 & 255, r->siaddr & 255);
 	if (q->client == DHCP_CLIENT_PXE && r->siaddr && !put_text(w, DHCP_OPT_TFTP_NAME, addr))
 		return false;
-	return dhcp_opt_put(w, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
+	return (r->file_in == DHCP_FILE_HEADER && file_in_header(r)) ||
+	       dhcp_opt_put(w, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
 }
 
 /* What must be there; RFC 2132 section 3.5 wants the mask before the router. */
