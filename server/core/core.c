@@ -166,7 +166,7 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 
 static int blob_ok(const struct blob_event *e)
 {
-	return e && e->phase < BLOB_PHASES;
+	return e && e->phase < BLOB_PHASES && msg_text_ok(e->name, sizeof e->name);
 }
 
 static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)
@@ -253,6 +253,7 @@ static void on_tick(void *arg, uint32_t events)
 	(void)events;
 	now(c);
 	record_sweep(c);
+	dhcp_sweep(c);
 }
 
 /* ---- start ---- */

@@ -39,6 +39,7 @@ struct waiting_host *waiting_discover(
 
 	if (h) {
 		h->discovers++;
+		h->newest_mono_ms = mono_ms;
 		return h;
 	}
 	oldest = &w->hosts[at];
@@ -50,13 +51,24 @@ struct waiting_host *waiting_discover(
 	*oldest = (struct waiting_host){
 		.discover_ms = wall_ms,
 		.discover_mono_ms = mono_ms,
+		.newest_mono_ms = mono_ms,
 		.discovers = 1,
 	};
 	memcpy(oldest->mac, mac, 6);
 	return oldest;
 }
 
+struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms)
+{
+	for (size_t i = 0; i < WAITING_MAX; i++) {
+		if (addr && w->hosts[i].addr == addr && lives(&w->hosts[i], mono_ms))
+			return &w->hosts[i];
+	}
+	return NULL;
+}
+
 void waiting_forget(struct waiting_host *h)
 {
-	*h = (struct waiting_host){ 0 };
+	if (h)
+		*h = (struct waiting_host){ 0 };
 }
