@@ -51,10 +51,12 @@ static int find_uki(struct core *c, struct manifest_file *out)
 bool loader_exists(struct core *c, const char *loader, bool http)
 {
 	struct manifest_file uki;
+	uint64_t size;
 
 	if (http && !strcmp(loader, BOOT_UKI))
 		return find_uki(c, &uki);
-	return loader_size(c, loader) > 0;
+	size = loader_size(c, loader);
+	return size > 0 && (!http || size <= HTTP_LOADER_MAX);
 }
 
 void loader_handle_tftp(struct core *c, const struct tftp_read *r)
