@@ -53,10 +53,8 @@ enum http_method {
 };
 enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
 
-#define HTTP_BODY_MAX (64 * 1024) /* a request's body */
-#define HTTP_LOADER_MAX                                                                            \
-	(16 * 1024 * 1024)		   /* a file of the loader folder, which http reads whole  \
-					    */
+#define HTTP_BODY_MAX	(64 * 1024)	   /* a request's body */
+#define HTTP_LOADER_MAX (16 * 1024 * 1024) /* what http sends of the loader folder */
 #define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
 
 struct http_request {

@@ -101,7 +101,7 @@ static void offer_script(struct plan *p)
 	if (p->rule)
 		p->out->boot.form = p->rule->form;
 	snprintf(p->out->boot.file, sizeof p->out->boot.file, "%s/boot.ipxe", p->a->url);
-	why(p, "boot.ipxe by HTTP: iPXE");
+	why(p, "boot.ipxe by HTTP");
 }
 
 /* ---- what firmware can do ---- */
