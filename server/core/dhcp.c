@@ -12,12 +12,9 @@
 #include "server/log.h"
 
 /*
- * Firmware has ignored a proxy when so many DISCOVERs were followed by nothing for so long: none
- * waits longer between two. A few go on record in one round; of hosts that nobody knows, which
- * anybody can make up, one now and then.
+ * Of firmware that ignores a proxy so many go on record in one round; of hosts that nobody knows,
+ * which anybody can make up, one now and then.
  */
-#define IGNORED_DISCOVERS  3
-#define IGNORED_MS	   30000
 #define IGNORED_ROUND	   4
 #define IGNORED_UNKNOWN_MS 60000
 
@@ -26,7 +23,7 @@ struct asker {
 	struct host_identity id;
 	bool known;		/* there is such a host */
 	struct store_host host; /* zero when not */
-	bool restarted;		/* its open boot has come to nothing, its firmware begins anew */
+	bool restarted;		/* its open boot has come to no script, its firmware begins anew */
 	struct boot_plan plan;
 };
 
@@ -77,8 +74,8 @@ static void recall(
 	if (b.state != BOOT_OPEN || b.stage >= STAGE_SCRIPT)
 		return;
 	ask->loader_runs = !boot_begins(q) && b.loader_sent;
-	who->restarted = record_falls_short(&b) && begins_anew(c, q);
-	if (who->restarted && !strcmp(b.offered.firmware, firmware)) {
+	who->restarted = begins_anew(c, q);
+	if (who->restarted && record_falls_short(&b) && !strcmp(b.offered.firmware, firmware)) {
 		memcpy(ask->memory.dead, b.offered.loader, sizeof ask->memory.dead);
 		ask->memory.dead_boot = b.id;
 	}
@@ -263,13 +260,6 @@ static void record(struct core *c, const struct dhcp_query *q, const struct aske
 
 /* ---- firmware that does not react to a proxy ---- */
 
-static bool is_ignoring(struct core *c, struct waiting_host *w)
-{
-	return w->begins && !w->loader_spoke && w->offered.loader[0] &&
-	       w->discovers >= IGNORED_DISCOVERS && c->mono_ms - w->newest_mono_ms >= IGNORED_MS &&
-	       waiting_find(&c->waiting, w->mac, c->mono_ms) == w;
-}
-
 /* May it go on record? Hosts that we know may; of others only one now and then. */
 static bool is_admissible(struct core *c, const struct waiting_host *w)
 {
@@ -317,7 +307,7 @@ void dhcp_sweep(struct core *c)
 	for (size_t i = 0; i < WAITING_MAX && left; i++) {
 		struct waiting_host w;
 
-		if (!is_ignoring(c, &c->waiting.hosts[i]))
+		if (!waiting_ignores(&c->waiting.hosts[i], c->mono_ms))
 			continue;
 		left--;
 		w = c->waiting.hosts[i]; /* recording takes it out */

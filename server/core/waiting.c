@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#define PROBES 8 /* places that an entry may be in */
+#define PROBES		  8 /* places that an entry may be in */
+#define IGNORED_DISCOVERS 3
+#define IGNORED_MS	  20000
 
 static unsigned place(const uint8_t mac[6])
 {
@@ -65,6 +67,12 @@ struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t m
 			return &w->hosts[i];
 	}
 	return NULL;
+}
+
+bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms)
+{
+	return lives(h, mono_ms) && h->begins && !h->loader_spoke && h->offered.loader[0] &&
+	       h->discovers >= IGNORED_DISCOVERS && mono_ms - h->newest_mono_ms >= IGNORED_MS;
 }
 
 void waiting_forget(struct waiting_host *h)

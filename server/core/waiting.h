@@ -45,6 +45,11 @@ struct waiting_host *waiting_discover(
 struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
 /* The host that another server gave this address, or NULL. */
 struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms);
+/*
+ * Its firmware has not reacted to what it was offered: several DISCOVERs, then nothing, for longer
+ * than any firmware waits between two.
+ */
+bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms);
 void waiting_forget(struct waiting_host *h); /* accepts NULL */
 
 #endif
