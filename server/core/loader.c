@@ -68,7 +68,7 @@ void loader_handle_tftp(struct core *c, const struct tftp_read *r)
 		return; /* not a host that boots: in.tftpd serves anybody */
 	/* tftp-hpa never says how much it sent: it is all, once the loader is known to run */
 	e.total = loader_size(c, r->file);
-	b.loader_sent = e.total > 0;
+	b.loader_sent = b.loader_sent || e.total > 0; /* autoexec.ipxe may be asked for, too */
 	record_event(c, &b, &e);
 }
 

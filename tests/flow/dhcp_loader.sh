@@ -204,6 +204,7 @@ check "a boot's start is its own" [ "$(newest_of "$t" started)" -ge "$before" ]
 check "rule: an iPXE ROM" boot "$(mac 10:01)" special.efi -k ipxe -a 7
 check "says so" holds "^special.efi by TFTP: rule rom$" "$(offer_of "$(mac 10:01)")"
 check "rule: its loader is read" tftp_read special.efi
+curl_host -s -o "$work/read" tftp://10.77.0.1/autoexec.ipxe 2>/dev/null # as newer iPXE does
 check "rule: and gets the script" boot "$(mac 10:01)" http://10.77.0.1/boot.ipxe -k ipxe -a 7
 check "rule: by user class, over HTTP" \
 	boots_http "$(mac 03:01)" http://10.77.0.1/loader/special.efi -k http -a 16 -c a-lab-7
