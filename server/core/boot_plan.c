@@ -214,13 +214,16 @@ static bool offer_remembered(struct plan *p)
 static void offer_of_list(struct plan *p, const struct row *row)
 {
 	const char *list[LIST_MAX];
-	const size_t n = list_of(p, row, list);
+	size_t n;
 
+	if (!p->a->memory.dead[0] && offer_remembered(p))
+		return;
+	n = list_of(p, row, list);
 	if (!n) {
 		why(p, "address only: there is no loader for architecture %u", row->arch);
 	} else if (p->a->memory.dead[0]) {
 		offer_next(p, row, list, n);
-	} else if (!offer_remembered(p)) {
+	} else {
 		offer(p, list[0], row->http, (struct config_form){ 0 });
 		why(p, "%s by %s: architecture %u", list[0], transport_name(row->http),
 			p->a->q->arch);
@@ -251,7 +254,7 @@ static void apply_rule(struct plan *p)
 	struct boot_plan *o = p->out;
 	const size_t n = strlen(o->why);
 
-	if (!p->rule || !o->boot.file[0])
+	if (!o->boot.file[0])
 		return;
 	if (p->rule->transport && o->chosen.loader[0] &&
 		(p->rule->transport == TRANSPORT_HTTP) != o->chosen.http) {

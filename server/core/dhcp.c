@@ -261,7 +261,7 @@ static void record(struct core *c, const struct dhcp_query *q, const struct aske
 /* ---- firmware that does not react to a proxy ---- */
 
 /* May it go on record? Hosts that we know may; of others only one now and then. */
-static bool is_admissible(struct core *c, const struct waiting_host *w)
+static bool may_record(struct core *c, const struct waiting_host *w)
 {
 	struct host_identity id = { .has_uuid = w->has_uuid };
 	struct store_host h;
@@ -311,7 +311,7 @@ void dhcp_sweep(struct core *c)
 			continue;
 		left--;
 		w = c->waiting.hosts[i]; /* recording takes it out */
-		if (is_admissible(c, &w))
+		if (may_record(c, &w))
 			record_ignoring(c, &w);
 		waiting_forget(&c->waiting.hosts[i]);
 	}
