@@ -21,6 +21,19 @@ CREATE TABLE host_mac (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX host_mac_host ON host_mac (host);
 
+-- What got a host to its script or to the agent, for each kind of firmware, and what did not since.
+CREATE TABLE host_loader (
+	host INTEGER NOT NULL REFERENCES host ON DELETE CASCADE,
+	firmware TEXT NOT NULL,        -- bios, uefi, uefi-http, ipxe
+	loader TEXT NOT NULL,          -- '' = nothing yet
+	http INTEGER NOT NULL,         -- 0: TFTP
+	form INTEGER NOT NULL,         -- option 43, 2 bits; option 60, 2 bits; where the file name is
+	boot INTEGER NOT NULL,         -- the first in which it did
+	dead TEXT NOT NULL,            -- loader of a boot that ended too early; '' = none
+	dead_boot INTEGER NOT NULL,
+	PRIMARY KEY (host, firmware)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lease (
 	addr INTEGER PRIMARY KEY,
 	mac BLOB NOT NULL,
@@ -42,6 +55,10 @@ CREATE TABLE boot (
 	addr INTEGER NOT NULL,
 	arch INTEGER NOT NULL,
 	loader_sent INTEGER NOT NULL,
+	loader TEXT NOT NULL,          -- offered to its firmware, as in host_loader; '' = none
+	loader_for TEXT NOT NULL,
+	http INTEGER NOT NULL,
+	form INTEGER NOT NULL,
 	firmware TEXT NOT NULL,
 	image TEXT NOT NULL,
 	version TEXT NOT NULL,

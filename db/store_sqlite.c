@@ -315,11 +315,62 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 	return rc < 0 ? rc : 0;
 }
 
+/* ---- loaders ---- */
+
+int store_loaders_get(
+	struct store *s, int64_t host, const char *firmware, struct store_loaders *out)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT firmware, loader, http, form, boot, dead, dead_boot FROM host_loader"
+		" WHERE host = ? AND firmware = ?",
+		"it", host, firmware);
+	int rc = one(r);
+
+	if (rc == -ENOENT || !rc)
+		*out = (struct store_loaders){ 0 };
+	if (!rc) {
+		sql_text(r, 0, out->works.firmware, sizeof out->works.firmware);
+		sql_text(r, 1, out->works.loader, sizeof out->works.loader);
+		out->works.http = sql_int(r, 2) != 0;
+		out->works.form = (uint8_t)sql_int(r, 3);
+		out->works_boot = sql_int(r, 4);
+		sql_text(r, 5, out->dead, sizeof out->dead);
+		out->dead_boot = sql_int(r, 6);
+	}
+	sql_end(r);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct store_loader *l)
+{
+	/* Nothing is written while all stays as it is: a host that works costs no disk. */
+	return sql_run(s->q,
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
+		" VALUES (?, ?, ?, ?, ?, ?, '', 0)"
+		" ON CONFLICT (host, firmware) DO UPDATE SET boot = CASE WHEN loader = excluded.loader"
+		" AND http = excluded.http AND form = excluded.form THEN boot ELSE excluded.boot END,"
+		" loader = excluded.loader, http = excluded.http, form = excluded.form, dead = '',"
+		" dead_boot = 0 WHERE loader != excluded.loader OR http != excluded.http"
+		" OR form != excluded.form OR dead_boot != 0",
+		"ittiii", host, l->firmware, l->loader, (int64_t)l->http, (int64_t)l->form, boot);
+}
+
+int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l)
+{
+	return sql_run(s->q,
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
+		" VALUES (?, ?, '', 0, 0, 0, ?, ?)"
+		" ON CONFLICT (host, firmware) DO UPDATE SET dead = excluded.dead,"
+		" dead_boot = excluded.dead_boot",
+		"itti", host, l->firmware, l->loader, boot);
+}
+
 /* ---- boots ---- */
 
-#define BOOT_COLUMNS                                                                               \
-	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent," \
-	" firmware, image, version, manifest, session, nonce, reason, sentence"
+#define BOOT_COLUMNS                                                                                 \
+	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"   \
+	" firmware, image, version, manifest, session, nonce, reason, sentence, loader, loader_for," \
+	" http, form"
 
 static void read_boot(struct sql_row *r, struct store_boot *b)
 {
@@ -344,6 +395,10 @@ static void read_boot(struct sql_row *r, struct store_boot *b)
 	sql_text(r, 16, b->nonce, sizeof b->nonce);
 	sql_text(r, 17, b->reason, sizeof b->reason);
 	sql_text(r, 18, b->sentence, sizeof b->sentence);
+	sql_text(r, 19, b->offered.loader, sizeof b->offered.loader);
+	sql_text(r, 20, b->offered.firmware, sizeof b->offered.firmware);
+	b->offered.http = sql_int(r, 21) != 0;
+	b->offered.form = (uint8_t)sql_int(r, 22);
 }
 
 static int boot_of(struct sql_row *r, struct store_boot *out)
@@ -360,8 +415,9 @@ int store_boot_add(struct store *s, struct store_boot *b)
 {
 	int rc = sql_run(s->q,
 		"INSERT INTO boot (host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr,"
-		" arch, loader_sent, firmware, image, version, nonce, reason, sentence)"
-		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '', '')",
+		" arch, loader_sent, loader, loader_for, http, form, firmware, image, version, nonce,"
+		" reason, sentence)"
+		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, '', '', '', '', '', '')",
 		"iii", b->host, b->started_ms, b->mono_ms);
 
 	if (rc < 0)
@@ -374,11 +430,14 @@ int store_boot_put(struct store *s, const struct store_boot *b)
 {
 	return sql_run(s->q,
 		"UPDATE boot SET seen_ms = ?, ended_ms = ?, stage = ?, state = ?, addr = ?, arch = ?,"
-		" loader_sent = ?, firmware = ?, image = ?, version = ?, manifest = ?, session = ?,"
-		" nonce = ?, reason = ?, sentence = ? WHERE id = ?",
-		"iiiiiiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage, (int64_t)b->state,
-		(int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent, b->firmware, b->image,
-		b->version, b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
+		" loader_sent = ?, loader = ?, loader_for = ?, http = ?, form = ?, firmware = ?,"
+		" image = ?, version = ?, manifest = ?, session = ?, nonce = ?, reason = ?,"
+		" sentence = ? WHERE id = ?",
+		"iiiiiiittiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage,
+		(int64_t)b->state, (int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent,
+		b->offered.loader, b->offered.firmware, (int64_t)b->offered.http,
+		(int64_t)b->offered.form, b->firmware, b->image, b->version,
+		b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
 		b->has_session ? b->session.b : NULL, sizeof b->session.b, b->nonce, b->reason,
 		b->sentence, b->id);
 }

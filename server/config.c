@@ -12,6 +12,7 @@
 #include "server/bytes.h"
 #include "server/log.h"
 #include "server/nearest.h"
+#include "server/net/dhcp.h"
 
 #define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
 
@@ -22,6 +23,7 @@ struct place {
 	unsigned line;
 	struct config_subnet *subnet;
 	struct config_quirk *quirk;
+	unsigned quirk_line; /* where it began */
 	char *err;
 	size_t err_size;
 };
@@ -379,14 +381,79 @@ static int set_match_mac(struct place *p, char *v)
 	return fail(p, "'%s' is no MAC address or the first bytes of one, such as 52:54:00", v);
 }
 
-static int set_match_arch(struct place *p, char *v)
+static int add_match_arch(struct place *p, char *v)
 {
+	struct config_quirk *q = p->quirk;
 	unsigned long n;
 
+	if (q->n_archs == CONFIG_ARCHS_MAX)
+		return fail(p, "more than %d architectures", CONFIG_ARCHS_MAX);
 	if (parse_uint(v, 0xfffe, &n) < 0)
 		return fail(p, "'%s' is no number of an architecture (option 93)", v);
-	p->quirk->arch = (uint16_t)n;
+	q->archs[q->n_archs++] = (uint16_t)n;
 	return 0;
+}
+
+static int set_match_arch(struct place *p, char *v)
+{
+	return each_item(p, v, add_match_arch);
+}
+
+static int set_match_class(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->class, sizeof p->quirk->class);
+}
+
+static int set_match_user_class(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->user_class, sizeof p->quirk->user_class);
+}
+
+static int set_match_vendor(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->vendor, sizeof p->quirk->vendor);
+}
+
+static int set_match_product(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->product, sizeof p->quirk->product);
+}
+
+static int set_match_uuid(struct place *p, char *v)
+{
+	char *out = p->quirk->uuid;
+	size_t n = 0;
+
+	for (const char *s = v; *s; s++) {
+		if (*s == '-')
+			continue;
+		if (!isxdigit((unsigned char)*s) || n == sizeof p->quirk->uuid - 1)
+			return fail(p,
+				"'%s' is no UUID or the first digits of one, such as 4c4c4544", v);
+		out[n++] = (char)tolower((unsigned char)*s);
+	}
+	return n ? 0 : fail(p, "the value is empty");
+}
+
+static int add_match_firmware(struct place *p, char *v)
+{
+	static const char *const words[] = {
+		[FIRMWARE_BIOS] = "bios",
+		[FIRMWARE_UEFI] = "uefi",
+		[FIRMWARE_UEFI_HTTP] = "uefi-http",
+		[FIRMWARE_IPXE] = "ipxe",
+		[FIRMWARES] = NULL,
+	};
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->firmware |= (uint8_t)(1 << i);
+	return rc;
+}
+
+static int set_match_firmware(struct place *p, char *v)
+{
+	return each_item(p, v, add_match_firmware);
 }
 
 static int set_loader(struct place *p, char *v)
@@ -394,6 +461,56 @@ static int set_loader(struct place *p, char *v)
 	if (strchr(v, '/') || *v == '.')
 		return fail(p, "'%s' is no plain file name", v);
 	return set_text(p, v, p->quirk->loader, sizeof p->quirk->loader);
+}
+
+static int set_transport(struct place *p, char *v)
+{
+	static const char *const words[] = { "auto", "tftp", "http", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->transport = (uint8_t)i;
+	return rc;
+}
+
+static int set_choice(const struct place *p, const char *v, uint8_t *out)
+{
+	static const char *const words[] = { "auto", "yes", "no", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		*out = (uint8_t)i;
+	return rc;
+}
+
+static int set_option_43(struct place *p, char *v)
+{
+	return set_choice(p, v, &p->quirk->form.option_43);
+}
+
+static int set_option_60(struct place *p, char *v)
+{
+	return set_choice(p, v, &p->quirk->form.option_60);
+}
+
+static int set_boot_file(struct place *p, char *v)
+{
+	static const char *const words[] = {
+		[DHCP_FILE_BOTH] = "both",
+		[DHCP_FILE_OPTION] = "option",
+		[DHCP_FILE_HEADER] = "header",
+		[DHCP_FILE_INS] = NULL,
+	};
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->form.boot_file = (uint8_t)i;
+	return rc;
+}
+
+static int set_no_boot(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->quirk->no_boot);
 }
 
 static int set_tftp(struct place *p, char *v)
@@ -491,8 +608,19 @@ static const struct key {
 	{ "subnet", "dns", set_dns, true },
 	{ "subnet", "domain", set_domain, false },
 	{ "quirk", "match-mac", set_match_mac, false },
-	{ "quirk", "match-arch", set_match_arch, false },
+	{ "quirk", "match-arch", set_match_arch, true },
+	{ "quirk", "match-class", set_match_class, false },
+	{ "quirk", "match-uuid", set_match_uuid, false },
+	{ "quirk", "match-user-class", set_match_user_class, false },
+	{ "quirk", "match-vendor", set_match_vendor, false },
+	{ "quirk", "match-product", set_match_product, false },
+	{ "quirk", "match-firmware", set_match_firmware, true },
 	{ "quirk", "loader", set_loader, false },
+	{ "quirk", "transport", set_transport, false },
+	{ "quirk", "pxe-option-43", set_option_43, false },
+	{ "quirk", "pxe-option-60", set_option_60, false },
+	{ "quirk", "boot-file", set_boot_file, false },
+	{ "quirk", "no-boot", set_no_boot, false },
 	{ "tftp", "enabled", set_tftp, false },
 	{ "tftp", "program", set_tftp_program, false },
 	{ "tftp", "loaders", set_loaders, false },
@@ -580,11 +708,44 @@ static int open_quirk(struct place *p, const char *arg)
 	if (c->n_quirks == CONFIG_QUIRKS_MAX)
 		return fail(p, "more than %d quirks", CONFIG_QUIRKS_MAX);
 	p->quirk = &c->quirks[c->n_quirks];
-	p->quirk->arch = CONFIG_ARCH_ANY;
+	p->quirk_line = p->line;
 	if (set_text(p, arg, p->quirk->name, sizeof p->quirk->name) < 0)
 		return -EINVAL;
 	c->n_quirks++;
 	return 0;
+}
+
+/* What must hold over the keys of one rule. */
+static int check_quirk(const struct place *p, const struct config_quirk *q)
+{
+	static const struct config_form usual;
+	const bool picks =
+		q->loader[0] || q->transport || memcmp(&q->form, &usual, sizeof usual) != 0;
+
+	if (picks && q->no_boot)
+		return fail(p, "[quirk %s] has no-boot, so it can pick nothing else", q->name);
+	if (!picks && !q->no_boot)
+		return fail(
+			p, "[quirk %s] picks nothing: give it a loader, a transport, ...", q->name);
+	if (q->form.option_60 == CHOICE_NO && q->form.option_43 == CHOICE_YES)
+		return fail(p, "[quirk %s]: pxe-option-43 means nothing without pxe-option-60",
+			q->name);
+	return 0;
+}
+
+/* The section of a rule has ended; what is wrong with the whole is said of its first line. */
+static int close_quirk(struct place *p)
+{
+	const unsigned line = p->line;
+	int rc;
+
+	if (!p->quirk)
+		return 0;
+	p->line = p->quirk_line;
+	rc = check_quirk(p, p->quirk);
+	p->line = line;
+	p->quirk = NULL;
+	return rc;
 }
 
 /* "[server]", "[subnet 10.77.0.0/24]", "[quirk NAME]" */
@@ -610,8 +771,8 @@ static int parse_section(struct place *p, char *s, char *section, size_t size)
 	return *arg ? fail(p, "[%s] takes no name", s) : 0;
 }
 
-/* Which keys this section has seen already: one bit for each row of the table. */
-static int parse_value(struct place *p, const char *section, char *s, uint64_t *seen)
+/* `seen` says which keys this section has had already: one for each row of the table. */
+static int parse_value(struct place *p, const char *section, char *s, bool seen[ARRAY_LEN(keys)])
 {
 	char *eq = strchr(s, '='), *name;
 
@@ -624,9 +785,9 @@ static int parse_value(struct place *p, const char *section, char *s, uint64_t *
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
 			continue;
-		if (!keys[i].list && (*seen & 1ULL << i))
+		if (!keys[i].list && seen[i])
 			return fail(p, "'%s' is given twice", name);
-		*seen |= 1ULL << i;
+		seen[i] = true;
 		return keys[i].set(p, trim(eq + 1));
 	}
 	return fail(p, "unknown key '%s' in [%s]; did you mean '%s'?", name, section,
@@ -636,7 +797,7 @@ static int parse_value(struct place *p, const char *section, char *s, uint64_t *
 static int parse_lines(struct place *p, char *text)
 {
 	char section[32] = "", *next;
-	uint64_t seen = 0;
+	bool seen[ARRAY_LEN(keys)] = { false };
 
 	for (char *s = text; s; s = next) {
 		int rc;
@@ -651,15 +812,17 @@ static int parse_lines(struct place *p, char *text)
 			continue;
 		if (*s == '[') {
 			/* [subnet] and [quirk] may come again, each a new one */
-			seen = 0;
-			rc = parse_section(p, s, section, sizeof section);
+			memset(seen, 0, sizeof seen);
+			rc = close_quirk(p);
+			if (!rc)
+				rc = parse_section(p, s, section, sizeof section);
 		} else {
-			rc = parse_value(p, section, s, &seen);
+			rc = parse_value(p, section, s, seen);
 		}
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
+	return close_quirk(p);
 }
 
 int config_parse(const char *text, size_t len, const char *file, struct config *c, char *err,
@@ -724,8 +887,9 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		return check_fail(
 			file, err, err_size, "[http] tls-listen needs tls-cert and tls-key");
 	for (size_t i = 0; i < c->n_quirks; i++) {
-		if (!c->quirks[i].loader[0])
-			return check_fail(file, err, err_size, "a [quirk] has no loader");
+		if (c->dhcp_mode == DHCP_PROXY && c->quirks[i].form.option_60 == CHOICE_NO)
+			return check_fail(file, err, err_size,
+				"a [quirk] has pxe-option-60 = no, without which a proxy's offer is none");
 	}
 	for (size_t i = 0; i < c->n_subnets; i++) {
 		const struct config_subnet *s = &c->subnets[i];

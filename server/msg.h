@@ -89,6 +89,7 @@ enum http_method {
 enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
 
 #define HTTP_BODY_MAX	(64 * 1024)	   /* a request's body */
+#define HTTP_LOADER_MAX (16 * 1024 * 1024) /* what http sends of the loader folder */
 #define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
 
 struct http_request {
@@ -115,16 +116,17 @@ struct http_answer {
 
 enum blob_phase { BLOB_STARTED, BLOB_FINISHED, BLOB_ABORTED, BLOB_PHASES };
 
-/* One transfer of a blob, or of /efi/agent.efi, to a client of the TCP port. */
+/* One transfer of a blob, of /efi/agent.efi or of a loader, to a client of the TCP port. */
 struct blob_event {
 	uint8_t phase;	/* enum blob_phase */
-	uint8_t loader; /* 1: asked as /efi/agent.efi or by iPXE/UEFI firmware (User-Agent) */
+	uint8_t loader; /* 1: asked by that name or by iPXE/UEFI firmware (User-Agent) */
 	uint16_t pad;
 	uint32_t addr; /* client, host order */
 	uint8_t digest[32];
 	uint64_t bytes;	   /* body bytes sent so far */
 	uint64_t total;	   /* bytes asked for */
 	uint64_t transfer; /* names this transfer; the same in all its phases */
+	char name[64];	   /* of a file of the loader folder, else "" */
 };
 
 /* ---- tftp -> core ---- */

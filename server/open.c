@@ -364,6 +364,8 @@ static int open_http(struct server *s, const struct errbuf *e)
 				s->cfg.listen[i].port);
 		s->n_http++;
 	}
+	/* without TFTP nobody may need a loader, so the folder may be missing */
+	s->loaders = open(s->cfg.loader_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof path, "%s/muster.sock", s->cfg.run_dir);
 	s->http_unix = api_socket(path, s->cfg.user);
 	if (s->http_unix < 0)
@@ -425,7 +427,7 @@ int server_open(struct server *s, char *err, size_t err_size)
 	const struct errbuf e = { err, err_size };
 	int rc;
 
-	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
+	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->loaders = s->site_key = -1;
 	s->tls_cert = s->tls_key = s->icmp = s->ipv6_addrs = -1;
 	rc = open_folders(s, &e);
 	if (!rc)

@@ -41,6 +41,7 @@ struct server {
 	int tls_cert, tls_key;	      /* PEM files, for http alone; -1 without https */
 	int http_unix;		      /* listening unix socket: muster.sock */
 	int blobs;		      /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int loaders;		      /* [tftp] loaders, O_PATH | O_DIRECTORY, for http; or -1 */
 	int site_key;		      /* STATE/keys/site.key, for sign alone */
 	int tftp;		      /* UDP 69, or -1 */
 	int tftp_log;		      /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */

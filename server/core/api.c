@@ -67,6 +67,7 @@ static void get_status(struct call *k)
 	jw_str(&w, "dhcp_mode", mode[cfg->dhcp_mode]);
 	jw_str(&w, "admission", admission[cfg->admission]);
 	jw_bool(&w, "tftp", cfg->tftp);
+	jw_int(&w, "unknown_archs", (int64_t)k->c->unknown_archs);
 	for (size_t i = 0; doc && i < json_len(doc); i++) {
 		const char *key;
 		char *text = json_text(json_member(doc, i, &key));

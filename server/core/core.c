@@ -179,7 +179,7 @@ static int seen_ok(const struct core *c, const struct dhcp_seen *s)
 
 static int blob_ok(const struct blob_event *e)
 {
-	return e && e->phase < BLOB_PHASES;
+	return e && e->phase < BLOB_PHASES && msg_text_ok(e->name, sizeof e->name);
 }
 
 static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)
@@ -279,6 +279,7 @@ static void on_tick(void *arg, uint32_t events)
 	core_now(c);
 	record_sweep(c);
 	dhcp_servers_write(c);
+	dhcp_sweep(c);
 }
 
 /* ---- start ---- */

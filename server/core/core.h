@@ -43,6 +43,9 @@ struct core {
 	struct out_msg *out[LINKS], **out_tail[LINKS];
 	int64_t wall_ms, mono_ms; /* of this round */
 	int64_t started_ms;	  /* monotonic */
+	int64_t ignored_next_ms;  /* monotonic: from when on an unknown host may be put on record
+				     as one that ignores a proxy */
+	uint64_t unknown_archs;	  /* DISCOVERs of architectures that we have nothing for */
 	bool in_transaction;
 };
 
@@ -81,6 +84,9 @@ void dhcp_servers_write(struct core *c); /* what is due to be stored */
 void dhcp_servers_json(const struct core *c, struct jw *w);
 void probe_answered(struct core *c, uint64_t id, const struct probe_answer *a);
 void probe_due(void *arg, uint32_t events); /* a window has ended */
+void dhcp_sweep(struct core *c);	    /* now and then */
+/* Is it in the loader folder; with BOOT_UKI and http, an agent image that has one? */
+bool loader_exists(struct core *c, const char *loader, bool http);
 void loader_handle_tftp(struct core *c, const struct tftp_read *r);
 void loader_handle_blob(struct core *c, const struct blob_event *e);
 void loader_handle_http(struct core *c, const struct request *q, struct answer *a);

@@ -20,6 +20,7 @@
 struct dhcp_boot {
 	char file[DHCP_FILE_MAX + 1]; /* a URL, or a plain name on our TFTP server; "" = nothing */
 	bool http_url;		      /* file is a URL */
+	struct config_form form;      /* how to say it */
 };
 
 struct dhcp_env {

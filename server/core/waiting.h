@@ -8,7 +8,11 @@
 #ifndef MUSTER_SERVER_CORE_WAITING_H
 #define MUSTER_SERVER_CORE_WAITING_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "db/store.h"
+#include "server/core/boot_plan.h"
 
 #define WAITING_MAX	4096 /* a power of two */
 #define WAITING_LIVE_MS 300000
@@ -22,10 +26,20 @@ struct other_server {
 
 struct waiting_host {
 	uint8_t mac[6];
+	bool begins;	   /* firmware itself asks, not a loader that it started */
+	bool loader_spoke; /* that loader has asked since, so the offer was taken */
+	bool has_uuid;
+	uint8_t uuid[16]; /* as printed */
+	uint16_t arch;
+	char firmware[16];		       /* "bios", "uefi", "uefi-http" */
 	int64_t discover_ms, discover_mono_ms; /* first DISCOVER; mono 0: free */
+	int64_t newest_mono_ms;		       /* newest DISCOVER */
 	int64_t offer_ms, offer_mono_ms;       /* newest OFFER; mono 0: none yet */
 	unsigned discovers;
-	struct other_server other; /* heard since then */
+	struct other_server other;   /* heard since then */
+	uint32_t addr, server;	     /* what another server gave it, and who; 0: nothing seen */
+	struct store_loader offered; /* "" = none */
+	char why[BOOT_WHY_MAX];	     /* that was offered */
 };
 
 struct waiting {
@@ -37,6 +51,13 @@ struct waiting_host *waiting_discover(
 	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms);
 /* The host's entry, if it is younger than WAITING_LIVE_MS, or NULL. */
 struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
-void waiting_forget(struct waiting_host *h);
+/* The host that another server gave this address, or NULL. */
+struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms);
+/*
+ * Its firmware has not reacted to what it was offered: several DISCOVERs, then nothing, for longer
+ * than any firmware waits between two.
+ */
+bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms);
+void waiting_forget(struct waiting_host *h); /* accepts NULL */
 
 #endif

@@ -32,7 +32,8 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 	       memcmp(q->mac, zero, sizeof zero) && !memcmp(q->mac, q->chaddr, sizeof q->mac) &&
 	       q->max_size >= 576 && q->max_size <= 1472 &&
 	       text_ok(q->hostname, sizeof q->hostname) &&
-	       text_ok(q->vendor_class, sizeof q->vendor_class);
+	       text_ok(q->vendor_class, sizeof q->vendor_class) &&
+	       text_ok(q->user_class, sizeof q->user_class);
 }
 
 static bool reply_ok(const struct dhcp_reply *r)
@@ -40,8 +41,9 @@ static bool reply_ok(const struct dhcp_reply *r)
 	return (r->type == DHCP_OFFER || r->type == DHCP_ACK || r->type == DHCP_NAK) &&
 	       r->n_dns <= DHCP_DNS_MAX && flag_ok(&r->vendor_pxe) && flag_ok(&r->vendor_http) &&
 	       flag_ok(&r->pxe_bypass) && flag_ok(&r->ipxe_no_proxy) && r->server_id &&
-	       text_ok(r->domain, sizeof r->domain) && text_ok(r->hostname, sizeof r->hostname) &&
-	       text_ok(r->file, sizeof r->file) && text_ok(r->message, sizeof r->message);
+	       r->file_in < DHCP_FILE_INS && text_ok(r->domain, sizeof r->domain) &&
+	       text_ok(r->hostname, sizeof r->hostname) && text_ok(r->file, sizeof r->file) &&
+	       text_ok(r->message, sizeof r->message);
 }
 
 bool dhcp_answer_ok(const struct dhcp_answer *a)
