@@ -110,8 +110,9 @@ san:
 # Each target for FUZZ_S seconds, beginning with its corpus; a finding is left in build/fuzz.
 FUZZ_S ?= 60
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZED := $(wildcard images/*.c server/net/dhcp*.c server/net/frame.c server/*.c db/host.c) \
-          server/core/dhcp_policy.c server/core/lease.c server/core/ranges.c server/core/reserve.c
+FUZZED := $(wildcard images/*.c server/net/dhcp*.c \
+          $(addprefix server/net/,arp.c checksum.c frame.c icmp.c ra.c) server/*.c db/host.c) \
+          $(addprefix server/core/,dhcp_policy.c lease.c ranges.c reserve.c)
 build/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \

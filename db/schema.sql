@@ -36,6 +36,19 @@ CREATE TABLE reservation (         -- the address that is the host's alone
 	circuit BLOB                   -- for whoever is plugged in there
 ) STRICT;
 
+-- What got a host to its script or to the agent, for each kind of firmware, and what did not since.
+CREATE TABLE host_loader (
+	host INTEGER NOT NULL REFERENCES host ON DELETE CASCADE,
+	firmware TEXT NOT NULL,        -- bios, uefi, uefi-http, ipxe
+	loader TEXT NOT NULL,          -- '' = nothing yet
+	http INTEGER NOT NULL,         -- 0: TFTP
+	form INTEGER NOT NULL,         -- option 43, 2 bits; option 60, 2 bits; where the file name is
+	boot INTEGER NOT NULL,         -- the first in which it did
+	dead TEXT NOT NULL,            -- loader of a boot that ended too early; '' = none
+	dead_boot INTEGER NOT NULL,
+	PRIMARY KEY (host, firmware)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lease (
 	addr INTEGER PRIMARY KEY,
 	mac BLOB NOT NULL,
@@ -58,6 +71,10 @@ CREATE TABLE boot (
 	addr INTEGER NOT NULL,
 	arch INTEGER NOT NULL,
 	loader_sent INTEGER NOT NULL,
+	loader TEXT NOT NULL,          -- offered to its firmware, as in host_loader; '' = none
+	loader_for TEXT NOT NULL,
+	http INTEGER NOT NULL,
+	form INTEGER NOT NULL,
 	firmware TEXT NOT NULL,
 	image TEXT NOT NULL,
 	version TEXT NOT NULL,
@@ -75,7 +92,7 @@ CREATE TABLE boot_event (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	boot INTEGER NOT NULL REFERENCES boot ON DELETE CASCADE,
 	stage INTEGER NOT NULL,
-	what TEXT NOT NULL,            -- requested, started, progress, finished, aborted, done
+	what TEXT NOT NULL,            -- requested, started, progress, finished, aborted, done, seen
 	source TEXT NOT NULL,          -- who saw it: net, tftp, http, agent, core
 	at_ms INTEGER NOT NULL,
 	since_ms INTEGER NOT NULL,
@@ -84,6 +101,21 @@ CREATE TABLE boot_event (
 	detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX boot_event_boot ON boot_event (boot, id);
+
+-- Other DHCP servers that were heard. The place is one of 64: a new one takes the oldest's.
+CREATE TABLE dhcp_server (
+	place INTEGER PRIMARY KEY CHECK (place BETWEEN 0 AND 63),
+	server INTEGER NOT NULL,       -- option 54, 0 = none
+	source INTEGER NOT NULL,       -- its packets' IPv4 source
+	mac BLOB NOT NULL,             -- and Ethernet source
+	interface TEXT NOT NULL,
+	addresses INTEGER NOT NULL,    -- it gives addresses
+	next_server INTEGER NOT NULL,
+	file TEXT NOT NULL,
+	first_ms INTEGER NOT NULL,
+	last_ms INTEGER NOT NULL,
+	count INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE image (
 	manifest BLOB PRIMARY KEY,     -- SHA-256 of the manifest's text, which is a blob

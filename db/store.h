@@ -115,6 +115,34 @@ int store_lease_put(struct store *s, const struct store_lease *l);
 /* Call fn for each lease; it returns 0 to go on. */
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg);
 
+/* ---- loaders: what gets a host's firmware to its script, or to the agent ---- */
+
+#define LOADER_NAME_MAX 64
+
+/* A boot loader as firmware was, or shall be, offered it. */
+struct store_loader {
+	char firmware[16];	      /* that asks: "bios", "uefi", "uefi-http", "ipxe" */
+	char loader[LOADER_NAME_MAX]; /* "" = none */
+	bool http;		      /* by HTTP, else by TFTP */
+	uint8_t form; /* how the offer says it: loader_form of server/core/boot_plan.h */
+};
+
+/* What is remembered of a host with one kind of firmware; a boot of 0: nothing. */
+struct store_loaders {
+	struct store_loader works;
+	int64_t works_boot;	    /* where it did so first */
+	char dead[LOADER_NAME_MAX]; /* the last loader of a boot that came to nothing since then */
+	int64_t dead_boot;
+};
+
+/* All fields of *out are 0 when nothing is remembered. */
+int store_loaders_get(
+	struct store *s, int64_t host, const char *firmware, struct store_loaders *out);
+/* The boot came to its script, or to the agent: l works, and what failed is forgotten. */
+int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
+/* The boot ended before that. */
+int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
+
 /* ---- boots ---- */
 
 struct store_boot {
@@ -124,9 +152,10 @@ struct store_boot {
 	int64_t ended_ms;	     /* 0: open */
 	enum boot_stage stage;	     /* the farthest one reached */
 	enum boot_state state;
-	uint32_t addr;	  /* of the host, 0: not seen yet */
-	uint16_t arch;	  /* option 93, 0xffff: not seen */
-	bool loader_sent; /* the host read its loader, or is known to run it */
+	uint32_t addr;		     /* of the host, 0: not seen yet */
+	uint16_t arch;		     /* option 93, 0xffff: not seen */
+	bool loader_sent;	     /* the host read its loader, or is known to run it */
+	struct store_loader offered; /* to its firmware, "" = none */
 	bool has_manifest, has_session;
 	char firmware[16];	       /* "bios", "uefi", "uefi-http", "" */
 	char image[MANIFEST_NAME_MAX]; /* chosen for it */
@@ -166,6 +195,30 @@ int store_event_add(struct store *s, const struct store_event *e);
 /* One row for each transfer's progress: the newest `progress` event of that boot, stage and detail
  * is replaced instead of adding another. */
 int store_event_progress(struct store *s, const struct store_event *e);
+
+/* What was seen happening to a boot that is none of its steps ("seen"): each once, and at most
+ * STORE_SEEN_MAX for a boot; others are not stored. */
+#define STORE_SEEN_MAX 8
+int store_event_seen(struct store *s, const struct store_event *e);
+
+/* ---- other DHCP servers ---- */
+
+#define STORE_DHCP_SERVERS_MAX 64
+
+struct store_dhcp_server {
+	unsigned place;		 /* key: below STORE_DHCP_SERVERS_MAX */
+	uint32_t server, source; /* option 54 (0 without), and where its packets came from */
+	uint8_t mac[6];		 /* of the frames */
+	bool addresses;		 /* it gives addresses; else boot data or refusals only */
+	uint32_t next_server;	 /* siaddr, 0: none */
+	char ifname[16], file[128];
+	int64_t first_ms, last_ms, count;
+};
+
+int store_dhcp_server_put(struct store *s, const struct store_dhcp_server *d);
+/* Call fn for each row; it returns 0 to go on. */
+int store_dhcp_server_each(
+	struct store *s, int (*fn)(void *arg, const struct store_dhcp_server *d), void *arg);
 
 /* ---- images ---- */
 

@@ -29,6 +29,8 @@
 	"\"verify\",\"handoff\",\"up\",\"failed\"]', '$[' || " x " || ']')"
 #define STATE(x) "json_extract('[\"open\",\"up\",\"failed\"]', '$[' || " x " || ']')"
 #define BOOL(x)	 "json(CASE WHEN " x " THEN 'true' ELSE 'false' END)"
+#define TRANSPORT(x) "json_extract('[\"tftp\",\"http\"]', '$[' || " x " || ']')"
+#define CHOICE(x)    "json_extract('[\"auto\",\"yes\",\"no\"]', '$[' || (" x ") || ']')"
 #define KIND(x)	 "json_extract('[\"linux\",\"xen\"]', '$[' || " x " || ']')"
 #define ROLE(x)	 "json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\"]', '$[' || " x " || ']')"
 
@@ -55,9 +57,19 @@
 	" 'stage', " STAGE("b.stage") ", 'state', " STATE("b.state") ", 'image', nullif(b.image, ''),"  \
 	" 'version', nullif(b.version, ''), 'manifest', " HEX("b.manifest") ","                        \
 	" 'arch', nullif(b.arch, 65535), 'firmware', nullif(b.firmware, ''), 'addr', " ADDR("b.addr")  \
+	", 'loader', nullif(b.loader, ''), 'transport', iif(b.loader = '', NULL, " TRANSPORT("b.http") ")" \
 	", 'nonce', nullif(b.nonce, ''), 'reason', nullif(b.reason, ''),"                              \
 	" 'sentence', nullif(b.sentence, ''), 'bytes', (SELECT coalesce(sum(bytes), 0) FROM boot_event" \
 	"  WHERE boot = b.id AND what = 'finished' AND source IN ('http', 'tftp'))"
+
+/* What is remembered of firmware and loaders of host h. */
+#define LOADERS                                                                                    \
+	"(SELECT json_group_array(json(o)) FROM (SELECT json_object('firmware', firmware, 'loader',"    \
+	"  nullif(loader, ''), 'transport', " TRANSPORT("http") ", 'boot', nullif(boot, 0),"            \
+	"  'option_43', " CHOICE("form & 3") ", 'option_60', " CHOICE("form >> 2 & 3") ", 'boot_file'," \
+	"  json_extract('[\"both\",\"option\",\"header\"]', '$[' || (form >> 4) || ']'),"               \
+	"  'failed', nullif(dead, ''), 'failed_boot', nullif(dead_boot, 0)) AS o FROM host_loader"      \
+	"  WHERE host = h.id ORDER BY firmware))"
 
 #define EVENT_FIELDS                                                                               \
 	"'id', e.id, 'boot', e.boot, 'host', h.name, 'stage', " STAGE("e.stage") ", 'what', e.what,"   \
@@ -82,7 +94,7 @@ int store_json_hosts(struct store *s, char **out)
 int store_json_host(struct store *s, const char *name, char **out)
 {
 	return sql_value(s->q, out,
-		"SELECT json_object(" HOST_FIELDS ", 'facts', json(h.facts), 'boots',"
+		"SELECT json_object(" HOST_FIELDS ", 'facts', json(h.facts), 'loaders', " LOADERS ", 'boots',"
 		" (SELECT json_group_array(json(o)) FROM (SELECT json_object(" BOOT_FIELDS ") AS o"
 		"  FROM boot b WHERE b.host = h.id ORDER BY b.id DESC LIMIT 10)))" HOST_FROM
 		" WHERE h.name = ?",

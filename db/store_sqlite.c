@@ -446,11 +446,62 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 	return rc < 0 ? rc : 0;
 }
 
+/* ---- loaders ---- */
+
+int store_loaders_get(
+	struct store *s, int64_t host, const char *firmware, struct store_loaders *out)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT firmware, loader, http, form, boot, dead, dead_boot FROM host_loader"
+		" WHERE host = ? AND firmware = ?",
+		"it", host, firmware);
+	int rc = one(r);
+
+	if (rc == -ENOENT || !rc)
+		*out = (struct store_loaders){ 0 };
+	if (!rc) {
+		sql_text(r, 0, out->works.firmware, sizeof out->works.firmware);
+		sql_text(r, 1, out->works.loader, sizeof out->works.loader);
+		out->works.http = sql_int(r, 2) != 0;
+		out->works.form = (uint8_t)sql_int(r, 3);
+		out->works_boot = sql_int(r, 4);
+		sql_text(r, 5, out->dead, sizeof out->dead);
+		out->dead_boot = sql_int(r, 6);
+	}
+	sql_end(r);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct store_loader *l)
+{
+	/* Nothing is written while all stays as it is: a host that works costs no disk. */
+	return sql_run(s->q,
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
+		" VALUES (?, ?, ?, ?, ?, ?, '', 0)"
+		" ON CONFLICT (host, firmware) DO UPDATE SET boot = CASE WHEN loader = excluded.loader"
+		" AND http = excluded.http AND form = excluded.form THEN boot ELSE excluded.boot END,"
+		" loader = excluded.loader, http = excluded.http, form = excluded.form, dead = '',"
+		" dead_boot = 0 WHERE loader != excluded.loader OR http != excluded.http"
+		" OR form != excluded.form OR dead_boot != 0",
+		"ittiii", host, l->firmware, l->loader, (int64_t)l->http, (int64_t)l->form, boot);
+}
+
+int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l)
+{
+	return sql_run(s->q,
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
+		" VALUES (?, ?, '', 0, 0, 0, ?, ?)"
+		" ON CONFLICT (host, firmware) DO UPDATE SET dead = excluded.dead,"
+		" dead_boot = excluded.dead_boot",
+		"itti", host, l->firmware, l->loader, boot);
+}
+
 /* ---- boots ---- */
 
-#define BOOT_COLUMNS                                                                               \
-	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent," \
-	" firmware, image, version, manifest, session, nonce, reason, sentence"
+#define BOOT_COLUMNS                                                                                 \
+	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"   \
+	" firmware, image, version, manifest, session, nonce, reason, sentence, loader, loader_for," \
+	" http, form"
 
 static void read_boot(struct sql_row *r, struct store_boot *b)
 {
@@ -475,6 +526,10 @@ static void read_boot(struct sql_row *r, struct store_boot *b)
 	sql_text(r, 16, b->nonce, sizeof b->nonce);
 	sql_text(r, 17, b->reason, sizeof b->reason);
 	sql_text(r, 18, b->sentence, sizeof b->sentence);
+	sql_text(r, 19, b->offered.loader, sizeof b->offered.loader);
+	sql_text(r, 20, b->offered.firmware, sizeof b->offered.firmware);
+	b->offered.http = sql_int(r, 21) != 0;
+	b->offered.form = (uint8_t)sql_int(r, 22);
 }
 
 static int boot_of(struct sql_row *r, struct store_boot *out)
@@ -491,8 +546,9 @@ int store_boot_add(struct store *s, struct store_boot *b)
 {
 	int rc = sql_run(s->q,
 		"INSERT INTO boot (host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr,"
-		" arch, loader_sent, firmware, image, version, nonce, reason, sentence)"
-		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '', '')",
+		" arch, loader_sent, loader, loader_for, http, form, firmware, image, version, nonce,"
+		" reason, sentence)"
+		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, '', '', '', '', '', '')",
 		"iii", b->host, b->started_ms, b->mono_ms);
 
 	if (rc < 0)
@@ -505,11 +561,14 @@ int store_boot_put(struct store *s, const struct store_boot *b)
 {
 	return sql_run(s->q,
 		"UPDATE boot SET seen_ms = ?, ended_ms = ?, stage = ?, state = ?, addr = ?, arch = ?,"
-		" loader_sent = ?, firmware = ?, image = ?, version = ?, manifest = ?, session = ?,"
-		" nonce = ?, reason = ?, sentence = ? WHERE id = ?",
-		"iiiiiiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage, (int64_t)b->state,
-		(int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent, b->firmware, b->image,
-		b->version, b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
+		" loader_sent = ?, loader = ?, loader_for = ?, http = ?, form = ?, firmware = ?,"
+		" image = ?, version = ?, manifest = ?, session = ?, nonce = ?, reason = ?,"
+		" sentence = ? WHERE id = ?",
+		"iiiiiiittiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage,
+		(int64_t)b->state, (int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent,
+		b->offered.loader, b->offered.firmware, (int64_t)b->offered.http,
+		(int64_t)b->offered.form, b->firmware, b->image, b->version,
+		b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
 		b->has_session ? b->session.b : NULL, sizeof b->session.b, b->nonce, b->reason,
 		b->sentence, b->id);
 }
@@ -597,6 +656,61 @@ int store_event_progress(struct store *s, const struct store_event *e)
 		"iitt", e->boot, (int64_t)e->stage, e->what, e->detail ? e->detail : "");
 
 	return rc < 0 ? rc : store_event_add(s, e);
+}
+
+int store_event_seen(struct store *s, const struct store_event *e)
+{
+	return sql_run(s->q,
+		"INSERT INTO boot_event (boot, stage, what, source, at_ms, since_ms, bytes, total, detail)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7 WHERE NOT EXISTS (SELECT 1 FROM boot_event"
+		"  WHERE boot = ?1 AND what = ?3 AND detail = ?7)"
+		" AND (SELECT count(*) FROM boot_event WHERE boot = ?1 AND what = ?3) < ?8",
+		"iittiiti", e->boot, (int64_t)e->stage, e->what, e->source, e->at_ms, e->since_ms,
+		e->detail, (int64_t)STORE_SEEN_MAX);
+}
+
+/* ---- other DHCP servers ---- */
+
+int store_dhcp_server_put(struct store *s, const struct store_dhcp_server *d)
+{
+	return sql_run(s->q,
+		"INSERT OR REPLACE INTO dhcp_server (place, server, source, mac, interface, addresses,"
+		" next_server, file, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"iiibtiitiii", (int64_t)d->place, (int64_t)d->server, (int64_t)d->source, d->mac,
+		sizeof d->mac, d->ifname, (int64_t)d->addresses, (int64_t)d->next_server, d->file,
+		d->first_ms, d->last_ms, d->count);
+}
+
+int store_dhcp_server_each(
+	struct store *s, int (*fn)(void *arg, const struct store_dhcp_server *d), void *arg)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT place, server, source, mac, interface, addresses, next_server, file, first_ms,"
+		" last_ms, count FROM dhcp_server",
+		"");
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		struct store_dhcp_server d = {
+			.place = (unsigned)sql_int(r, 0),
+			.server = (uint32_t)sql_int(r, 1),
+			.source = (uint32_t)sql_int(r, 2),
+			.addresses = sql_int(r, 5) != 0,
+			.next_server = (uint32_t)sql_int(r, 6),
+			.first_ms = sql_int(r, 8),
+			.last_ms = sql_int(r, 9),
+			.count = sql_int(r, 10),
+		};
+
+		sql_blob(r, 3, d.mac, sizeof d.mac);
+		sql_text(r, 4, d.ifname, sizeof d.ifname);
+		sql_text(r, 7, d.file, sizeof d.file);
+		rc = fn(arg, &d);
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- images ---- */

@@ -11,6 +11,7 @@
 #include "server/bytes.h"
 #include "server/log.h"
 #include "server/nearest.h"
+#include "server/net/dhcp.h"
 
 /* Where the parser stands. `subnet` and `quirk` are what the current section fills, or NULL. */
 struct place {
@@ -20,6 +21,7 @@ struct place {
 	const char *key; /* whose value is being read */
 	struct config_subnet *subnet;
 	struct config_quirk *quirk;
+	unsigned quirk_line; /* where it began */
 	char *err;
 	size_t err_size;
 };
@@ -356,6 +358,42 @@ static int parse_range(struct place *p, char *v, bool exclusion, struct config_r
 	return 0;
 }
 
+static int set_rate(const struct place *p, const char *v, uint32_t *out)
+{
+	unsigned long n;
+
+	if (parse_uint(v, CONFIG_RATE_MAX, &n) < 0)
+		return fail(p, "'%s' is no number of packets per second up to %d (0: no limit)", v,
+			CONFIG_RATE_MAX);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_rate_mac(struct place *p, char *v)
+{
+	return set_rate(p, v, &p->c->rate_mac);
+}
+
+static int set_rate_circuit(struct place *p, char *v)
+{
+	return set_rate(p, v, &p->c->rate_circuit);
+}
+
+static int set_probe(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->probe);
+}
+
+static int set_router_advertisement(struct place *p, char *v)
+{
+	static const char *const words[] = { "auto", "yes", "no", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->c->router_advertisement = (enum router_advertisement)i;
+	return rc;
+}
+
 static int add_range(struct place *p, char *v)
 {
 	struct config_subnet *s = p->subnet;
@@ -435,14 +473,79 @@ static int set_match_mac(struct place *p, char *v)
 	return fail(p, "'%s' is no MAC address or the first bytes of one, such as 52:54:00", v);
 }
 
-static int set_match_arch(struct place *p, char *v)
+static int add_match_arch(struct place *p, char *v)
 {
+	struct config_quirk *q = p->quirk;
 	unsigned long n;
 
+	if (q->n_archs == CONFIG_ARCHS_MAX)
+		return fail(p, "more than %d architectures", CONFIG_ARCHS_MAX);
 	if (parse_uint(v, 0xfffe, &n) < 0)
 		return fail(p, "'%s' is no number of an architecture (option 93)", v);
-	p->quirk->arch = (uint16_t)n;
+	q->archs[q->n_archs++] = (uint16_t)n;
 	return 0;
+}
+
+static int set_match_arch(struct place *p, char *v)
+{
+	return each_item(p, v, add_match_arch);
+}
+
+static int set_match_class(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->class, sizeof p->quirk->class);
+}
+
+static int set_match_user_class(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->user_class, sizeof p->quirk->user_class);
+}
+
+static int set_match_vendor(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->vendor, sizeof p->quirk->vendor);
+}
+
+static int set_match_product(struct place *p, char *v)
+{
+	return set_text(p, v, p->quirk->product, sizeof p->quirk->product);
+}
+
+static int set_match_uuid(struct place *p, char *v)
+{
+	char *out = p->quirk->uuid;
+	size_t n = 0;
+
+	for (const char *s = v; *s; s++) {
+		if (*s == '-')
+			continue;
+		if (!isxdigit((unsigned char)*s) || n == sizeof p->quirk->uuid - 1)
+			return fail(p,
+				"'%s' is no UUID or the first digits of one, such as 4c4c4544", v);
+		out[n++] = (char)tolower((unsigned char)*s);
+	}
+	return n ? 0 : fail(p, "the value is empty");
+}
+
+static int add_match_firmware(struct place *p, char *v)
+{
+	static const char *const words[] = {
+		[FIRMWARE_BIOS] = "bios",
+		[FIRMWARE_UEFI] = "uefi",
+		[FIRMWARE_UEFI_HTTP] = "uefi-http",
+		[FIRMWARE_IPXE] = "ipxe",
+		[FIRMWARES] = NULL,
+	};
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->firmware |= (uint8_t)(1 << i);
+	return rc;
+}
+
+static int set_match_firmware(struct place *p, char *v)
+{
+	return each_item(p, v, add_match_firmware);
 }
 
 static int set_loader(struct place *p, char *v)
@@ -450,6 +553,56 @@ static int set_loader(struct place *p, char *v)
 	if (strchr(v, '/') || *v == '.')
 		return fail(p, "'%s' is no plain file name", v);
 	return set_text(p, v, p->quirk->loader, sizeof p->quirk->loader);
+}
+
+static int set_transport(struct place *p, char *v)
+{
+	static const char *const words[] = { "auto", "tftp", "http", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->transport = (uint8_t)i;
+	return rc;
+}
+
+static int set_choice(const struct place *p, const char *v, uint8_t *out)
+{
+	static const char *const words[] = { "auto", "yes", "no", NULL };
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		*out = (uint8_t)i;
+	return rc;
+}
+
+static int set_option_43(struct place *p, char *v)
+{
+	return set_choice(p, v, &p->quirk->form.option_43);
+}
+
+static int set_option_60(struct place *p, char *v)
+{
+	return set_choice(p, v, &p->quirk->form.option_60);
+}
+
+static int set_boot_file(struct place *p, char *v)
+{
+	static const char *const words[] = {
+		[DHCP_FILE_BOTH] = "both",
+		[DHCP_FILE_OPTION] = "option",
+		[DHCP_FILE_HEADER] = "header",
+		[DHCP_FILE_INS] = NULL,
+	};
+	int i, rc = set_word(p, v, words, &i);
+
+	if (!rc)
+		p->quirk->form.boot_file = (uint8_t)i;
+	return rc;
+}
+
+static int set_no_boot(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->quirk->no_boot);
 }
 
 static int set_tftp(struct place *p, char *v)
@@ -548,6 +701,10 @@ static const struct key {
 	{ "dhcp", "search", set_option, true },
 	{ "dhcp", "route", set_option, true },
 	{ "dhcp", "option", set_option, true },
+	{ "dhcp", "rate-mac", set_rate_mac, false },
+	{ "dhcp", "rate-circuit", set_rate_circuit, false },
+	{ "dhcp", "probe", set_probe, false },
+	{ "dhcp", "router-advertisement", set_router_advertisement, false },
 	{ "subnet", "network", set_network, false },
 	{ "subnet", "range", set_range, true },
 	{ "subnet", "exclude", set_exclude, true },
@@ -563,8 +720,19 @@ static const struct key {
 	{ "subnet", "route", set_option, true },
 	{ "subnet", "option", set_option, true },
 	{ "quirk", "match-mac", set_match_mac, false },
-	{ "quirk", "match-arch", set_match_arch, false },
+	{ "quirk", "match-arch", set_match_arch, true },
+	{ "quirk", "match-class", set_match_class, false },
+	{ "quirk", "match-uuid", set_match_uuid, false },
+	{ "quirk", "match-user-class", set_match_user_class, false },
+	{ "quirk", "match-vendor", set_match_vendor, false },
+	{ "quirk", "match-product", set_match_product, false },
+	{ "quirk", "match-firmware", set_match_firmware, true },
 	{ "quirk", "loader", set_loader, false },
+	{ "quirk", "transport", set_transport, false },
+	{ "quirk", "pxe-option-43", set_option_43, false },
+	{ "quirk", "pxe-option-60", set_option_60, false },
+	{ "quirk", "boot-file", set_boot_file, false },
+	{ "quirk", "no-boot", set_no_boot, false },
 	{ "tftp", "enabled", set_tftp, false },
 	{ "tftp", "program", set_tftp_program, false },
 	{ "tftp", "loaders", set_loaders, false },
@@ -692,11 +860,44 @@ static int open_quirk(struct place *p, const char *arg)
 	if (c->n_quirks == CONFIG_QUIRKS_MAX)
 		return fail(p, "more than %d quirks", CONFIG_QUIRKS_MAX);
 	p->quirk = &c->quirks[c->n_quirks];
-	p->quirk->arch = CONFIG_ARCH_ANY;
+	p->quirk_line = p->line;
 	if (set_text(p, arg, p->quirk->name, sizeof p->quirk->name) < 0)
 		return -EINVAL;
 	c->n_quirks++;
 	return 0;
+}
+
+/* What must hold over the keys of one rule. */
+static int check_quirk(const struct place *p, const struct config_quirk *q)
+{
+	static const struct config_form usual;
+	const bool picks =
+		q->loader[0] || q->transport || memcmp(&q->form, &usual, sizeof usual) != 0;
+
+	if (picks && q->no_boot)
+		return fail(p, "[quirk %s] has no-boot, so it can pick nothing else", q->name);
+	if (!picks && !q->no_boot)
+		return fail(
+			p, "[quirk %s] picks nothing: give it a loader, a transport, ...", q->name);
+	if (q->form.option_60 == CHOICE_NO && q->form.option_43 == CHOICE_YES)
+		return fail(p, "[quirk %s]: pxe-option-43 means nothing without pxe-option-60",
+			q->name);
+	return 0;
+}
+
+/* The section of a rule has ended; what is wrong with the whole is said of its first line. */
+static int close_quirk(struct place *p)
+{
+	const unsigned line = p->line;
+	int rc;
+
+	if (!p->quirk)
+		return 0;
+	p->line = p->quirk_line;
+	rc = check_quirk(p, p->quirk);
+	p->line = line;
+	p->quirk = NULL;
+	return rc;
 }
 
 /* "[server]", "[subnet 10.77.0.0/24]", "[quirk NAME]" */
@@ -767,14 +968,16 @@ static int parse_lines(struct place *p, char *text)
 		if (*s == '[') {
 			/* [subnet] and [quirk] may come again, each a new one */
 			memset(seen, 0, sizeof seen);
-			rc = parse_section(p, s, section, sizeof section);
+			rc = close_quirk(p);
+			if (!rc)
+				rc = parse_section(p, s, section, sizeof section);
 		} else {
 			rc = parse_value(p, section, s, seen);
 		}
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
+	return close_quirk(p);
 }
 
 int config_parse(const char *text, size_t len, const char *file, struct config *c, char *err,
@@ -807,6 +1010,9 @@ void config_defaults(struct config *c)
 		.dhcp_mode = DHCP_FULL,
 		.lease_s = 3600,
 		.authoritative = true,
+		.rate_mac = 5,
+		.rate_circuit = 200,
+		.probe = true,
 		.tftp = true,
 		.tftp_program = "/usr/sbin/in.tftpd",
 		.loader_dir = "/usr/lib/ipxe",

@@ -24,10 +24,12 @@
 #define CONFIG_RELAYS_MAX     4096
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
-#define CONFIG_ARCH_ANY	      0xffff
+#define CONFIG_ARCHS_MAX      16
+#define CONFIG_RATE_MAX	      1000000 /* packets per second */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
+enum router_advertisement { ROUTER_AUTO, ROUTER_YES, ROUTER_NO };
 
 struct config_range {
 	uint32_t first, last; /* host order, inclusive */
@@ -50,14 +52,39 @@ struct config_times {
 	uint32_t lease_s, renew_s, rebind_s;
 };
 
-/* [quirk NAME]: firmware that needs something else. All given matches must hold. */
+/* What speaks DHCP when a host is switched on. */
+enum firmware { FIRMWARE_BIOS, FIRMWARE_UEFI, FIRMWARE_UEFI_HTTP, FIRMWARE_IPXE, FIRMWARES };
+
+enum config_choice { CHOICE_AUTO, CHOICE_YES, CHOICE_NO };
+enum config_transport { TRANSPORT_AUTO, TRANSPORT_TFTP, TRANSPORT_HTTP };
+
+/* How an answer carries boot data, where firmware differs about it. Zero: as usual. */
+struct config_form {
+	uint8_t option_43; /* enum config_choice: "boot the file named here, no discovery" */
+	uint8_t option_60; /* enum config_choice: "PXEClient" beside an address */
+	uint8_t boot_file; /* enum dhcp_file_in */
+};
+
+/*
+ * [quirk NAME]: firmware that needs something else. A rule fits when all of its matches hold; what
+ * is empty or 0 was not given and matches all. The first rule of the file that fits is the one.
+ */
 struct config_quirk {
 	char name[32];
-	uint8_t mac[6]; /* match-mac, a prefix of mac_len bytes */
 	uint8_t mac_len;
-	uint16_t arch;	 /* match-arch (option 93), CONFIG_ARCH_ANY: any */
-	char loader[64]; /* file of the loader folder to send; an iPXE ROM gets it once a boot, too
-			  */
+	uint8_t mac[6];	  /* match-mac, a prefix of mac_len bytes */
+	uint8_t firmware; /* match-firmware, bits 1 << enum firmware */
+	size_t n_archs;
+	uint16_t archs[CONFIG_ARCHS_MAX]; /* match-arch: one of them is option 93 */
+	char uuid[33];	/* match-uuid: the first lower-case hex digits of option 97 as printed */
+	char class[64]; /* match-class: option 60, a glob, or without wildcards its beginning */
+	char user_class[64];	      /* match-user-class: option 77, a glob */
+	char vendor[64], product[64]; /* globs of what the inventory knows from earlier boots */
+	/* what it picks */
+	bool no_boot;	   /* an address only */
+	char loader[64];   /* file of the loader folder; an iPXE ROM gets it once a boot, too */
+	uint8_t transport; /* enum config_transport */
+	struct config_form form;
 };
 
 struct config_listen {
@@ -82,8 +109,11 @@ struct config {
 	bool rapid_commit; /* lease at a DISCOVER that allows it: for the only server of a network
 			    */
 	size_t n_relays;
-	uint32_t *relays;	     /* ascending */
-	struct dhcp_options options; /* of all subnets, where they have none of that number */
+	uint32_t *relays;		 /* ascending */
+	struct dhcp_options options;	 /* of all subnets, where they have none of that number */
+	uint32_t rate_mac, rate_circuit; /* packets per second, 0: any number */
+	bool probe;			 /* ask whether an address is in use before it is offered */
+	enum router_advertisement router_advertisement;
 	/* [subnet A.B.C.D/N] */
 	size_t n_subnets;
 	struct config_subnet *subnets; /* ascending by net; they do not overlap */

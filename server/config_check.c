@@ -58,8 +58,9 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
 		return fail(&k, "[http] tls-listen needs tls-cert and tls-key");
 	for (size_t i = 0; i < c->n_quirks; i++) {
-		if (!c->quirks[i].loader[0])
-			return fail(&k, "a [quirk] has no loader");
+		if (c->dhcp_mode == DHCP_PROXY && c->quirks[i].form.option_60 == CHOICE_NO)
+			return fail(&k,
+				"a [quirk] has pxe-option-60 = no, without which a proxy's offer is none");
 	}
 	for (size_t i = 0; i < c->n_subnets && !rc; i++)
 		rc = check_subnet(&k, c, &c->subnets[i]);

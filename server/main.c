@@ -32,10 +32,16 @@ static size_t net_fds(const struct server *s, int *fds)
 	size_t n = 0;
 
 	fds[n++] = s->role_side[LINK_NET];
+	fds[n++] = s->icmp;
+	fds[n++] = s->ipv6_addrs;
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		fds[n++] = s->endpoints[i].udp67;
 		fds[n++] = s->endpoints[i].udp4011;
 		fds[n++] = s->endpoints[i].packet;
+		for (int k = 0; k < LISTENS; k++)
+			fds[n++] = s->endpoints[i].listen[k];
+		fds[n++] = s->endpoints[i].ipv6_group;
+		fds[n++] = s->endpoints[i].ipv6_forwarding;
 	}
 	return n;
 }
@@ -47,6 +53,8 @@ static size_t http_fds(const struct server *s, int *fds)
 	fds[n++] = s->role_side[LINK_HTTP];
 	fds[n++] = s->http_unix;
 	fds[n++] = s->blobs;
+	if (s->loaders >= 0)
+		fds[n++] = s->loaders;
 	for (size_t i = 0; i < s->n_http; i++)
 		fds[n++] = s->http[i];
 	for (size_t i = 0; i < s->n_https; i++)
@@ -253,6 +261,8 @@ static const char *needs_restart(const struct config *a, const struct config *b)
 		return "[dhcp] mode";
 	if (a->tftp != b->tftp)
 		return "[tftp] enabled";
+	if (strcmp(a->loader_dir, b->loader_dir) || strcmp(a->tftp_program, b->tftp_program))
+		return "[tftp] loaders or program";
 	return NULL;
 }
 

@@ -25,6 +25,10 @@ enum msg_type {
 	MSG_HELLO = 1,	  /* both ways: no body; the sender has just started */
 	MSG_DHCP_QUERY,	  /* net -> core: struct dhcp_query */
 	MSG_DHCP_ANSWER,  /* core -> net: struct dhcp_answer; silence is no message */
+	MSG_PROBE,	  /* core -> net: struct probe */
+	MSG_PROBE_ANSWER, /* net -> core: struct probe_answer; silence is no message */
+	MSG_DHCP_SEEN,	  /* net -> core: struct dhcp_seen */
+	MSG_DHCP_SEEK,	  /* core -> net: no body; look for other DHCP servers on every link */
 	MSG_HTTP_REQUEST, /* http -> core: struct http_request + body */
 	MSG_HTTP_ANSWER,  /* core -> http: struct http_answer + a piece of the body */
 	MSG_BLOB_EVENT,	  /* http -> core: struct blob_event */
@@ -38,6 +42,37 @@ struct msg_head {
 	uint32_t type; /* enum msg_type */
 	uint32_t len;  /* bytes after this head */
 	uint64_t id;   /* chosen by the asker, echoed in the answer */
+};
+
+/* ---- core <-> net, beside DHCP's own messages ---- */
+
+/* Is this address in use? Whoever answers within the window is told once, by the same id. */
+struct probe {
+	uint32_t addr;	  /* host order */
+	uint8_t endpoint; /* the interface it was asked for on */
+	uint8_t relayed;  /* 1: the client is behind a relay */
+	uint16_t pad;
+};
+
+struct probe_answer {
+	uint32_t addr;
+	uint8_t has_mac; /* 0: the answer came from behind a router */
+	uint8_t mac[6];	 /* of who answered */
+	uint8_t pad;
+};
+
+/* What another DHCP server said to a client. */
+struct dhcp_seen {
+	uint8_t endpoint;
+	uint8_t type;	    /* DHCP_OFFER, DHCP_ACK or DHCP_NAK */
+	uint8_t src_mac[6]; /* the frame's source */
+	uint8_t mac[6];	    /* the client's (chaddr) */
+	uint16_t pad;
+	uint32_t src_addr;  /* the packet's source, host order */
+	uint32_t server_id; /* option 54, 0 without */
+	uint32_t yiaddr;    /* address that it gives, 0: a proxy's offer, or a refusal */
+	uint32_t siaddr;    /* server to boot from, 0: none */
+	char file[128];	    /* boot file, printable; "" without */
 };
 
 /* ---- http <-> core ---- */
@@ -54,6 +89,7 @@ enum http_method {
 enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
 
 #define HTTP_BODY_MAX	(64 * 1024)	   /* a request's body */
+#define HTTP_LOADER_MAX (16 * 1024 * 1024) /* what http sends of the loader folder */
 #define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
 
 struct http_request {
@@ -80,16 +116,17 @@ struct http_answer {
 
 enum blob_phase { BLOB_STARTED, BLOB_FINISHED, BLOB_ABORTED, BLOB_PHASES };
 
-/* One transfer of a blob, or of /efi/agent.efi, to a client of the TCP port. */
+/* One transfer of a blob, of /efi/agent.efi or of a loader, to a client of the TCP port. */
 struct blob_event {
 	uint8_t phase;	/* enum blob_phase */
-	uint8_t loader; /* 1: asked as /efi/agent.efi or by iPXE/UEFI firmware (User-Agent) */
+	uint8_t loader; /* 1: asked by that name or by iPXE/UEFI firmware (User-Agent) */
 	uint16_t pad;
 	uint32_t addr; /* client, host order */
 	uint8_t digest[32];
 	uint64_t bytes;	   /* body bytes sent so far */
 	uint64_t total;	   /* bytes asked for */
 	uint64_t transfer; /* names this transfer; the same in all its phases */
+	char name[64];	   /* of a file of the loader folder, else "" */
 };
 
 /* ---- tftp -> core ---- */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "images/blobs.h"
+#include "server/listen.h"
 #include "server/server.h"
 #include "server/sign/sign.h"
 
@@ -172,12 +173,46 @@ static int packet_open(int ifindex)
 	return fd;
 }
 
+/* Where the interface has no IPv6 nothing is opened, and nobody is told of routers. */
+static int open_ipv6(struct endpoint *ep, const struct errbuf *e)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", ep->ifname);
+	ep->ipv6_forwarding = open(path, O_RDONLY | O_CLOEXEC);
+	if (ep->ipv6_forwarding < 0)
+		return errno == ENOENT ? 0 : fail(e, -errno, "%s", path);
+	ep->ipv6_group = listen_as_ipv6_router(ep);
+	if (ep->ipv6_group < 0)
+		return fail(e, ep->ipv6_group, "IPv6 group of all routers on %s", ep->ifname);
+	ep->listen[LISTEN_IPV6] = listen_open(LISTEN_IPV6, ep);
+	if (ep->listen[LISTEN_IPV6] < 0)
+		return fail(e, ep->listen[LISTEN_IPV6], "IPv6 packet socket on %s", ep->ifname);
+	return 0;
+}
+
+static int open_listens(struct endpoint *ep, const struct errbuf *e)
+{
+	ep->listen[LISTEN_DHCP] = listen_open(LISTEN_DHCP, ep);
+	if (ep->listen[LISTEN_DHCP] < 0)
+		return fail(e, ep->listen[LISTEN_DHCP], "packet socket on %s", ep->ifname);
+	ep->listen[LISTEN_ARP] = listen_open(LISTEN_ARP, ep);
+	if (ep->listen[LISTEN_ARP] < 0)
+		return fail(e, ep->listen[LISTEN_ARP], "ARP socket on %s", ep->ifname);
+	return open_ipv6(ep, e);
+}
+
 static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, const struct errbuf *e)
 {
 	struct ifreq ifr = { 0 };
 	int rc;
 
-	*ep = (struct endpoint){ .udp67 = -1, .udp4011 = -1, .packet = -1 };
+	*ep = (struct endpoint){ .udp67 = -1,
+		.udp4011 = -1,
+		.packet = -1,
+		.listen = { -1, -1, -1 },
+		.ipv6_group = -1,
+		.ipv6_forwarding = -1 };
 	snprintf(ep->ifname, sizeof ep->ifname, "%s", ifname);
 	ep->ifindex = (int)if_nametoindex(ifname);
 	if (!ep->ifindex)
@@ -200,7 +235,7 @@ static int endpoint_open(struct endpoint *ep, const char *ifname, bool dhcp, con
 	ep->udp4011 = udp_open(ifname, 4011);
 	if (ep->udp4011 < 0)
 		return fail(e, ep->udp4011, "UDP port 4011 on %s", ifname);
-	return 0;
+	return open_listens(ep, e);
 }
 
 static int open_endpoints(struct server *s, const struct errbuf *e)
@@ -213,7 +248,11 @@ static int open_endpoints(struct server *s, const struct errbuf *e)
 			return rc;
 		s->n_endpoints++;
 	}
-	return 0;
+	if (s->cfg.dhcp_mode == DHCP_OFF)
+		return 0;
+	s->ipv6_addrs = open("/proc/net/if_inet6", O_RDONLY | O_CLOEXEC); /* -1: no IPv6 */
+	s->icmp = listen_icmp();
+	return s->icmp < 0 ? fail(e, s->icmp, "ICMP socket") : 0;
 }
 
 /* ---- HTTP ---- */
@@ -325,6 +364,8 @@ static int open_http(struct server *s, const struct errbuf *e)
 				s->cfg.listen[i].port);
 		s->n_http++;
 	}
+	/* without TFTP nobody may need a loader, so the folder may be missing */
+	s->loaders = open(s->cfg.loader_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof path, "%s/muster.sock", s->cfg.run_dir);
 	s->http_unix = api_socket(path, s->cfg.user);
 	if (s->http_unix < 0)
@@ -386,8 +427,8 @@ int server_open(struct server *s, char *err, size_t err_size)
 	const struct errbuf e = { err, err_size };
 	int rc;
 
-	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->site_key = -1;
-	s->tls_cert = s->tls_key = -1;
+	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->loaders = s->site_key = -1;
+	s->tls_cert = s->tls_key = s->icmp = s->ipv6_addrs = -1;
 	rc = open_folders(s, &e);
 	if (!rc)
 		rc = open_endpoints(s, &e);

@@ -23,7 +23,7 @@ struct role {
 	int own_namespaces; /* tftp: a mount and a process namespace of its own */
 };
 
-#define ROLE_FDS_MAX 64
+#define ROLE_FDS_MAX 160 /* net's: 8 for each of 16 interfaces, and a few */
 
 /* Exit statuses that the parent understands (sysexits: 78 = EX_CONFIG: do not start again). */
 #define ROLE_EXIT_CONFIG 78

@@ -9,6 +9,9 @@
 
 #include "server/config.h"
 
+/* What net hears on an interface beside its own ports; see listen.h. */
+enum listen { LISTEN_DHCP, LISTEN_ARP, LISTEN_IPV6, LISTENS };
+
 /* An interface where DHCP is answered. Descriptors are -1 where not open. */
 struct endpoint {
 	char ifname[16];
@@ -18,6 +21,9 @@ struct endpoint {
 	int udp67;   /* bound to the interface, broadcast allowed, IP_PKTINFO on, large buffer */
 	int udp4011; /* the same */
 	int packet;  /* AF_PACKET SOCK_RAW bound to the interface, sending only */
+	int listen[LISTENS]; /* LISTEN_IPV6 only where the kernel has IPv6 */
+	int ipv6_group;	     /* keeps the interface in the group of all routers */
+	int ipv6_forwarding; /* /proc file, "1" while the kernel routes there */
 };
 
 enum link { LINK_NET, LINK_HTTP, LINK_SIGN, LINK_TFTP, LINKS };
@@ -26,6 +32,8 @@ struct server {
 	struct config cfg;
 	size_t n_endpoints;
 	struct endpoint endpoints[CONFIG_INTERFACES_MAX];
+	int icmp;	/* raw: to ask hosts behind relays */
+	int ipv6_addrs; /* /proc/net/if_inet6: they come and go with the links */
 	size_t n_http;
 	int http[CONFIG_LISTEN_MAX]; /* listening TCP sockets */
 	size_t n_https;
@@ -33,6 +41,7 @@ struct server {
 	int tls_cert, tls_key;	      /* PEM files, for http alone; -1 without https */
 	int http_unix;		      /* listening unix socket: muster.sock */
 	int blobs;		      /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int loaders;		      /* [tftp] loaders, O_PATH | O_DIRECTORY, for http; or -1 */
 	int site_key;		      /* STATE/keys/site.key, for sign alone */
 	int tftp;		      /* UDP 69, or -1 */
 	int tftp_log;		      /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */

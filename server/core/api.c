@@ -63,6 +63,7 @@ static void get_status(struct call *k)
 	jw_str(&w, "dhcp_mode", mode[cfg->dhcp_mode]);
 	jw_str(&w, "admission", admission[cfg->admission]);
 	jw_bool(&w, "tftp", cfg->tftp);
+	jw_int(&w, "unknown_archs", (int64_t)k->c->unknown_archs);
 	for (size_t i = 0; doc && i < json_len(doc); i++) {
 		const char *key;
 		char *text = json_text(json_member(doc, i, &key));
@@ -98,6 +99,8 @@ static const struct {
 	{ HTTP_GET, "/api/v1/boots/*", api_get_boot },
 	{ HTTP_GET, "/api/v1/events", api_get_events },
 	{ HTTP_GET, "/api/v1/leases", api_get_leases },
+	{ HTTP_GET, "/api/v1/dhcp/servers", api_get_dhcp_servers },
+	{ HTTP_POST, "/api/v1/dhcp/probe", api_post_dhcp_probe },
 	{ HTTP_GET, "/api/v1/images", api_get_images },
 	{ HTTP_POST, "/api/v1/images", api_post_image },
 	{ HTTP_GET, "/api/v1/images/*", api_get_image },

@@ -53,7 +53,8 @@ static void queue(struct out_queue *q, enum msg_type type, uint64_t id, const vo
 		return;
 	}
 	*m = (struct out_msg){ .type = type, .id = id, .len = a_len + b_len };
-	memcpy(m->bytes, a, a_len);
+	if (a_len)
+		memcpy(m->bytes, a, a_len);
 	if (b_len)
 		memcpy(m->bytes + a_len, b, b_len);
 	*q->end = m;
@@ -178,14 +179,28 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 	core_answer(c, head->id, &a);
 }
 
+static int probe_answer_ok(const struct probe_answer *a)
+{
+	return a && a->addr && a->has_mac <= 1;
+}
+
+static int seen_ok(const struct core *c, const struct dhcp_seen *s)
+{
+	return s && s->endpoint < c->server->n_endpoints &&
+	       (s->type == DHCP_OFFER || s->type == DHCP_ACK || s->type == DHCP_NAK) &&
+	       msg_text_ok(s->file, sizeof s->file);
+}
+
 static int blob_ok(const struct blob_event *e)
 {
-	return e && e->phase < BLOB_PHASES;
+	return e && e->phase < BLOB_PHASES && msg_text_ok(e->name, sizeof e->name);
 }
 
 static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)
 {
 	const struct dhcp_query *query;
+	const struct probe_answer *in_use;
+	const struct dhcp_seen *seen;
 	const struct blob_event *blob;
 	const struct tftp_read *read;
 	const struct sign_answer *signature;
@@ -199,6 +214,16 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 		query = msg_fixed(head, body, sizeof *query, 1);
 		if (link == LINK_NET && query_ok(c, query))
 			dhcp_handle(c, head->id, query);
+		break;
+	case MSG_PROBE_ANSWER:
+		in_use = msg_fixed(head, body, sizeof *in_use, 1);
+		if (link == LINK_NET && probe_answer_ok(in_use))
+			probe_answered(c, head->id, in_use);
+		break;
+	case MSG_DHCP_SEEN:
+		seen = msg_fixed(head, body, sizeof *seen, 1);
+		if (link == LINK_NET && seen_ok(c, seen))
+			dhcp_seen_handle(c, seen);
 		break;
 	case MSG_HTTP_REQUEST:
 		if (link == LINK_HTTP)
@@ -224,7 +249,7 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 	}
 }
 
-static void now(struct core *c)
+void core_now(struct core *c)
 {
 	c->wall_ms = (int64_t)now_wall_ms();
 	c->mono_ms = (int64_t)now_mono_ms();
@@ -243,7 +268,7 @@ static void on_link(void *arg, uint32_t events)
 
 	if (!(events & EPOLLIN))
 		return; /* there is room again: the round's end sends */
-	now(c);
+	core_now(c);
 	for (int i = 0; i < ROUND_MAX; i++) {
 		struct msg_head head;
 		const void *body;
@@ -265,8 +290,10 @@ static void on_tick(void *arg, uint32_t events)
 	struct core *c = arg;
 
 	(void)events;
-	now(c);
+	core_now(c);
 	record_sweep(c);
+	dhcp_servers_write(c);
+	dhcp_sweep(c);
 }
 
 /* ---- start ---- */
@@ -299,6 +326,12 @@ static int load_reservation(void *arg, const struct store_reservation *r)
 			: rc == -EADDRNOTAVAIL ? "a network's, router's, name server's or our own"
 					       : "another host has its circuit");
 	return rc == -ENOMEM ? rc : 0;
+}
+
+static int load_dhcp_server(void *arg, const struct store_dhcp_server *row)
+{
+	dhcp_servers_load(arg, row);
+	return 0;
 }
 
 static int open_pool(struct core *c)
@@ -355,6 +388,9 @@ static int run(struct core *c)
 	}
 	c->offers.end = &c->offers.first;
 	loop_after(c->loop, end_round, c);
+	c->probe_timer = loop_timer(c->loop, 0, probe_due, c);
+	if (c->probe_timer < 0)
+		return c->probe_timer;
 	rc = loop_timer(c->loop, 5000, on_tick, c);
 	return rc < 0 ? rc : loop_run(c->loop);
 }
@@ -370,7 +406,9 @@ int core_main(const struct server *s)
 	rc = open_store(s, &c.store);
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;
-	rc = open_pool(&c);
+	rc = store_dhcp_server_each(c.store, load_dhcp_server, &c.dhcp_servers);
+	if (!rc)
+		rc = open_pool(&c);
 	if (!rc)
 		rc = run(&c);
 	if (rc < 0)

@@ -9,7 +9,9 @@
 #define MUSTER_SERVER_CORE_CORE_H
 
 #include "db/store.h"
+#include "server/core/dhcp_servers.h"
 #include "server/core/lease.h"
+#include "server/core/parking.h"
 #include "server/core/request.h"
 #include "server/core/waiting.h"
 #include "server/loop.h"
@@ -39,10 +41,16 @@ struct core {
 	struct pool *pool;
 	struct loop *loop;
 	struct waiting waiting; /* hosts that were offered an address and have not taken it yet */
+	struct dhcp_servers dhcp_servers; /* others that were heard */
+	struct parking parking;		  /* DISCOVERs whose address is being asked for */
+	int probe_timer;
 	struct ticket_wait tickets[TICKETS_MAX];
 	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */
 	int64_t wall_ms, mono_ms;	     /* of this round */
 	int64_t started_ms;		     /* monotonic */
+	int64_t ignored_next_ms; /* monotonic: from when on an unknown host may be put on
+				    record as one that ignores a proxy */
+	uint64_t unknown_archs;	 /* DISCOVERs of architectures that we have nothing for */
 	bool in_transaction;
 };
 
@@ -54,6 +62,9 @@ int core_must(struct core *c, int rc, const char *where);
 
 /* Make sure that a transaction is open; the round's end commits it. Call before each write. */
 void core_write(struct core *c);
+
+/* Set the clocks of this round: for callbacks that no message has called. */
+void core_now(struct core *c);
 
 /* Queue a message to a role; it leaves after the commit. */
 void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, const void *a,
@@ -71,6 +82,22 @@ void core_answer(struct core *c, uint64_t http_id, struct answer *a);
 /* ---- the families of requests ---- */
 
 void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q);
+/* The rest of dhcp_handle, also for a DISCOVER that has waited; `tries` addresses were asked for.
+ */
+void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigned tries);
+/* Have an address asked for. True: the DISCOVER waits; false: offer it, the question is out. */
+bool probe_start(
+	struct core *c, uint64_t id, const struct dhcp_query *q, uint32_t addr, unsigned tries);
+/* A host repeats the DISCOVER that waits: true, and nothing else is to be done. */
+bool probe_waits(struct core *c, uint64_t id, const struct dhcp_query *q);
+void dhcp_seen_handle(struct core *c, const struct dhcp_seen *s);
+void dhcp_servers_write(struct core *c); /* what is due to be stored */
+void dhcp_servers_json(const struct core *c, struct jw *w);
+void probe_answered(struct core *c, uint64_t id, const struct probe_answer *a);
+void probe_due(void *arg, uint32_t events); /* a window has ended */
+void dhcp_sweep(struct core *c);	    /* now and then */
+/* Is it in the loader folder; with BOOT_UKI and http, an agent image that has one? */
+bool loader_exists(struct core *c, const char *loader, bool http);
 void loader_handle_tftp(struct core *c, const struct tftp_read *r);
 void loader_handle_blob(struct core *c, const struct blob_event *e);
 void loader_handle_http(struct core *c, const struct request *q, struct answer *a);

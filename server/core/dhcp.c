@@ -7,8 +7,25 @@
 
 #include "server/core/boot_plan.h"
 #include "server/core/core.h"
+#include "server/core/quirk.h"
 #include "server/core/record.h"
 #include "server/log.h"
+
+/*
+ * Of firmware that ignores a proxy so many go on record in one round; of hosts that nobody knows,
+ * which anybody can make up, one now and then.
+ */
+#define IGNORED_ROUND	   4
+#define IGNORED_UNKNOWN_MS 60000
+
+/* What is known of who asks, and what follows for what it shall load. */
+struct asker {
+	struct host_identity id;
+	bool known;		/* there is such a host */
+	struct store_host host; /* zero when not */
+	bool restarted;		/* its open boot has come to no script, its firmware begins anew */
+	struct boot_plan plan;
+};
 
 /* The host that an address is reserved for where the client is plugged in, or 0. */
 static int64_t host_at_circuit(
@@ -46,19 +63,84 @@ static void find_other_cards(
 		c, store_host_macs(c->store, host, env->macs, DHCP_ENV_MACS_MAX), "host macs");
 }
 
-/*
- * Does its own loader run on this host already? Then its boot is open, has not come to the script,
- * and the loader was read. A host that restarted after that begins anew with its firmware.
- */
-static bool runs_loader(struct core *c, const struct store_host *h)
-{
-	struct store_boot b;
-	int rc = store_boot_newest(c->store, h->id, &b);
+/* ---- what the host shall load ---- */
 
-	if (rc != -ENOENT)
-		core_must(c, rc, "boot newest");
-	return rc == 0 && b.state == BOOT_OPEN && b.stage < STAGE_SCRIPT && b.loader_sent;
+static bool exists(void *core, const char *loader, bool http)
+{
+	return loader_exists(core, loader, http);
 }
+
+/* A DISCOVER of firmware, now or since the last acknowledgement: whatever was loaded is gone. */
+static bool begins_anew(struct core *c, const struct dhcp_query *q)
+{
+	const struct waiting_host *w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+
+	return boot_begins(q) && (q->type == DHCP_DISCOVER || (w && w->begins));
+}
+
+/* What the store remembers; a boot that is about to be closed counts as closed. */
+static void recall(
+	struct core *c, const struct dhcp_query *q, struct asker *who, struct boot_ask *ask)
+{
+	const char *firmware = quirk_firmware_name(quirk_firmware(q));
+	struct store_boot b;
+	int rc = store_boot_newest(c->store, who->host.id, &b);
+
+	if (boot_begins(q))
+		core_must(c, store_loaders_get(c->store, who->host.id, firmware, &ask->memory),
+			"loaders");
+	if (rc == -ENOENT)
+		return;
+	core_must(c, rc, "boot newest");
+	if (b.state != BOOT_OPEN || b.stage >= STAGE_SCRIPT)
+		return;
+	ask->loader_runs = !boot_begins(q) && b.loader_sent;
+	who->restarted = begins_anew(c, q);
+	if (who->restarted && record_falls_short(&b) && !strcmp(b.offered.firmware, firmware)) {
+		memcpy(ask->memory.dead, b.offered.loader, sizeof ask->memory.dead);
+		ask->memory.dead_boot = b.id;
+	}
+}
+
+static void make_plan(struct core *c, const struct dhcp_query *q, struct asker *who)
+{
+	struct boot_ask ask = {
+		.cfg = c->cfg,
+		.url = c->server->url,
+		.q = q,
+		.vendor = who->host.vendor,
+		.product = who->host.product,
+		.exists = exists,
+		.arg = c,
+	};
+
+	if (who->known && dhcp_is_netboot(q))
+		recall(c, q, who, &ask);
+	boot_plan(&ask, &who->plan);
+}
+
+/* Fills env->host, too: the host that has a reservation where the client is plugged in. */
+static void find_asker(
+	struct core *c, const struct dhcp_query *q, struct dhcp_env *env, struct asker *who)
+{
+	int rc;
+
+	*who = (struct asker){ 0 };
+	identity_of(q, &who->id);
+	env->host = host_at_circuit(c, env, q);
+	rc = store_host_find(c->store, &who->id, &who->host);
+	if (rc == -ENOENT && env->host) {
+		/* nobody that we know is plugged in there: it is that host now */
+		who->id.id = env->host;
+		rc = store_host_find(c->store, &who->id, &who->host);
+	}
+	if (rc != -ENOENT)
+		core_must(c, rc, "host find");
+	who->known = rc == 0;
+	make_plan(c, q, who);
+}
+
+/* ---- what is stored ---- */
 
 static void store_change(struct core *c, const struct dhcp_change *change, bool known)
 {
@@ -91,37 +173,57 @@ static void infer_loader_end(struct core *c, struct store_boot *b)
 	const struct happened e = { STAGE_LOADER, "finished", "net", 0, 0,
 		"inferred: the loader speaks" };
 
-	if (b->stage == STAGE_LOADER && b->loader_sent)
+	if (b->stage == STAGE_LOADER && b->loader_sent && !b->offered.http)
 		record_event(c, b, &e);
 }
 
-static void record_exchange(struct core *c, const struct dhcp_query *q, const struct store_host *h,
-	const struct dhcp_reply *reply)
+static const char *firmware_text(const struct dhcp_query *q)
+{
+	if (q->client == DHCP_CLIENT_HTTP)
+		return "uefi-http";
+	return q->arch == 0 || q->arch == DHCP_ARCH_NONE ? "bios" : "uefi";
+}
+
+/* The boot that an acknowledged exchange belongs to. 1, or 0: none, and nobody begins one so. */
+static int boot_of(struct core *c, const struct dhcp_query *q, const struct asker *who,
+	const struct store_host *h, struct store_boot *b)
+{
+	const enum boot_stage below = !dhcp_is_netboot(q) ? STAGES
+				      : who->restarted	  ? STAGE_DISCOVER
+							  : STAGE_SCRIPT;
+	const int open = record_open_boot(c, h, below, b);
+
+	if (!open && !dhcp_is_netboot(q))
+		return 0;
+	if (open)
+		record_joined(c, b, q->mac);
+	else
+		record_new_boot(c, h, q->mac, b);
+	return 1;
+}
+
+static void record_exchange(struct core *c, const struct dhcp_query *q, const struct asker *who,
+	const struct store_host *h, const struct dhcp_reply *reply)
 {
 	static const char *const client[DHCP_CLIENTS] = { "other", "PXE firmware",
 		"HTTP boot firmware", "iPXE", "agent" };
+	const char *what = who->plan.why[0] ? who->plan.why : reply->file;
 	struct happened e = { STAGE_LEASE, "done", "net", 0, 0, NULL };
 	struct store_boot b;
 	char detail[400];
 
-	/* firmware, or a loader that asks again, begins a boot; an agent only joins one */
-	if (!record_open_boot(c, h, dhcp_is_netboot(q) ? STAGE_SCRIPT : STAGES, &b)) {
-		if (!dhcp_is_netboot(q))
-			return;
-		record_new_boot(c, h, q->mac, &b);
-	}
+	if (!boot_of(c, q, who, h, &b))
+		return;
 	if (q->client == DHCP_CLIENT_IPXE)
 		infer_loader_end(c, &b);
 	b.arch = q->arch != DHCP_ARCH_NONE ? q->arch : b.arch;
 	if (reply->yiaddr || q->ciaddr)
 		b.addr = reply->yiaddr ? reply->yiaddr : q->ciaddr;
-	if (dhcp_is_netboot(q))
-		snprintf(b.firmware, sizeof b.firmware, "%s",
-			q->client == DHCP_CLIENT_HTTP		    ? "uefi-http"
-			: q->arch == 0 || q->arch == DHCP_ARCH_NONE ? "bios"
-								    : "uefi");
-	snprintf(detail, sizeof detail, "%s%s%s", client[q->client], reply->file[0] ? ": " : "",
-		reply->file);
+	if (boot_begins(q) || (dhcp_is_netboot(q) && !b.firmware[0]))
+		snprintf(b.firmware, sizeof b.firmware, "%s", firmware_text(q));
+	if (reply->file[0] && who->plan.chosen.loader[0])
+		b.offered = who->plan.chosen;
+	snprintf(detail, sizeof detail, "%s%s%s", client[q->client], *what ? ", " : "", what);
 	e.detail = detail;
 	record_event(c, &b, &e);
 }
@@ -141,28 +243,80 @@ static void record_place(struct core *c, const struct dhcp_query *q, int64_t hos
 }
 
 /*
- * The first answer that means something: an acknowledged address, or boot data on port 4011.
- * *host is the one that was found before, 0: none; and the one that is known now.
+ * A DISCOVER is kept in memory: at once, so that what is heard of the host while its address is
+ * asked for has a place. A loader's belongs to the boot that its firmware began.
  */
-static void record(struct core *c, const struct dhcp_query *q, const struct host_identity *id,
-	const struct dhcp_decision *d, int64_t *host)
+static void note_discover(struct core *c, const struct dhcp_query *q)
 {
-	struct waiting_host *w;
-	struct store_host h;
+	struct waiting_host *w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+	struct host_identity id;
 
-	if (q->type == DHCP_DISCOVER && dhcp_is_netboot(q)) {
-		w = waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
-		if (d->answer) {
-			w->offer_ms = c->wall_ms;
-			w->offer_mono_ms = c->mono_ms;
-		}
+	if (w && w->begins && !boot_begins(q)) {
+		w->loader_spoke = true;
 		return;
 	}
-	if (!d->answer || d->reply.type != DHCP_ACK || q->client == DHCP_CLIENT_OTHER)
+	if (w && boot_begins(q) && (!w->begins || w->loader_spoke))
+		waiting_forget(w); /* of a loader that runs no more */
+	identity_of(q, &id);
+	w = waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
+	w->begins = boot_begins(q);
+	w->has_uuid = id.has_uuid;
+	memcpy(w->uuid, id.uuid, sizeof w->uuid);
+	w->arch = q->arch;
+	snprintf(w->firmware, sizeof w->firmware, "%s", firmware_text(q));
+}
+
+/* What we offer to it. A loader's offer does not replace that which its firmware took. */
+static void note_offer(struct core *c, const struct dhcp_query *q, const struct boot_plan *plan)
+{
+	struct waiting_host *w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+
+	if (!w || w->begins != boot_begins(q))
 		return;
-	record_host(c, id, NULL, NULL, &h);
-	record_exchange(c, q, &h, &d->reply);
-	*host = h.id;
+	w->offer_ms = c->wall_ms;
+	w->offer_mono_ms = c->mono_ms;
+	w->offered = plan->chosen;
+	memcpy(w->why, plan->why, sizeof w->why);
+}
+
+/*
+ * Firmware takes the address of another server. Beside a proxy that is as it should be: what it
+ * loads from us comes from there. Else our offer is void.
+ */
+static void note_other_server(struct core *c, const struct dhcp_query *q)
+{
+	struct waiting_host *w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+
+	if (!w || !w->begins || !boot_begins(q) || !q->server_id)
+		return;
+	w->addr = q->requested;
+	w->server = q->server_id;
+	if (c->cfg->dhcp_mode != DHCP_PROXY)
+		w->offered = (struct store_loader){ 0 };
+}
+
+/*
+ * The first answer that means something: an acknowledged address, or boot data on port 4011.
+ * Returns the number of the host that is known now, or 0.
+ */
+static int64_t record(struct core *c, const struct dhcp_query *q, const struct asker *who,
+	const struct dhcp_decision *d)
+{
+	struct store_host h;
+
+	c->unknown_archs += q->type == DHCP_DISCOVER && who->plan.unknown_arch;
+	if (q->type == DHCP_DISCOVER && dhcp_is_netboot(q)) {
+		if (d->answer)
+			note_offer(c, q, &who->plan);
+		return who->host.id;
+	}
+	if (q->type == DHCP_REQUEST && !d->answer)
+		note_other_server(c, q);
+	if (!d->answer || d->reply.type != DHCP_ACK || q->client == DHCP_CLIENT_OTHER)
+		return who->host.id;
+	record_host(c, &who->id, NULL, NULL, &h);
+	record_exchange(c, q, who, &h, &d->reply);
+	return h.id;
 }
 
 /* Two machines want what is reserved for one: somebody has to look at that. */
@@ -189,6 +343,67 @@ static void log_contested(
 		given >> 24, given >> 16 & 255, given >> 8 & 255, given & 255, missed);
 }
 
+/* ---- firmware that does not react to a proxy ---- */
+
+/* May it go on record? Hosts that we know may; of others only one now and then. */
+static bool may_record(struct core *c, const struct waiting_host *w)
+{
+	struct host_identity id = { .has_uuid = w->has_uuid };
+	struct store_host h;
+	int rc;
+
+	memcpy(id.uuid, w->uuid, sizeof id.uuid);
+	host_mac_add(&id, w->mac);
+	rc = store_host_find(c->store, &id, &h);
+	if (rc != -ENOENT)
+		return core_must(c, rc, "host find") == 0;
+	if (c->mono_ms < c->ignored_next_ms)
+		return false;
+	c->ignored_next_ms = c->mono_ms + IGNORED_UNKNOWN_MS;
+	return true;
+}
+
+static void record_ignoring(struct core *c, const struct waiting_host *w)
+{
+	char address[64] = "took no address either";
+	struct store_host h;
+	struct store_boot b;
+
+	if (w->addr)
+		snprintf(address, sizeof address, "took %u.%u.%u.%u from %u.%u.%u.%u",
+			w->addr >> 24, w->addr >> 16 & 255, w->addr >> 8 & 255, w->addr & 255,
+			w->server >> 24, w->server >> 16 & 255, w->server >> 8 & 255,
+			w->server & 255);
+	record_waiting(c, w, &h, &b);
+	b.stage = STAGE_OFFER;
+	b.offered = (struct store_loader){ 0 }; /* it is not the loader's fault */
+	record_failed(c, &b, "proxy-ignored",
+		"%s did not react to our boot file: %u DISCOVERs, no request to port 4011, no loader"
+		" read; it %s. Some firmware never joins two servers' offers: let one give both, by"
+		" [dhcp] mode = full here, or by %s and this server's address in the other; or try a"
+		" [quirk] with pxe-option-43",
+		h.name, w->discovers, address, w->offered.loader);
+}
+
+void dhcp_sweep(struct core *c)
+{
+	unsigned left = c->cfg->dhcp_mode == DHCP_PROXY ? IGNORED_ROUND : 0;
+
+	for (size_t i = 0; i < WAITING_MAX && left; i++) {
+		struct waiting_host w;
+
+		if (!waiting_ignores(&c->waiting.hosts[i], c->mono_ms))
+			continue;
+		left--;
+		w = c->waiting.hosts[i]; /* recording takes it out */
+		if (may_record(c, &w))
+			record_ignoring(c, &w);
+		waiting_forget(&c->waiting.hosts[i]);
+	}
+}
+
+/* ---- one question ---- */
+
 static void log_decision(const struct dhcp_query *q, const struct dhcp_decision *d)
 {
 	static struct log_limit limit;
@@ -207,7 +422,7 @@ static void log_decision(const struct dhcp_query *q, const struct dhcp_decision 
 		a >> 16 & 255, a >> 8 & 255, a & 255, d->reply.file, dhcp_reason_text(d->reason));
 }
 
-void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
+void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigned tries)
 {
 	const struct endpoint *ep = &c->server->endpoints[q->endpoint];
 	struct dhcp_env env = {
@@ -215,32 +430,23 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 	};
 	struct dhcp_decision d;
 	struct dhcp_answer a;
-	struct host_identity who;
-	struct store_host h;
-	int64_t host = 0;
-	int rc;
+	struct asker who;
+	int64_t host;
 
-	identity_of(q, &who);
-	env.host = host_at_circuit(c, &env, q);
-	rc = store_host_find(c->store, &who, &h);
-	if (rc == -ENOENT && env.host) {
-		/* nobody that we know is plugged in there: it is that host now */
-		who.id = env.host;
-		rc = store_host_find(c->store, &who, &h);
+	find_asker(c, q, &env, &who);
+	env.known =
+		who.known ? record_is_admitted(c, &who.host) : c->cfg->admission == ADMISSION_OPEN;
+	if (who.known) {
+		env.host = env.host ? env.host : who.host.id;
+		snprintf(env.hostname, sizeof env.hostname, "%s", who.host.name);
+		find_other_cards(c, q, who.host.id, &env);
 	}
-	if (rc != -ENOENT)
-		core_must(c, rc, "host find");
-	env.known = rc == 0 ? record_is_admitted(c, &h) : c->cfg->admission == ADMISSION_OPEN;
-	if (rc == 0) {
-		host = h.id;
-		env.host = env.host ? env.host : h.id;
-		snprintf(env.hostname, sizeof env.hostname, "%s", h.name);
-		find_other_cards(c, q, h.id, &env);
-	}
-	boot_plan(c->cfg, c->server->url, q, rc == 0 && runs_loader(c, &h), &env.boot);
+	env.boot = who.plan.boot;
 	dhcp_decide(&env, c->pool, q, (uint64_t)c->wall_ms, &d);
+	if (d.probe && probe_start(c, id, q, d.reply.yiaddr, tries))
+		return;
 	store_change(c, &d.change, env.known);
-	record(c, q, &who, &d, &host);
+	host = record(c, q, &who, &d);
 	if (host && q->giaddr && d.change.op == DHCP_CHANGE_PUT)
 		record_place(c, q, host);
 	log_decision(q, &d);
@@ -252,4 +458,15 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 		core_send_offer(c, id, &a);
 	else
 		core_send(c, LINK_NET, MSG_DHCP_ANSWER, id, &a, sizeof a, NULL, 0);
+}
+
+void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
+{
+	if (q->type == DHCP_DISCOVER) {
+		if (dhcp_is_netboot(q))
+			note_discover(c, q);
+		if (probe_waits(c, id, q))
+			return;
+	}
+	dhcp_go_on(c, id, q, 0);
 }

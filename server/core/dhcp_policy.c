@@ -57,12 +57,23 @@ static int silent(struct ask *a, enum dhcp_reason why)
 	return 0;
 }
 
+/*
+ * RFC 5107: a relay may want to be the identifier, so that renewals come through it. Who leases
+ * nothing keeps his own: iPXE compares it with that of the answer from port 4011, where no relay is
+ * in between.
+ */
+static uint32_t server_id(const struct ask *a)
+{
+	return a->q->id_override && a->env->cfg->dhcp_mode == DHCP_FULL ? a->q->id_override
+									: a->env->addr;
+}
+
 static int answer(struct ask *a, enum dhcp_type type, enum dhcp_reason why)
 {
 	a->out->answer = true;
 	a->out->reason = (uint8_t)why;
 	a->out->reply.type = (uint8_t)type;
-	a->out->reply.server_id = a->q->id_override ? a->q->id_override : a->env->addr;
+	a->out->reply.server_id = server_id(a);
 	return 1;
 }
 
@@ -230,24 +241,56 @@ static bool can_load(const struct ask *a)
 	}
 }
 
+static void set_boot(struct ask *a)
+{
+	set_file(a, a->env->boot.file);
+	a->out->reply.file_in = a->env->boot.form.boot_file;
+}
+
 /*
- * Boot data beside an address. Never option 60 "PXEClient": EDK2 would then ask port 4011 for the
- * file that it has in hand, and iPXE would take the offer for a proxy's.
+ * Shall option 43 say that the file named here is to be booted, without a discovery? BIOS firmware
+ * and iPXE do so; some UEFI firmware does not honour it.
+ */
+static bool is_bypassed(const struct ask *a)
+{
+	const bool uefi = a->q->client == DHCP_CLIENT_PXE && a->q->arch >= 6;
+	const uint8_t choice = a->env->boot.form.option_43;
+
+	return choice == CHOICE_AUTO ? !uefi : choice == CHOICE_YES;
+}
+
+/*
+ * Boot data beside an address. Option 60 "PXEClient" only where a rule wants it: EDK2 then asks
+ * port 4011 for the file that it has in hand unless option 43 says otherwise, and iPXE would take
+ * the offer for a proxy's.
  */
 static void add_boot(struct ask *a)
 {
+	const struct config_form *f = &a->env->boot.form;
 	struct dhcp_reply *r = &a->out->reply;
 
 	if (a->q->client == DHCP_CLIENT_AGENT)
 		set_file(a, a->env->url);
 	if (!can_load(a))
 		return;
-	set_file(a, a->env->boot.file);
+	set_boot(a);
 	r->vendor_http = a->q->client == DHCP_CLIENT_HTTP;
+	r->vendor_pxe = a->q->client == DHCP_CLIENT_PXE &&
+			(f->option_60 == CHOICE_YES || f->option_43 == CHOICE_YES);
+	r->pxe_bypass = r->vendor_pxe && is_bypassed(a);
 	r->ipxe_no_proxy = a->q->client == DHCP_CLIENT_IPXE;
 }
 
 /* ---- full mode: RFC 2131 section 4.3 ---- */
+
+/* The address that the client has, was offered just now, or had leased; else 0. */
+static uint32_t address_had(const struct ask *a, const struct pool_ask *ask)
+{
+	const struct lease *l = pool_mine(a->pool, ask, a->now_ms);
+
+	/* an offer that was not taken up in its time says nothing */
+	return l && (l->state != LEASE_OFFERED || lease_held(l, a->now_ms)) ? l->addr : 0;
+}
 
 /* Lease addr to the client. Returns DHCP_REASON_NONE, or why not. */
 static enum dhcp_reason grant(struct ask *a, uint32_t addr)
@@ -281,12 +324,15 @@ static bool may_commit(const struct ask *a)
 static int decide_discover(struct ask *a)
 {
 	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
+	const uint32_t had = address_had(a, &ask);
 	uint32_t addr;
 	const int rc = pool_offer(a->pool, &ask, a->now_ms, &addr);
 
 	if (rc < 0)
 		return silent(a, rc == -EDQUOT ? DHCP_REASON_GUESTS_FULL : DHCP_REASON_POOL_FULL);
-	if (may_commit(a) && !grant(a, addr)) {
+	a->out->probe = a->env->cfg->probe && addr != had;
+	/* an address that has to be asked for first is offered, not leased at once */
+	if (!a->out->probe && may_commit(a) && !grant(a, addr)) {
 		a->out->reply.rapid_commit = true;
 		return answer(a, DHCP_ACK, DHCP_REASON_LEASED);
 	}
@@ -423,20 +469,27 @@ static int decide_boot_server(struct ask *a)
 	if (!can_load(a))
 		return silent(a, DHCP_REASON_NO_BOOT_FILE);
 	a->out->reply.vendor_pxe = true;
-	set_file(a, a->env->boot.file);
+	set_boot(a);
 	return answer(a, DHCP_ACK, DHCP_REASON_BOOT_SERVER);
 }
 
+/* PXE 2.1 section 2.2: a proxy is there for who says that it boots, and on what machine. */
+static bool is_netboot(const struct dhcp_query *q)
+{
+	return q->arch != DHCP_ARCH_NONE &&
+	       (q->client == DHCP_CLIENT_PXE || q->client == DHCP_CLIENT_HTTP ||
+		       q->client == DHCP_CLIENT_IPXE);
+}
+
 /*
- * An offer without an address. BIOS firmware and iPXE read the file from it when option 43 says
- * so; some UEFI firmware does not honour that, so it is sent to port 4011 by leaving out both.
+ * An offer without an address. The file is in it where option 43 sends the firmware to no other
+ * place; else both are left out, which sends it to port 4011.
  */
 static int decide_proxy(struct ask *a)
 {
 	struct dhcp_reply *r = &a->out->reply;
-	const bool pxe = a->q->client == DHCP_CLIENT_PXE;
 
-	if (!pxe && a->q->client != DHCP_CLIENT_HTTP && a->q->client != DHCP_CLIENT_IPXE)
+	if (!is_netboot(a->q))
 		return silent(a, DHCP_REASON_NOT_NETBOOT);
 	if (a->q->type != DHCP_DISCOVER)
 		return silent(a, DHCP_REASON_NOT_OURS_TO_ANSWER);
@@ -444,8 +497,8 @@ static int decide_proxy(struct ask *a)
 		return silent(a, DHCP_REASON_NO_BOOT_FILE);
 	r->vendor_http = a->q->client == DHCP_CLIENT_HTTP;
 	r->vendor_pxe = !r->vendor_http;
-	r->pxe_bypass = r->vendor_pxe && !(pxe && a->q->arch >= 6);
-	set_file(a, a->env->boot.file);
+	r->pxe_bypass = r->vendor_pxe && is_bypassed(a);
+	set_boot(a);
 	if (r->vendor_pxe && !r->pxe_bypass)
 		r->file[0] = '\0';
 	return answer(a, DHCP_OFFER, DHCP_REASON_PROXY_OFFERED);

@@ -21,6 +21,7 @@
 struct dhcp_boot {
 	char file[DHCP_FILE_MAX + 1]; /* a URL, or a plain name on our TFTP server; "" = nothing */
 	bool http_url;		      /* file is a URL */
+	struct config_form form;      /* how to say it */
 };
 
 struct dhcp_env {
@@ -85,6 +86,7 @@ struct dhcp_change {
 
 struct dhcp_decision {
 	bool answer;	/* send reply; else stay silent */
+	bool probe;	/* an OFFER of an address that this client never had: ask for it first */
 	uint8_t reason; /* enum dhcp_reason */
 	struct dhcp_reply reply;
 	struct dhcp_change change;

@@ -793,6 +793,27 @@ static unsigned n_declined(
 	return n;
 }
 
+int pool_rest(struct pool *p, uint32_t addr, uint64_t now_ms)
+{
+	struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	const uint32_t slot = r ? NONE : slot_of_addr(p, addr);
+	const struct lease *l = r ? &r->lease : slot == NONE ? NULL : &p->slots[slot].lease;
+
+	if (!l)
+		return -ENOENT;
+	if (lease_held(l, now_ms) && (l->state == LEASE_LEASED || l->state == LEASE_ENDING))
+		return -EBUSY;
+	if (r) {
+		r->lease.state = LEASE_DECLINED;
+		r->lease.expires_ms = now_ms + POOL_DECLINE_MS;
+		return 0;
+	}
+	touch(p, slot);
+	unhash(p, slot);
+	set_state(p, slot, LEASE_DECLINED, false, now_ms + POOL_DECLINE_MS);
+	return 0;
+}
+
 int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms)
 {
 	struct reservation *r = reserve_by_addr(&p->reserve, addr);

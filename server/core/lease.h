@@ -164,5 +164,10 @@ int pool_release(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
  * many rest already: nothing is changed.
  */
 int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms);
+/*
+ * An address that is offered, or free, was found in use: let it rest, whoever it is offered to.
+ * Returns 0; -ENOENT when it is in no range or never to be given; -EBUSY when it is leased.
+ */
+int pool_rest(struct pool *p, uint32_t addr, uint64_t now_ms);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "server/core/boot_plan.h"
 #include "server/core/core.h"
 #include "server/core/record.h"
 #include "server/core/script.h"
@@ -21,7 +22,7 @@
 
 /* ---- TFTP ---- */
 
-/* tftp-hpa never says how much it sent: the file's size, once the loader is known to run. */
+/* The size of a file of the loader folder; 0: there is none, or it is a link, as http has it. */
 static uint64_t loader_size(const struct core *c, const char *file)
 {
 	char path[CONFIG_TEXT_MAX + sizeof((struct tftp_read *)0)->file + 2];
@@ -30,20 +31,44 @@ static uint64_t loader_size(const struct core *c, const char *file)
 	if (strstr(file, ".."))
 		return 0;
 	snprintf(path, sizeof path, "%s/%s", c->cfg->loader_dir, file);
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+/* The newest agent image's EFI file. 1, or 0: there is none. */
+static int find_uki(struct core *c, struct manifest_file *out)
+{
+	struct store_image agent;
+	int rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
+
+	if (!rc)
+		rc = store_image_file(c->store, &agent.manifest, FILE_UKI, 0, out);
+	if (rc == -ENOENT)
+		return 0;
+	core_must(c, rc, "uki");
+	return 1;
+}
+
+bool loader_exists(struct core *c, const char *loader, bool http)
+{
+	struct manifest_file uki;
+	uint64_t size;
+
+	if (http && !strcmp(loader, BOOT_UKI))
+		return find_uki(c, &uki);
+	size = loader_size(c, loader);
+	return size > 0 && (!http || size <= HTTP_LOADER_MAX);
 }
 
 void loader_handle_tftp(struct core *c, const struct tftp_read *r)
 {
 	struct happened e = { STAGE_LOADER, "requested", "tftp", 0, 0, r->file };
 	struct store_boot b;
-	int rc = store_boot_by_addr(c->store, r->addr, &b);
 
-	if (rc == -ENOENT)
+	if (!record_boot_at(c, r->addr, &b))
 		return; /* not a host that boots: in.tftpd serves anybody */
-	core_must(c, rc, "boot by addr");
+	/* tftp-hpa never says how much it sent: it is all, once the loader is known to run */
 	e.total = loader_size(c, r->file);
-	b.loader_sent = e.total > 0;
+	b.loader_sent = b.loader_sent || e.total > 0; /* autoexec.ipxe may be asked for, too */
 	record_event(c, &b, &e);
 }
 
@@ -51,30 +76,43 @@ void loader_handle_tftp(struct core *c, const struct tftp_read *r)
 
 static const char *const phase_words[BLOB_PHASES] = { "started", "finished", "aborted" };
 
-void loader_handle_blob(struct core *c, const struct blob_event *t)
+/* Which file of an image it is, and what stage its transfer belongs to. 1; 0: not worth a row. */
+static int blob_of_image(struct core *c, const struct blob_event *t, const struct store_boot *b,
+	char name[MANIFEST_NAME_MAX], enum boot_stage *stage)
 {
-	struct happened e = { .what = phase_words[t->phase], .source = "http" };
-	char name[MANIFEST_NAME_MAX], image[MANIFEST_NAME_MAX];
+	char image[MANIFEST_NAME_MAX];
 	struct digest digest;
-	struct store_boot b;
 	enum file_role role;
-	int rc = store_boot_by_addr(c->store, t->addr, &b);
+	int rc;
 
-	if (rc == -ENOENT)
-		return;
-	core_must(c, rc, "boot by addr");
 	memcpy(digest.b, t->digest, sizeof digest.b);
 	rc = store_file_name(c->store, &digest, name, image, &role);
 	if (rc == -ENOENT)
-		return; /* a manifest or a signature: too small to be worth a row */
+		return 0; /* a manifest or a signature: too small */
 	core_must(c, rc, "file name");
 	if (role == FILE_UKI)
-		e.stage = STAGE_LOADER;
+		*stage = STAGE_LOADER;
 	else
-		e.stage = b.stage < STAGE_IMAGE && !b.has_session ? STAGE_AGENT : STAGE_IMAGE;
-	e.bytes = t->bytes;
-	e.total = t->total;
-	e.detail = name;
+		*stage = b->stage < STAGE_IMAGE && !b->has_session ? STAGE_AGENT : STAGE_IMAGE;
+	return 1;
+}
+
+void loader_handle_blob(struct core *c, const struct blob_event *t)
+{
+	struct happened e = { STAGE_LOADER, phase_words[t->phase], "http", t->bytes, t->total,
+		t->name };
+	char name[MANIFEST_NAME_MAX];
+	struct store_boot b;
+
+	if (!record_boot_at(c, t->addr, &b))
+		return;
+	if (t->name[0]) {
+		b.loader_sent = true;
+	} else {
+		if (!blob_of_image(c, t, &b, name, &e.stage))
+			return;
+		e.detail = name;
+	}
 	record_event(c, &b, &e);
 }
 
@@ -254,6 +292,8 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 	/* Asking for the script again is fine until the agent runs. */
 	if (!record_open_boot(c, &h, STAGE_IMAGE, &b))
 		record_new_boot(c, &h, id.n_macs ? id.macs[0] : NULL, &b);
+	else if (id.n_macs)
+		record_joined(c, &b, id.macs[0]);
 	if (q->h->peer == HTTP_PEER_TCP)
 		b.addr = q->h->addr;
 	firmware_of(query, &b);
@@ -261,7 +301,7 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 		answer_text(a, 200, "text/plain", "#!ipxe\n");
 		return;
 	}
-	if (b.stage == STAGE_LOADER && b.loader_sent) {
+	if (b.stage == STAGE_LOADER && b.loader_sent && !b.offered.http) {
 		const struct happened end = { STAGE_LOADER, "finished", "http", 0, 0,
 			"inferred: the loader asks for its script" };
 
@@ -283,19 +323,14 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 
 static void handle_uki(struct core *c, struct answer *a)
 {
-	struct store_image agent;
 	struct manifest_file f;
 	char hex[DIGEST_HEX];
-	int rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
 
-	if (!rc)
-		rc = store_image_file(c->store, &agent.manifest, FILE_UKI, 0, &f);
-	if (rc == -ENOENT) {
+	if (!find_uki(c, &f)) {
 		answer_problem(a, 404, "no-agent", "muster image build agent; sign; import",
 			"there is no agent image with an EFI file");
 		return;
 	}
-	core_must(c, rc, "uki");
 	digest_hex(&f.sha256, hex);
 	answer_text(a, 200, "application/x-muster-blob", hex);
 }

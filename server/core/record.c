@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/core/boot_plan.h"
 #include "server/log.h"
 
 /* An emulated or slow machine may need minutes between two signs of life; a dead one needs a
@@ -60,6 +61,11 @@ void record_host(struct core *c, const struct host_identity *id, const char *ven
 	*out = h;
 }
 
+bool record_falls_short(const struct store_boot *b)
+{
+	return b->offered.loader[0] && b->stage < boot_goal(&b->offered);
+}
+
 int record_open_boot(
 	struct core *c, const struct store_host *h, enum boot_stage below, struct store_boot *out)
 {
@@ -72,8 +78,11 @@ int record_open_boot(
 	if (b.state != BOOT_OPEN)
 		return 0;
 	if (b.stage >= below) {
-		record_failed(c, &b, "restarted", "%s started over after stage %s", h->name,
-			boot_stage_name(b.stage));
+		bool died = record_falls_short(&b);
+
+		record_failed(c, &b, "restarted", "%s started over after stage %s%s%s%s", h->name,
+			boot_stage_name(b.stage), died ? ": " : "", died ? b.offered.loader : "",
+			died ? " came to nothing" : "");
 		return 0;
 	}
 	*out = b;
@@ -100,6 +109,7 @@ static void write_event(struct core *c, const struct store_boot *b, const struct
 
 	core_must(c,
 		!strcmp(e->what, "progress") ? store_event_progress(c->store, &row)
+		: !strcmp(e->what, "seen")   ? store_event_seen(c->store, &row)
 					     : store_event_add(c->store, &row),
 		"event");
 }
@@ -115,10 +125,15 @@ void record_new_boot(
 		.started_ms = w ? w->discover_ms : c->wall_ms,
 		.mono_ms = w ? w->discover_mono_ms : c->mono_ms,
 		.seen_ms = c->wall_ms,
-		.arch = 0xffff,
+		.arch = w ? w->arch : 0xffff,
 	};
 	char repeated[32];
 
+	if (w) {
+		b.offered = w->offered;
+		memcpy(b.firmware, w->firmware, sizeof b.firmware);
+		offer.detail = w->why;
+	}
 	core_write(c);
 	core_must(c, store_boot_add(c->store, &b), "boot add");
 	if (w) {
@@ -127,19 +142,94 @@ void record_new_boot(
 		write_event(c, &b, &discover, w->discover_ms, w->discover_mono_ms);
 		if (w->offer_mono_ms)
 			write_event(c, &b, &offer, w->offer_ms, w->offer_mono_ms);
+		if (w->other.type)
+			record_other_server(c, &b, &w->other);
 		waiting_forget(w);
 	}
 	*out = b;
 }
 
+void record_joined(struct core *c, const struct store_boot *b, const uint8_t mac[6])
+{
+	struct waiting_host *w = waiting_find(&c->waiting, mac, c->mono_ms);
+
+	if (w && w->other.type)
+		record_other_server(c, b, &w->other);
+	waiting_forget(w);
+}
+
+void record_waiting(
+	struct core *c, const struct waiting_host *w, struct store_host *h, struct store_boot *out)
+{
+	struct host_identity id = { .has_uuid = w->has_uuid };
+
+	memcpy(id.uuid, w->uuid, sizeof id.uuid);
+	host_mac_add(&id, w->mac);
+	record_host(c, &id, NULL, NULL, h);
+	record_open_boot(c, h, STAGE_DISCOVER, out); /* what is open is over */
+	record_new_boot(c, h, w->mac, out);
+}
+
+int record_boot_at(struct core *c, uint32_t addr, struct store_boot *out)
+{
+	const struct waiting_host *found = c->cfg->dhcp_mode == DHCP_PROXY
+						   ? waiting_by_addr(&c->waiting, addr, c->mono_ms)
+						   : NULL;
+	struct happened lease = { STAGE_LEASE, "done", "net", 0, 0, NULL };
+	struct waiting_host w;
+	struct store_host h;
+	char from[64];
+	int rc;
+
+	if (!found) {
+		rc = store_boot_by_addr(c->store, addr, out);
+		if (rc == -ENOENT)
+			return 0;
+		core_must(c, rc, "boot by addr");
+		return 1;
+	}
+	w = *found; /* a new boot takes it out of the table */
+	record_waiting(c, &w, &h, out);
+	out->addr = addr;
+	snprintf(from, sizeof from, "address from another server, %u.%u.%u.%u", w.server >> 24,
+		w.server >> 16 & 255, w.server >> 8 & 255, w.server & 255);
+	lease.detail = from;
+	record_event(c, out, &lease);
+	return 1;
+}
+
 void record_event(struct core *c, struct store_boot *b, const struct happened *e)
 {
+	const bool short_before = record_falls_short(b);
+
 	core_write(c);
 	if (e->stage > b->stage && e->stage < STAGE_FAILED)
 		b->stage = e->stage;
+	if (short_before && !record_falls_short(b))
+		core_must(c, store_loader_works(c->store, b->host, b->id, &b->offered), "loader");
 	b->seen_ms = c->wall_ms;
 	core_must(c, store_boot_put(c->store, b), "boot put");
 	write_event(c, b, e, c->wall_ms, c->mono_ms);
+}
+
+void record_other_server(struct core *c, const struct store_boot *b, const struct other_server *o)
+{
+	const char *does = o->type == DHCP_OFFER ? "offers"
+			   : o->type == DHCP_ACK ? "gives"
+						 : "refuses";
+	const uint32_t s = o->server, a = o->addr;
+	struct happened e = { STAGE_OFFER, "seen", "net", 0, 0, NULL };
+	char detail[80];
+	int n;
+
+	n = snprintf(detail, sizeof detail, "another DHCP server, %u.%u.%u.%u, %s", s >> 24,
+		s >> 16 & 255, s >> 8 & 255, s & 255, does);
+	if (a)
+		snprintf(detail + n, sizeof detail - (size_t)n, " %u.%u.%u.%u", a >> 24,
+			a >> 16 & 255, a >> 8 & 255, a & 255);
+	e.detail = detail;
+	core_write(c);
+	write_event(c, b, &e, o->at_ms, o->mono_ms);
 }
 
 void record_up(struct core *c, struct store_boot *b)
@@ -163,6 +253,9 @@ void record_failed(struct core *c, struct store_boot *b, const char *reason, con
 	snprintf(b->reason, sizeof b->reason, "%s", reason);
 	b->state = BOOT_FAILED;
 	b->ended_ms = c->wall_ms;
+	core_write(c);
+	if (record_falls_short(b))
+		core_must(c, store_loader_died(c->store, b->host, b->id, &b->offered), "loader");
 	record_event(c, b, &e);
 	log_info("host failed: boot=%lld stage=%s reason=%s %s", (long long)b->id,
 		boot_stage_name(b->stage), b->reason, b->sentence);

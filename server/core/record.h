@@ -30,14 +30,43 @@ void record_host(struct core *c, const struct host_identity *id, const char *ven
 int record_open_boot(
 	struct core *c, const struct store_host *h, enum boot_stage below, struct store_boot *out);
 
+/* A loader was offered, and the boot has not come to where that leads. */
+bool record_falls_short(const struct store_boot *b);
+
 /* A new boot that begins now, or when the waiting host sent its DISCOVER (then written with it). */
 void record_new_boot(
 	struct core *c, const struct store_host *h, const uint8_t *mac, struct store_boot *out);
 
-/* Write a row, and move the boot's stage forward to it. `b` is stored. */
+/* The open boot goes on: what was kept of the host since then belongs to it, and begins no other.
+ */
+void record_joined(struct core *c, const struct store_boot *b, const uint8_t mac[6]);
+
+/* The host that waits, and a new boot of it: it took the offer without asking us again. */
+void record_waiting(
+	struct core *c, const struct waiting_host *w, struct store_host *h, struct store_boot *out);
+
+/*
+ * The open boot of the host at that address: 1; else 0. A host that another server gave the address
+ * has none yet, and gets it now.
+ */
+int record_boot_at(struct core *c, uint32_t addr, struct store_boot *out);
+
+/*
+ * Write a row, and move the boot's stage forward to it. `b` is stored. A loader that has led to
+ * where it should is remembered for its host.
+ */
 void record_event(struct core *c, struct store_boot *b, const struct happened *e);
 
-/* The end of a boot: up, or failed with a reason code and a sentence. */
+/*
+ * Another DHCP server spoke to the host: a row of its own. Nothing is moved by it, and who forges
+ * such answers cannot write many of them.
+ */
+void record_other_server(struct core *c, const struct store_boot *b, const struct other_server *o);
+
+/*
+ * The end of a boot: up, or failed with a reason code and a sentence. A loader that was offered and
+ * has led to nothing is remembered as such.
+ */
 void record_up(struct core *c, struct store_boot *b);
 void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

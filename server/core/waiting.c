@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-#define PROBES 8 /* places that an entry may be in */
+#define PROBES		  8 /* places that an entry may be in */
+#define IGNORED_DISCOVERS 3
+#define IGNORED_MS	  20000
 
 static unsigned place(const uint8_t mac[6])
 {
@@ -39,6 +41,7 @@ struct waiting_host *waiting_discover(
 
 	if (h) {
 		h->discovers++;
+		h->newest_mono_ms = mono_ms;
 		return h;
 	}
 	oldest = &w->hosts[at];
@@ -50,13 +53,30 @@ struct waiting_host *waiting_discover(
 	*oldest = (struct waiting_host){
 		.discover_ms = wall_ms,
 		.discover_mono_ms = mono_ms,
+		.newest_mono_ms = mono_ms,
 		.discovers = 1,
 	};
 	memcpy(oldest->mac, mac, 6);
 	return oldest;
 }
 
+struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms)
+{
+	for (size_t i = 0; i < WAITING_MAX; i++) {
+		if (addr && w->hosts[i].addr == addr && lives(&w->hosts[i], mono_ms))
+			return &w->hosts[i];
+	}
+	return NULL;
+}
+
+bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms)
+{
+	return lives(h, mono_ms) && h->begins && !h->loader_spoke && h->offered.loader[0] &&
+	       h->discovers >= IGNORED_DISCOVERS && mono_ms - h->newest_mono_ms >= IGNORED_MS;
+}
+
 void waiting_forget(struct waiting_host *h)
 {
-	*h = (struct waiting_host){ 0 };
+	if (h)
+		*h = (struct waiting_host){ 0 };
 }

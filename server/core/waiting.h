@@ -8,16 +8,38 @@
 #ifndef MUSTER_SERVER_CORE_WAITING_H
 #define MUSTER_SERVER_CORE_WAITING_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "db/store.h"
+#include "server/core/boot_plan.h"
 
 #define WAITING_MAX	4096 /* a power of two */
 #define WAITING_LIVE_MS 300000
 
+/* What another DHCP server said to a host, as it is written into the record of its boot. */
+struct other_server {
+	uint8_t type;	       /* DHCP_OFFER, DHCP_ACK, DHCP_NAK; 0: nothing was heard */
+	uint32_t server, addr; /* who; and the address that it gives, or 0 */
+	int64_t at_ms, mono_ms;
+};
+
 struct waiting_host {
 	uint8_t mac[6];
+	bool begins;	   /* firmware itself asks, not a loader that it started */
+	bool loader_spoke; /* that loader has asked since, so the offer was taken */
+	bool has_uuid;
+	uint8_t uuid[16]; /* as printed */
+	uint16_t arch;
+	char firmware[16];		       /* "bios", "uefi", "uefi-http" */
 	int64_t discover_ms, discover_mono_ms; /* first DISCOVER; mono 0: free */
+	int64_t newest_mono_ms;		       /* newest DISCOVER */
 	int64_t offer_ms, offer_mono_ms;       /* newest OFFER; mono 0: none yet */
 	unsigned discovers;
+	struct other_server other;   /* heard since then */
+	uint32_t addr, server;	     /* what another server gave it, and who; 0: nothing seen */
+	struct store_loader offered; /* "" = none */
+	char why[BOOT_WHY_MAX];	     /* that was offered */
 };
 
 struct waiting {
@@ -29,6 +51,13 @@ struct waiting_host *waiting_discover(
 	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms);
 /* The host's entry, if it is younger than WAITING_LIVE_MS, or NULL. */
 struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
-void waiting_forget(struct waiting_host *h);
+/* The host that another server gave this address, or NULL. */
+struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms);
+/*
+ * Its firmware has not reacted to what it was offered: several DISCOVERs, then nothing, for longer
+ * than any firmware waits between two.
+ */
+bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms);
+void waiting_forget(struct waiting_host *h); /* accepts NULL */
 
 #endif

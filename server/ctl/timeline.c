@@ -14,7 +14,7 @@
 int timeline_what_parse(const char *word, enum timeline_what *out)
 {
 	static const char *const words[TIMELINE_WHATS] = { "requested", "started", "progress",
-		"finished", "aborted", "done" };
+		"finished", "aborted", "done", "seen" };
 
 	for (unsigned i = 0; i < TIMELINE_WHATS; i++) {
 		if (!strcmp(words[i], word)) {
@@ -368,6 +368,27 @@ static void draw_header(struct text *o, const struct timeline *t, const struct t
 	text_put(o, "%s\n", tone_off(s, TONE_DIM));
 }
 
+/* Words of s on lines of `columns`, indented by so many blanks. */
+static void put_wrapped(struct text *o, const char *s, size_t columns, size_t indent)
+{
+	size_t col = indent;
+
+	text_left(o, "", indent);
+	while (*s) {
+		size_t word = strcspn(s, " ");
+
+		if (col > indent && col + 1 + word > columns) {
+			text_put(o, "\n");
+			text_left(o, "", indent);
+			col = indent;
+		}
+		text_put(o, "%s%.*s", col > indent ? " " : "", (int)word, s);
+		col += word + (col > indent);
+		s += word + strspn(s + word, " ");
+	}
+	text_put(o, "\n");
+}
+
 static uint64_t per_second(uint64_t bytes, uint64_t ms)
 {
 	return bytes < UINT64_MAX / 1000 ? bytes * 1000 / ms : bytes / ms * 1000;
@@ -387,21 +408,37 @@ static void describe_bytes(const struct sum *sum, char *out, size_t size)
 			format_bytes(per_second(sum->bytes, (uint64_t)sum->transfer_ms), rate));
 }
 
-static void put_note(struct text *o, const struct timeline_step *step, const struct sum *sum)
+/* What a step's row says behind its bar. */
+static void describe(
+	const struct timeline_step *step, const struct sum *sum, char *out, size_t size)
 {
 	const char *detail = step->spans[step->n - 1].detail;
-	char note[96];
 
 	if (sum->bytes || sum->total)
-		describe_bytes(sum, note, sizeof note);
+		describe_bytes(sum, out, size);
 	else if (step->n > 1)
-		snprintf(note, sizeof note, "%s%s%zu times", detail, *detail ? ", " : "", step->n);
+		snprintf(out, size, "%s%s%zu times", detail, *detail ? ", " : "", step->n);
 	else
-		snprintf(note, sizeof note, "%s", detail);
-	if (!*note)
-		return;
-	text_put(o, "  ");
-	text_left(o, note, NOTE_WIDTH < format_width(note) ? NOTE_WIDTH : format_width(note));
+		snprintf(out, size, "%s", detail);
+}
+
+static void trim_line(struct text *o)
+{
+	while (o->len && o->out[o->len - 1] == ' ')
+		o->len--;
+}
+
+/* Behind the bar, or on lines of its own below it when it is too long for that. */
+static void put_note(struct text *o, const struct timeline_style *s, const char *note)
+{
+	bool fits = format_width(note) <= NOTE_WIDTH;
+
+	if (fits)
+		text_put(o, "  %s", note);
+	trim_line(o);
+	text_put(o, "\n");
+	if (!fits)
+		put_wrapped(o, note, s->columns, 4 + STAGE_WIDTH);
 }
 
 static enum mark mark_of(const struct timeline *t, unsigned stage, const struct sum *sum)
@@ -427,7 +464,7 @@ static void draw_stage(
 	struct sum sum = sum_of(t, stage);
 	enum mark mark = mark_of(t, stage, &sum);
 	uint8_t cells[BAR_MAX] = { 0 };
-	char time[FORMAT_MAX], start[FORMAT_MAX + 1];
+	char time[FORMAT_MAX], start[FORMAT_MAX + 1], note[TIMELINE_DETAIL_MAX + 32];
 
 	text_put(o, "  ");
 	put_mark(o, s, mark);
@@ -444,30 +481,8 @@ static void draw_stage(
 	text_put(o, "  ");
 	fill_stage(t, stage, scale_of(t), cells, bar_width(s));
 	put_bar(o, s, cells, bar_width(s), tones[mark]);
-	put_note(o, step, &sum);
-	while (o->len && o->out[o->len - 1] == ' ')
-		o->len--;
-	text_put(o, "\n");
-}
-
-/* Words of s on lines of `columns`, indented. */
-static void put_wrapped(struct text *o, const char *s, size_t columns)
-{
-	size_t col = 4;
-
-	text_put(o, "    ");
-	while (*s) {
-		size_t word = strcspn(s, " ");
-
-		if (col > 4 && col + 1 + word > columns) {
-			text_put(o, "\n    ");
-			col = 4;
-		}
-		text_put(o, "%s%.*s", col > 4 ? " " : "", (int)word, s);
-		col += word + (col > 4);
-		s += word + strspn(s + word, " ");
-	}
-	text_put(o, "\n");
+	describe(step, &sum, note, sizeof note);
+	put_note(o, s, note);
 }
 
 char *timeline_draw(
@@ -487,7 +502,7 @@ char *timeline_draw(
 	}
 	if (t->state == BOOT_FAILED && *t->sentence) {
 		text_put(&o, "\n");
-		put_wrapped(&o, t->sentence, s->columns);
+		put_wrapped(&o, t->sentence, s->columns, 4);
 		if (*t->reason)
 			text_put(&o, "    (%s)\n", t->reason);
 	}

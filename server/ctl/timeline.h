@@ -16,9 +16,10 @@
 #include "db/stage.h"
 #include "images/manifest.h"
 
-#define TIMELINE_SPANS_MAX 24
-#define TIMELINE_MS_MAX	   (1LL << 48) /* of any time in here; none is negative */
-#define TIMELINE_TEXT_MAX  16384       /* bytes that always hold a drawing */
+#define TIMELINE_SPANS_MAX  24
+#define TIMELINE_DETAIL_MAX 112		/* bytes, with NUL */
+#define TIMELINE_MS_MAX	    (1LL << 48) /* of any time in here; none is negative */
+#define TIMELINE_TEXT_MAX   16384	/* bytes that always hold a drawing */
 
 enum timeline_what {
 	TIMELINE_REQUESTED,
@@ -27,6 +28,7 @@ enum timeline_what {
 	TIMELINE_FINISHED,
 	TIMELINE_ABORTED,
 	TIMELINE_DONE,
+	TIMELINE_SEEN, /* something else happened to the host meanwhile */
 	TIMELINE_WHATS
 };
 
@@ -44,7 +46,7 @@ struct timeline_span {
 	bool asked; /* requested, and nothing seen of it since */
 	bool again; /* tried anew later: its bytes do not count */
 	uint64_t bytes, total;
-	char detail[48];
+	char detail[TIMELINE_DETAIL_MAX];
 };
 
 struct timeline_step {
@@ -57,7 +59,7 @@ struct timeline {
 	char host[HOST_TEXT_MAX], image[2 * MANIFEST_NAME_MAX], firmware[16], addr[16];
 	enum boot_state state;
 	int64_t elapsed_ms; /* until now, or until it ended */
-	char reason[32], sentence[256];
+	char reason[32], sentence[448];
 	struct timeline_step steps[STAGES];
 };
 

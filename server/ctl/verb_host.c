@@ -10,6 +10,7 @@
 #include "server/ctl/format.h"
 #include "server/ctl/hosts.h"
 #include "server/ctl/table.h"
+#include "server/ctl/text.h"
 #include "server/ctl/verbs.h"
 #include "server/loop.h"
 
@@ -209,6 +210,38 @@ static void put_facts(const struct json *facts)
 	}
 }
 
+/* "uefi: ipxe.efi by HTTP since boot 12, option 43 no; snponly.efi failed at boot 14" */
+static void put_loader(const char *label, const struct json *l)
+{
+	static const struct {
+		const char *key, *usual, *name;
+	} forms[] = {
+		{ "option_43", "auto", "option 43" },
+		{ "option_60", "auto", "option 60" },
+		{ "boot_file", "both", "boot file in" },
+	};
+	const char *loader = json_get_str(l, "loader", ""), *failed = json_get_str(l, "failed", "");
+	char line[400];
+	struct text o = { line, 0, sizeof line, false };
+
+	line[0] = 0;
+	text_put(&o, "%s: ", json_get_str(l, "firmware", "?"));
+	if (*loader)
+		text_put(&o, "%s by %s since boot %" PRId64, loader,
+			strcmp(json_get_str(l, "transport", ""), "http") ? "TFTP" : "HTTP",
+			json_get_int(l, "boot", 0));
+	for (size_t i = 0; i < ARRAY_LEN(forms) && *loader; i++) {
+		const char *form = json_get_str(l, forms[i].key, forms[i].usual);
+
+		if (strcmp(form, forms[i].usual))
+			text_put(&o, ", %s %s", forms[i].name, form);
+	}
+	if (*failed)
+		text_put(&o, "%s%s failed at boot %" PRId64, *loader ? "; " : "", failed,
+			json_get_int(l, "failed_boot", 0));
+	put_line(label, line);
+}
+
 static void boot_row(struct table *t, const struct json *b)
 {
 	int64_t started = json_get_int(b, "started", 0), ended = json_get_int(b, "ended", 0);
@@ -255,7 +288,7 @@ static void put_boots(const struct ctl *c, const struct json *boots)
 
 static void show_host(const struct ctl *c, const struct json *h)
 {
-	const struct json *macs = json_get(h, "macs");
+	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders");
 	bool admitted = json_bool(json_get(h, "admitted"), false);
 	char machine[160], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX];
 	int64_t seen_ms = json_get_int(h, "seen", 0);
@@ -277,6 +310,8 @@ static void show_host(const struct ctl *c, const struct json *h)
 	if (seen_ms)
 		printf("  %-12s %s ago\n", "seen",
 			format_age((int64_t)now_wall_ms() - seen_ms, seen));
+	for (size_t i = 0; i < json_len(loaders); i++)
+		put_loader(i ? "" : "loader", json_at(loaders, i));
 	put_facts(json_get(h, "facts"));
 	put_boots(c, json_get(h, "boots"));
 }

@@ -48,6 +48,10 @@ static void print_status(const struct json *s)
 		count(hosts, "waiting"), count(hosts, "failed"));
 	printf("  images     %" PRId64 "\n", json_get_int(s, "images", 0));
 	printf("  leases     %" PRId64 "\n", json_get_int(s, "leases", 0));
+	if (json_get_int(s, "unknown_archs", 0))
+		printf("  unknown    %" PRId64
+		       " network boots of an architecture that has no loader\n",
+			json_get_int(s, "unknown_archs", 0));
 	printf("  state      %s\n", json_get_str(s, "state_dir", "-"));
 	print_roles(json_get(s, "roles"));
 }

@@ -68,7 +68,7 @@ static void take_event(struct timeline *t, const struct json *e)
 		.bytes = (uint64_t)json_get_int(e, "bytes", 0),
 		.total = (uint64_t)json_get_int(e, "total", 0),
 	};
-	char detail[64];
+	char detail[TIMELINE_DETAIL_MAX];
 
 	if (boot_stage_parse(json_get_str(e, "stage", ""), &event.stage) ||
 		timeline_what_parse(json_get_str(e, "what", ""), &event.what))

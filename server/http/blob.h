@@ -37,6 +37,13 @@ void blob_cache_free(struct blob_cache *c); /* accepts NULL; all blobs must have
  * -errno of opening or mapping it.
  */
 int blob_get(struct blob_cache *c, const struct digest *d, const struct blob **out);
+/*
+ * The file `name` of another folder as a blob: its bytes as they are now, so that whoever reads it
+ * is not disturbed when it is replaced. A plain name; links are not followed. Returns as blob_get;
+ * -ENOENT also when it is longer than `size_max`.
+ */
+int blob_get_file(
+	struct blob_cache *c, int dir, const char *name, size_t size_max, const struct blob **out);
 void blob_put(struct blob_cache *c, const struct blob *b); /* accepts NULL */
 
 /* What is attached, or NULL. It stays at least until the caller's blob_put. */

@@ -47,9 +47,12 @@
 #define LINK_BATCH	64 /* messages taken before other events get their turn */
 #define BLOB_TYPE	"application/octet-stream"
 #define BLOB_ANSWER_TYPE                                                                           \
-	"application/x-muster-blob" /* core's answer names a blob: 64 hex digits                   \
-				     */
-#define BLOB_CACHE_CONTROL "public, max-age=31536000, immutable"
+	"application/x-muster-blob"   /* core's answer names a blob: 64 hex digits                 \
+				       */
+#define LOADER_TYPE "application/efi" /* UEFI firmware wants it of what it shall start */
+/* What is asked for by its digest never changes; under any other name a cache has to ask again. */
+#define DIGEST_CACHE_CONTROL "public, max-age=31536000, immutable"
+#define NAME_CACHE_CONTROL   "no-cache"
 
 const struct http_limits http_limits_default = {
 	.head_ms = 10 * 1000,
@@ -167,6 +170,18 @@ static enum MHD_Result refuse(struct http *h, struct conn *c, enum problem_kind 
 
 /* ---- blobs ---- */
 
+/* Copy a field that core shall see; one that does not fit is none that we could know. */
+static void keep(char *out, size_t size, const char *value)
+{
+	if (value && strlen(value) < size)
+		memcpy(out, value, strlen(value));
+}
+
+static const char *last_segment(const char *path)
+{
+	return strrchr(path, '/') + 1;
+}
+
 /* Tell core; a message that does not fit is counted and forgotten: a transfer never waits. */
 static void tell(struct http *h, const struct conn *c, enum blob_phase phase, uint64_t bytes)
 {
@@ -180,6 +195,8 @@ static void tell(struct http *h, const struct conn *c, enum blob_phase phase, ui
 	};
 
 	memcpy(e.digest, c->blob->digest.b, sizeof e.digest);
+	if (c->route->to == ROUTE_LOADER)
+		keep(e.name, sizeof e.name, last_segment(c->req.path));
 	if (msg_send(h->server->role_side[LINK_HTTP], MSG_BLOB_EVENT, 0, &e, sizeof e, NULL, 0) < 0)
 		atomic_fetch_add(&h->lost_events, 1);
 }
@@ -194,7 +211,7 @@ static void transfer_begin(struct http *h, struct conn *c, uint64_t total)
 		.id = conns_unique(h->conns),
 		.total = total,
 		.base = conns_acked(c->fd) + conns_in_flight(c->fd),
-		.loader = c->route->to == ROUTE_CORE ||
+		.loader = c->route->to != ROUTE_BLOB ||
 			  (agent && (strncmp(agent, "iPXE", 4) == 0 ||
 					    strncmp(agent, "UefiHttpBoot", 12) == 0)),
 	};
@@ -222,8 +239,9 @@ static void transfer_end(struct http *h, const struct conn *c, bool complete)
 
 /* A part of the mapping, which the connection keeps until it is sent. */
 static struct MHD_Response *from_blob(
-	const struct blob *b, uint64_t first, uint64_t len, const char *type)
+	const struct conn *c, uint64_t first, uint64_t len, const char *type)
 {
+	const struct blob *b = c->blob;
 	struct MHD_Response *r = MHD_create_response_from_buffer(
 		(size_t)len, (void *)(uintptr_t)(b->data + first), MHD_RESPMEM_PERSISTENT);
 
@@ -232,20 +250,21 @@ static struct MHD_Response *from_blob(
 	if (type)
 		MHD_add_response_header(r, "Content-Type", type);
 	MHD_add_response_header(r, "ETag", b->etag);
-	MHD_add_response_header(r, "Cache-Control", BLOB_CACHE_CONTROL);
+	MHD_add_response_header(r, "Cache-Control",
+		c->route->to == ROUTE_BLOB ? DIGEST_CACHE_CONTROL : NAME_CACHE_CONTROL);
 	MHD_add_response_header(r, "Accept-Ranges", "bytes");
 	return r;
 }
 
 static enum MHD_Result send_not_modified(struct http *h, struct conn *c)
 {
-	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c->blob, 0, 0, NULL));
+	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c, 0, 0, NULL));
 }
 
 static enum MHD_Result send_part(
 	struct http *h, struct conn *c, uint64_t first, uint64_t len, const char *type)
 {
-	struct MHD_Response *r = from_blob(c->blob, first, len, type);
+	struct MHD_Response *r = from_blob(c, first, len, type);
 	char range[80];
 
 	if (!r)
@@ -258,14 +277,14 @@ static enum MHD_Result send_part(
 }
 
 /* One response for all who ask for the whole file, kept with the mapping. */
-static struct MHD_Response *shared_response(struct http *h, const struct blob *b)
+static struct MHD_Response *shared_response(struct http *h, const struct conn *c)
 {
-	struct MHD_Response *r = blob_response(h->blobs, b);
+	struct MHD_Response *r = blob_response(h->blobs, c->blob);
 
 	if (r)
 		return r;
-	r = from_blob(b, 0, b->size, BLOB_TYPE);
-	return r ? blob_attach(h->blobs, b, r) : NULL;
+	r = from_blob(c, 0, c->blob->size, BLOB_TYPE);
+	return r ? blob_attach(h->blobs, c->blob, r) : NULL;
 }
 
 static enum MHD_Result send_whole(struct http *h, struct conn *c, const char *type)
@@ -273,9 +292,9 @@ static enum MHD_Result send_whole(struct http *h, struct conn *c, const char *ty
 	struct MHD_Response *r;
 
 	transfer_begin(h, c, c->blob->size);
-	if (strcmp(type, BLOB_TYPE) != 0)
-		return send_taken(h, c, MHD_HTTP_OK, from_blob(c->blob, 0, c->blob->size, type));
-	r = shared_response(h, c->blob);
+	if (c->route->to != ROUTE_BLOB)
+		return send_taken(h, c, MHD_HTTP_OK, from_blob(c, 0, c->blob->size, type));
+	r = shared_response(h, c);
 	if (!r)
 		return MHD_NO;
 	conns_phase(h->conns, c, CONN_WRITE);
@@ -309,11 +328,10 @@ static enum MHD_Result send_blob(struct http *h, struct conn *c, const char *typ
 	return send_whole(h, c, type);
 }
 
-static enum MHD_Result serve_blob(struct http *h, struct conn *c, const char *hex, const char *type)
+/* Send what was got as c->blob, or say why it was not. */
+static enum MHD_Result serve(
+	struct http *h, struct conn *c, int rc, const char *name, const char *type)
 {
-	struct digest d;
-	int rc = digest_parse(hex, &d) < 0 ? -ENOENT : blob_get(h->blobs, &d, &c->blob);
-
 	switch (rc) {
 	case 0:
 		return send_blob(h, c, type);
@@ -322,9 +340,30 @@ static enum MHD_Result serve_blob(struct http *h, struct conn *c, const char *he
 	case -EBUSY:
 		return refuse(h, c, PROBLEM_BUSY);
 	default:
-		log_error("cannot read blob: digest=%s %s", hex, strerror(-rc));
+		log_error("cannot read: file=%s %s", name, strerror(-rc));
 		return refuse(h, c, PROBLEM_INTERNAL);
 	}
+}
+
+static enum MHD_Result serve_blob(struct http *h, struct conn *c, const char *hex, const char *type)
+{
+	struct digest d;
+	int rc = digest_parse(hex, &d) < 0 ? -ENOENT : blob_get(h->blobs, &d, &c->blob);
+
+	return serve(h, c, rc, hex, type);
+}
+
+static enum MHD_Result serve_loader(struct http *h, struct conn *c)
+{
+	const char *name = last_segment(c->req.path);
+	const size_t n = strlen(name);
+	const bool efi = n > 4 && strcmp(name + n - 4, ".efi") == 0;
+	int rc = *name == '.' || h->server->loaders < 0
+			 ? -ENOENT
+			 : blob_get_file(
+				   h->blobs, h->server->loaders, name, HTTP_LOADER_MAX, &c->blob);
+
+	return serve(h, c, rc, name, efi ? LOADER_TYPE : BLOB_TYPE);
 }
 
 /* ---- requests that core answers ---- */
@@ -342,7 +381,7 @@ static enum MHD_Result send_answered_blob(struct http *h, struct conn *c)
 		return refuse(h, c, PROBLEM_INTERNAL);
 	memcpy(hex, c->answer, DIGEST_HEX - 1);
 	hex[DIGEST_HEX - 1] = '\0';
-	return serve_blob(h, c, hex, "application/efi");
+	return serve_blob(h, c, hex, LOADER_TYPE);
 }
 
 static enum MHD_Result send_answer(struct http *h, struct conn *c)
@@ -414,13 +453,6 @@ static size_t head_bytes(struct MHD_Connection *mhd)
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
 	return i ? i->header_size : 0;
-}
-
-/* Copy a field that core shall see; one that does not fit is none that we could know. */
-static void keep(char *out, size_t size, const char *value)
-{
-	if (value && strlen(value) < size)
-		memcpy(out, value, strlen(value));
 }
 
 static void keep_fields(struct conn *c)
@@ -523,7 +555,9 @@ static enum MHD_Result on_complete(struct http *h, struct conn *c)
 		return send_taken(
 			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"));
 	case ROUTE_BLOB:
-		return serve_blob(h, c, strrchr(c->req.path, '/') + 1, BLOB_TYPE);
+		return serve_blob(h, c, last_segment(c->req.path), BLOB_TYPE);
+	case ROUTE_LOADER:
+		return serve_loader(h, c);
 	case ROUTE_CORE:
 		break;
 	}
@@ -926,7 +960,7 @@ static int watch_all(struct http *h)
 	return rc < 0 ? rc : 0;
 }
 
-static int serve(struct http *h)
+static int run(struct http *h)
 {
 	int rc = watch_all(h);
 
@@ -958,7 +992,7 @@ int http_run(const struct server *s, const struct http_limits *limits)
 	rc = loop_new(&h->loop);
 	if (rc < 0)
 		goto err_tables;
-	rc = serve(h);
+	rc = run(h);
 	loop_free(h->loop);
 err_tables:
 	tables_free(h);

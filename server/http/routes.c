@@ -15,6 +15,7 @@
 
 static const struct route routes[] = {
 	{ "/blobs/sha256/*", GET, BOTH, ROUTE_BLOB, 0 },
+	{ "/loader/*", GET, BOTH, ROUTE_LOADER, 0 },
 	{ "/efi/agent.efi", GET, BOTH, ROUTE_CORE, 0 }, /* core says which blob it is */
 	{ "/boot.ipxe", GET, BOTH, ROUTE_CORE, 0 }, { "/healthz", GET, BOTH, ROUTE_HEALTH, 0 },
 	{ "/readyz", GET, BOTH, ROUTE_CORE, 0 }, { "/metrics", GET, BOTH, ROUTE_CORE, 0 },

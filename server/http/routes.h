@@ -15,6 +15,7 @@
 enum route_to {
 	ROUTE_HEALTH, /* answered here */
 	ROUTE_BLOB,   /* answered here */
+	ROUTE_LOADER, /* answered here: a file of the loader folder */
 	ROUTE_CORE,   /* asked */
 };
 

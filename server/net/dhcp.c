@@ -66,7 +66,8 @@ bool dhcp_query_ok(const struct dhcp_query *q)
 	       !memcmp(q->mac, q->chaddr, sizeof q->mac) && q->max_size >= 576 &&
 	       q->max_size <= 1472 && q->n_wants <= DHCP_WANTS_MAX &&
 	       text_ok(q->hostname, sizeof q->hostname) &&
-	       text_ok(q->vendor_class, sizeof q->vendor_class);
+	       text_ok(q->vendor_class, sizeof q->vendor_class) &&
+	       text_ok(q->user_class, sizeof q->user_class);
 }
 
 static bool reply_ok(const struct dhcp_reply *r)
@@ -74,8 +75,9 @@ static bool reply_ok(const struct dhcp_reply *r)
 	return (r->type == DHCP_OFFER || r->type == DHCP_ACK || r->type == DHCP_NAK) &&
 	       flag_ok(&r->vendor_pxe) && flag_ok(&r->vendor_http) && flag_ok(&r->pxe_bypass) &&
 	       flag_ok(&r->rapid_commit) && flag_ok(&r->ipxe_no_proxy) && r->server_id &&
-	       text_ok(r->file, sizeof r->file) && text_ok(r->message, sizeof r->message) &&
-	       r->options_len <= DHCP_OPTIONS_MAX && dhcp_options_ok(r->options, r->options_len);
+	       r->file_in < DHCP_FILE_INS && text_ok(r->file, sizeof r->file) &&
+	       text_ok(r->message, sizeof r->message) && r->options_len <= DHCP_OPTIONS_MAX &&
+	       dhcp_options_ok(r->options, r->options_len);
 }
 
 bool dhcp_answer_ok(const struct dhcp_answer *a)

@@ -85,9 +85,13 @@ struct dhcp_query {
 	uint8_t relay[DHCP_RELAY_MAX];
 	char hostname[DHCP_NAME_MAX];	   /* option 12, only [A-Za-z0-9-.]; "" without */
 	char vendor_class[DHCP_CLASS_MAX]; /* option 60, printable ASCII only; "" without */
+	char user_class[DHCP_CLASS_MAX];   /* option 77, a list joined by blanks, as option 60 */
 	uint8_t n_wants;		   /* option 55; 0 without */
 	uint8_t wants[DHCP_WANTS_MAX];	   /* its codes in the client's order, each once */
 };
+
+/* Where a reply names its boot file. Old ROMs read the header only, some UEFI the option only. */
+enum dhcp_file_in { DHCP_FILE_BOTH, DHCP_FILE_OPTION, DHCP_FILE_HEADER, DHCP_FILE_INS };
 
 /* What a reply says. Zero means: leave the option out. */
 struct dhcp_reply {
@@ -100,6 +104,7 @@ struct dhcp_reply {
 	uint32_t yiaddr, siaddr, server_id;
 	uint32_t lease_s, t1_s, t2_s; /* 51, 58, 59 */
 	uint32_t mask, router;
+	uint8_t file_in;		/* enum dhcp_file_in */
 	char file[DHCP_FILE_MAX + 1];	/* `file` (when it fits) and option 67, NUL included */
 	char message[DHCP_MESSAGE_MAX]; /* option 56, with a NAK */
 	/* further options, for clients that ask for them: entries of dhcp_options.h */

@@ -229,11 +229,12 @@ static uint16_t get_arch(const struct dhcp_opts *o)
 	return (uint16_t)(b[0] << 8 | b[1]);
 }
 
-/* "" for a class that is absent, too long to be anybody's, or not printable. */
-static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+/*
+ * A class's text in out, which holds len bytes of the packet, made one that may go anywhere: ""
+ * when it is absent, too long to be anybody's, or not printable.
+ */
+static void clean_class(char out[DHCP_CLASS_MAX], int len)
 {
-	int len = dhcp_opts_get(o, DHCP_OPT_CLASS, out, DHCP_CLASS_MAX);
-
 	if (len > 0 && len <= DHCP_CLASS_MAX && !out[len - 1])
 		len--; /* a C string with its NUL */
 	for (int i = 0; i < len && i < DHCP_CLASS_MAX; i++)
@@ -242,6 +243,33 @@ static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
 	if (len < 0 || len >= DHCP_CLASS_MAX)
 		len = 0;
 	memset(out + len, 0, (size_t)(DHCP_CLASS_MAX - len));
+}
+
+static void get_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+{
+	clean_class(out, dhcp_opts_get(o, DHCP_OPT_CLASS, out, DHCP_CLASS_MAX));
+}
+
+/* The strings of an RFC 3004 list joined by blanks; what is no such list is one string. */
+static void get_user_class(const struct dhcp_opts *o, char out[DHCP_CLASS_MAX])
+{
+	const int len = dhcp_opts_get(o, DHCP_OPT_USER_CLASS, out, DHCP_CLASS_MAX);
+	int at = 0;
+
+	while (at < len && at < DHCP_CLASS_MAX && out[at])
+		at += 1 + (uint8_t)out[at];
+	if (len < 1 || at != len || len > DHCP_CLASS_MAX) {
+		clean_class(out, len);
+		return;
+	}
+	for (int i = 0; i < len;) {
+		const int n = (uint8_t)out[i];
+
+		out[i] = ' ';
+		i += 1 + n;
+	}
+	memmove(out, out + 1, (size_t)len - 1);
+	clean_class(out, len - 1);
 }
 
 /* iPXE sends the four letters bare; RFC 3004 wants a list of strings with a length before each. */
@@ -369,6 +397,7 @@ static int read_options(const struct dhcp_opts *o, struct dhcp_query *q)
 	get_uuid(o, q);
 	get_class(o, q->vendor_class);
 	q->rapid_commit = dhcp_opts_get(o, DHCP_OPT_RAPID_COMMIT, &unused, 1) == 0;
+	get_user_class(o, q->user_class);
 	q->arch = get_arch(o);
 	q->client = client_of(o, q);
 	return 0;
@@ -401,14 +430,19 @@ int dhcp_msg_decode(const uint8_t *buf, size_t len, struct dhcp_query *out)
 	return 0;
 }
 
+/* A name that is too long for the header goes into option 67, whatever was wished. */
+static bool file_in_header(const struct dhcp_reply *r)
+{
+	return r->file_in != DHCP_FILE_OPTION && strlen(r->file) < 128;
+}
+
 static void write_header(struct wr *w, const struct dhcp_query *q, const struct dhcp_reply *r)
 {
 	const bool nak = r->type == DHCP_NAK;
-	const size_t file_len = strlen(r->file);
 	char file[FILE_LEN] = "";
 
-	if (file_len < sizeof file)
-		memcpy(file, r->file, file_len);
+	if (file_in_header(r))
+		memcpy(file, r->file, strlen(r->file));
 	wr_u8(w, OP_REPLY);
 	wr_u8(w, ETHERNET);
 	wr_u8(w, ETHERNET_LEN);
@@ -476,7 +510,8 @@ static bool put_boot(struct out *o, const struct dhcp_query *q, const struct dhc
 		r->siaddr >> 8 & 255, r->siaddr & 255);
 	if (q->client == DHCP_CLIENT_PXE && r->siaddr && !need_text(o, DHCP_OPT_TFTP_NAME, addr))
 		return false;
-	return need(o, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
+	return (r->file_in == DHCP_FILE_HEADER && file_in_header(r)) ||
+	       need(o, DHCP_OPT_FILE, r->file, strlen(r->file) + 1);
 }
 
 /*

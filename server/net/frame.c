@@ -8,6 +8,7 @@
 #include "server/net/frame.h"
 
 #include "server/bytes.h"
+#include "server/net/checksum.h"
 
 #define ETH_TYPE_IP  0x0800
 #define ETH_HEAD     14
@@ -20,22 +21,10 @@
 #define UDP_AT	     (ETH_HEAD + IP_HEAD)
 #define UDP_CHECK_AT (UDP_AT + 6)
 
-/* RFC 1071: add up 16-bit words; an odd last byte counts as the high one. */
-static uint32_t sum(uint32_t s, const uint8_t *p, size_t len)
+static void put_checksum(uint8_t *at, uint16_t sum)
 {
-	for (size_t i = 0; i < len; i++)
-		s += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-	return s;
-}
-
-static void put_checksum(uint8_t *at, uint32_t s, bool zero_means_none)
-{
-	s = (s & 0xffff) + (s >> 16);
-	s = ~(s + (s >> 16)) & 0xffff;
-	if (!s && zero_means_none)
-		s = 0xffff;
-	at[0] = (uint8_t)(s >> 8);
-	at[1] = (uint8_t)s;
+	at[0] = (uint8_t)(sum >> 8);
+	at[1] = (uint8_t)sum;
 }
 
 size_t frame_build(
@@ -43,6 +32,7 @@ size_t frame_build(
 {
 	struct wr w = { buf, buf + FRAME_MAX, false };
 	const uint16_t udp_len = (uint16_t)(UDP_HEAD + len);
+	uint16_t udp_sum;
 
 	if (len > FRAME_MAX - FRAME_HEAD)
 		return 0;
@@ -63,9 +53,10 @@ size_t frame_build(
 	wr_u16(&w, udp_len);
 	wr_u16(&w, 0);
 	wr_put(&w, payload, len);
-	put_checksum(buf + IP_CHECK_AT, sum(0, buf + ETH_HEAD, IP_HEAD), false);
+	put_checksum(buf + IP_CHECK_AT, checksum_of(checksum_add(0, buf + ETH_HEAD, IP_HEAD)));
 	/* the pseudo header: both addresses (in place, before the UDP header), protocol, length */
-	put_checksum(buf + UDP_CHECK_AT,
-		sum(IP_UDP + (uint32_t)udp_len, buf + UDP_AT - 8, 8 + (size_t)udp_len), true);
+	udp_sum = checksum_of(
+		checksum_add(IP_UDP + (uint32_t)udp_len, buf + UDP_AT - 8, 8 + (size_t)udp_len));
+	put_checksum(buf + UDP_CHECK_AT, udp_sum ? udp_sum : 0xffff); /* 0 means none */
 	return (size_t)(w.p - buf);
 }

@@ -16,6 +16,10 @@
 #include "server/net/dhcp_msg.h"
 #include "server/net/dhcp_path.h"
 #include "server/net/frame.h"
+#include "server/net/probes.h"
+#include "server/net/rate.h"
+#include "server/net/routers.h"
+#include "server/net/seek.h"
 #include "server/server.h"
 
 #define BATCH	    32	 /* packets or messages taken at once before others get their turn */
@@ -29,6 +33,8 @@ enum drop {
 	DROP_HOPS,
 	DROP_TYPE,
 	DROP_RELAY,
+	DROP_RATE_MAC,
+	DROP_RATE_CIRCUIT,
 	DROP_CORE_BUSY,
 	DROP_ANSWER,
 	DROP_TOO_LONG,
@@ -48,6 +54,8 @@ static const struct {
 	[DROP_HOPS] = { -ELOOP, "too-many-relays" },
 	[DROP_TYPE] = { -EOPNOTSUPP, "message-type" },
 	[DROP_RELAY] = { 0, "unlisted-relay" },
+	[DROP_RATE_MAC] = { 0, "rate-mac" },
+	[DROP_RATE_CIRCUIT] = { 0, "rate-circuit" },
 	[DROP_CORE_BUSY] = { 0, "core-busy" },
 	[DROP_ANSWER] = { 0, "bad-answer-from-core" },
 	[DROP_TOO_LONG] = { 0, "answer-too-long" },
@@ -67,6 +75,10 @@ struct net {
 	int core;
 	bool core_lost;
 	uint64_t next_id;
+	struct rate rate;
+	struct probes probes;
+	struct routers routers;
+	struct seek seek;
 	struct port ports[2 * CONFIG_INTERFACES_MAX];
 	unsigned long long dropped[DROPS];
 	struct log_limit drop_log[DROPS];
@@ -112,6 +124,23 @@ static enum drop drop_of(int error)
 	return DROP_MALFORMED;
 }
 
+/* Too much from a host, or from a port of a relay: the line names the host that sent the last. */
+static void drop_excess(struct net *n, enum rate_verdict verdict, const struct endpoint *ep,
+	const struct dhcp_query *q)
+{
+	const enum drop why = verdict == RATE_MAC ? DROP_RATE_MAC : DROP_RATE_CIRCUIT;
+	const uint8_t *m = q->mac;
+	unsigned missed;
+
+	n->dropped[why]++;
+	if (log_allow(&n->drop_log[why], now_mono_ms(), &missed))
+		log_warn("dhcp drop reason=%s if=%s mac=%02x:%02x:%02x:%02x:%02x:%02x "
+			 "relay=%u.%u.%u.%u count=%llu unlogged=%u",
+			drops[why].why, ep->ifname, m[0], m[1], m[2], m[3], m[4], m[5],
+			q->giaddr >> 24, q->giaddr >> 16 & 255, q->giaddr >> 8 & 255,
+			q->giaddr & 255, n->dropped[why], missed);
+}
+
 /* ---- from the network to core ---- */
 
 static void on_packet(struct port *p, const struct mmsghdr *m, const struct sockaddr_in *from)
@@ -119,6 +148,7 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 	struct net *n = p->net;
 	const struct endpoint *ep = &n->server->endpoints[p->endpoint];
 	const uint32_t src = ntohl(from->sin_addr.s_addr);
+	enum rate_verdict verdict;
 	struct dhcp_query q;
 	int rc = m->msg_hdr.msg_flags & MSG_TRUNC
 			 ? -EBADMSG
@@ -134,6 +164,12 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 		drop(n, DROP_RELAY, ep->ifname, q.giaddr);
 		return;
 	}
+	verdict = rate_check(&n->rate, &q, now_mono_ms());
+	if (verdict != RATE_PASS) {
+		drop_excess(n, verdict, ep, &q);
+		return;
+	}
+	routers_dhcp(&n->routers, &q);
 	q.endpoint = p->endpoint;
 	q.port4011 = p->port4011;
 	q.src_addr = src;
@@ -247,6 +283,40 @@ static void on_answer(struct net *n, const struct dhcp_answer *a)
 	send_reply(n, a, packet, len);
 }
 
+/* Nothing outside the configured subnets is ever asked for. */
+static bool probe_ok(const struct net *n, const struct probe *p)
+{
+	return p && p->endpoint < n->server->n_endpoints && p->relayed <= 1 &&
+	       config_subnet_of(&n->server->cfg, p->addr);
+}
+
+static void on_message(struct net *n, const struct msg_head *head, const void *body)
+{
+	const struct probe *probe;
+
+	switch (head->type) {
+	case MSG_HELLO:
+		return;
+	case MSG_DHCP_ANSWER:
+		on_answer(n, msg_fixed(head, body, sizeof(struct dhcp_answer), 1));
+		return;
+	case MSG_PROBE:
+		probe = msg_fixed(head, body, sizeof *probe, 1);
+		if (!probe_ok(n, probe))
+			break;
+		probes_ask(&n->probes, head->id, probe);
+		return;
+	case MSG_DHCP_SEEK:
+		if (head->len)
+			break;
+		seek_ask(&n->seek);
+		return;
+	default:
+		break;
+	}
+	drop(n, DROP_ANSWER, "-", 0);
+}
+
 static void on_core(void *arg, uint32_t events)
 {
 	struct net *n = arg;
@@ -257,9 +327,9 @@ static void on_core(void *arg, uint32_t events)
 	(void)events;
 	for (int i = 0; i < BATCH && rc > 0; i++) {
 		rc = msg_recv(n->core, n->message, &head, &body);
-		if (rc > 0 && head.type == MSG_DHCP_ANSWER)
-			on_answer(n, msg_fixed(&head, body, sizeof(struct dhcp_answer), 1));
-		else if (rc == -EBADMSG || (rc > 0 && head.type != MSG_HELLO))
+		if (rc > 0)
+			on_message(n, &head, body);
+		else if (rc == -EBADMSG)
 			drop(n, DROP_ANSWER, "-", 0);
 	}
 	if (rc < 0 && rc != -EBADMSG) {
@@ -288,7 +358,11 @@ static int watch_all(struct net *n)
 		if (!rc)
 			rc = watch_port(n, &n->ports[2 * i + 1], i, true);
 	}
-	return rc;
+	if (!rc)
+		rc = probes_open(&n->probes, n->server, n->loop);
+	if (!rc)
+		rc = routers_open(&n->routers, n->server, n->loop);
+	return rc ? rc : seek_open(&n->seek, n->server, n->loop);
 }
 
 int net_main(const struct server *s)
@@ -298,6 +372,7 @@ int net_main(const struct server *s)
 
 	n.server = s;
 	n.core = s->role_side[LINK_NET];
+	rate_init(&n.rate, s->cfg.rate_mac, s->cfg.rate_circuit);
 	rc = loop_new(&n.loop);
 	if (!rc)
 		rc = watch_all(&n);

@@ -91,6 +91,13 @@ mkdir "$dir/blobs"
 head -c 33554432 /dev/urandom >"$dir/f" && big=$(add_blob "$dir/f")
 head -c 262144 /dev/urandom >"$dir/f" && mid=$(add_blob "$dir/f")
 printf '0123456789' >"$dir/f" && ten=$(add_blob "$dir/f")
+mkdir "$dir/loaders"
+head -c 3000000 /dev/urandom >"$dir/loaders/ipxe.efi"
+head -c 1000 /dev/urandom >"$dir/loaders/undionly.kpxe"
+: >"$dir/loaders/empty.efi"
+truncate -s 17M "$dir/loaders/big.efi"
+ln -s /etc/passwd "$dir/loaders/link.efi"
+mkdir "$dir/loaders/folder"
 : >"$dir/f" && empty=$(add_blob "$dir/f")
 echo "$mid" >"$dir/agent.hex"
 
@@ -161,6 +168,38 @@ check "two parts are the whole" "$big" "$(sum "$dir/joined")"
 check "over the unix socket" "200 $big" \
 	"$(ask "/blobs/sha256/$big" --unix-socket "$dir/muster.sock") $(sum "$dir/out")"
 
+# ---- loaders ----
+efi=$(sum "$dir/loaders/ipxe.efi")
+check "loader" "200 3000000 $efi" "$(ask /loader/ipxe.efi) $(field content-length) $(sum "$dir/out")"
+check "loader is asked for again" "no-cache \"sha256-$efi\"" "$(field cache-control) $(field etag)"
+check "loader type" "application/efi" "$(field content-type)"
+check "loader HEAD" "200 3000000" "$(ask /loader/ipxe.efi -I -A UefiHttpBoot/1.0) $(field content-length)"
+check "loader for BIOS" "200 1000 application/octet-stream" \
+	"$(ask /loader/undionly.kpxe) $(field content-length) $(field content-type)"
+check "part of a loader, as it was" "206 10" "$(ask /loader/ipxe.efi -H 'Range: bytes=0-9' \
+	-H "If-Match: \"sha256-$efi\"") $(field content-length)"
+check "empty loader" "200 0" "$(ask /loader/empty.efi) $(field content-length)"
+check "no such loader" "404" "$(ask /loader/none.efi)"
+check "a link is no loader" "404" "$(ask /loader/link.efi)"
+check "a folder is none" "404" "$(ask /loader/folder)"
+check "nor what is in one" "404" "$(ask /loader/folder/x)"
+check "the folder is not listed" "404" "$(ask /loader/)"
+check "loader too large" "404" "$(ask /loader/big.efi)"
+check "no loader by POST" "405 GET, HEAD" "$(ask /loader/ipxe.efi -X POST) $(field allow)"
+for p in /loader/. /loader/.. /loader/..%2fblobs /loader/.hidden; do
+	check "path $p" "404" "$(ask "$p")"
+done
+check_like "core hears which loader" "blob finished .* total=3000000 loader=1 .* name=ipxe.efi$" \
+	"$(wait_log '^blob finished.* total=3000000 .*name=ipxe.efi' 2)"
+curl -sS -o "$dir/old" -w '%{http_code}' --limit-rate 2M "$url/loader/ipxe.efi" >"$dir/slow" &
+slow=$!
+sleep 0.3
+head -c 50000 /dev/urandom >"$dir/new" && mv "$dir/new" "$dir/loaders/ipxe.efi"
+new=$(sum "$dir/loaders/ipxe.efi")
+check "a new loader is there at once" "200 $new" "$(ask /loader/ipxe.efi) $(sum "$dir/out")"
+wait $slow
+check "who reads the old one gets all of it" "200 $efi" "$(cat "$dir/slow") $(sum "$dir/old")"
+
 # ---- asked of core ----
 check "query stays encoded" "200" "$(ask '/boot.ipxe?mac=52%3A54&x')"
 check_like "what core sees over TCP" \
@@ -204,6 +243,7 @@ check "core restarted" "200" "$(ask /api/v1/restart)"
 check_like "asked again, no half answer" "^method=0 .* path=/api/v1/restart" "$(cat "$dir/out")"
 
 # ---- the agent by UEFI ----
+check "agent.efi is asked for again" "200 no-cache" "$(ask /efi/agent.efi) $(field cache-control)"
 check "agent.efi HEAD" "200 262144 application/efi" \
 	"$(ask /efi/agent.efi -I -A UefiHttpBoot/1.0) $(field content-length) $(field content-type)"
 check "agent.efi" "200 $mid application/efi" \

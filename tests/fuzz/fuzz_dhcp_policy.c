@@ -86,6 +86,19 @@ static unsigned index_of(uint32_t addr)
 	return i;
 }
 
+/* What a rule may choose; option 43 without 60 is none of it. */
+static struct config_form form_of(const uint8_t *data, size_t size)
+{
+	struct config_form f = { 0 };
+
+	if (!size)
+		return f;
+	f.option_43 = (uint8_t)(data[0] >> 3 & 3) % 3;
+	f.option_60 = f.option_43 ? CHOICE_AUTO : (uint8_t)((data[0] >> 5 & 3) % 3);
+	f.boot_file = data[0] >> 7 ? DHCP_FILE_HEADER : DHCP_FILE_BOTH;
+	return f;
+}
+
 static uint32_t some_addr(uint8_t pick)
 {
 	return addrs[pick % ARRAY_LEN(addrs)];
@@ -155,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.addr = SERVER,
 		.mask = 0xffffff00,
 		.url = "http://10.77.0.1",
-		.boot = { "snponly.efi", false } };
+		.boot = { .file = "snponly.efi", .form = form_of(data, size) } };
 	const uint32_t reserved = reserved_of(size ? data[0] : 0);
 	struct told told[GIVEN] = { 0 };
 	struct dhcp_decision d;

@@ -20,6 +20,7 @@
 #include "server/bytes.h"
 #include "server/log.h"
 #include "server/msg.h"
+#include "server/net/arp.h"
 #include "server/server.h"
 #include "server/sign/sign.h"
 
@@ -92,6 +93,9 @@ static size_t body_size(uint32_t type)
 	static const size_t sizes[MSG_TYPES] = {
 		[MSG_DHCP_QUERY] = sizeof(struct dhcp_query),
 		[MSG_DHCP_ANSWER] = sizeof(struct dhcp_answer),
+		[MSG_PROBE] = sizeof(struct probe),
+		[MSG_PROBE_ANSWER] = sizeof(struct probe_answer),
+		[MSG_DHCP_SEEN] = sizeof(struct dhcp_seen),
 		[MSG_HTTP_REQUEST] = sizeof(struct http_request),
 		[MSG_HTTP_ANSWER] = sizeof(struct http_answer),
 		[MSG_BLOB_EVENT] = sizeof(struct blob_event),
@@ -202,6 +206,77 @@ static void test_sign(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* ---- net: it also hears frames, here from the other ends of pairs ---- */
+
+static int frames, heard[LISTENS]; /* what it sends, and where it listens */
+
+static int frame_pair(int *theirs)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) < 0)
+		exit(2);
+	*theirs = pair[1];
+	return pair[0];
+}
+
+static void feed_frames(void)
+{
+	uint8_t frame[1514];
+
+	for (int i = 0; i < MESSAGES; i++) {
+		const size_t len = (size_t)random() % sizeof frame;
+
+		random_bytes(frame, len);
+		send(heard[i % LISTENS], frame, len, MSG_DONTWAIT);
+		if (i % 64 == 0)
+			usleep(500);
+	}
+}
+
+/* Ask for an address, answer the ARP probe that comes of it, and be told. */
+static int net_asks(void)
+{
+	const struct probe ask = { .addr = 0x0a4d0064 };
+	struct pollfd p = { .fd = frames, .events = POLLIN };
+	const struct probe_answer *a;
+	uint8_t frame[1514], answer[ARP_FRAME];
+
+	drain(frames);
+	drain(server.core_side[LINK_NET]);
+	msg_send(server.core_side[LINK_NET], MSG_PROBE, 80, &ask, sizeof ask, NULL, 0);
+	do {
+		if (poll(&p, 1, 5000) != 1)
+			return 0;
+	} while (recv(frames, frame, sizeof frame, 0) != ARP_FRAME ||
+		 memcmp(frame + 38, "\x0a\x4d\x00\x64", 4));
+	arp_probe((const uint8_t[6]){ 0x52, 0x54, 0, 0, 0, 9 }, 0, answer);
+	answer[21] = 2;					 /* "here" ... */
+	memcpy(answer + 28, frame + 38, 4);		 /* ... is that address ... */
+	memcpy(answer + 32, server.endpoints[0].mac, 6); /* ... for us */
+	send(heard[LISTEN_ARP], answer, sizeof answer, 0);
+	a = await(server.core_side[LINK_NET], MSG_PROBE_ANSWER, 80);
+	return a && a->addr == ask.addr && a->has_mac && a->mac[5] == 9;
+}
+
+static void test_net(void)
+{
+	struct endpoint *ep = &server.endpoints[0];
+	pid_t pid;
+
+	frames = frame_pair(&ep->packet);
+	for (int i = 0; i < LISTENS; i++)
+		heard[i] = frame_pair(&ep->listen[i]);
+	pid = start(net_main);
+	result("net asks at first", net_asks());
+	feed(server.core_side[LINK_NET]);
+	result("net survives messages and asks", is_alive(pid) && net_asks());
+	feed_frames();
+	result("net survives frames and asks", is_alive(pid) && net_asks());
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct config_subnet subnet = { .net = 0x0a4d0000,
@@ -228,7 +303,11 @@ int main(int argc, char **argv)
 		.mask = 0xffffff00,
 		.udp67 = -1,
 		.udp4011 = -1,
-		.packet = -1 };
+		.packet = -1,
+		.mac = { 0x52, 0x54, 0, 0, 0, 0xfe },
+		.listen = { -1, -1, -1 },
+		.ipv6_forwarding = -1 };
+	server.icmp = server.ipv6_addrs = -1;
 	strcpy(server.url, "http://10.77.0.1");
 	snprintf(path, sizeof path, "%s/blobs", argv[1]);
 	blobs_init(path);
@@ -238,5 +317,7 @@ int main(int argc, char **argv)
 	test_core();
 	make_links();
 	test_sign();
+	make_links();
+	test_net();
 	return failed;
 }

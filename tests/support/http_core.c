@@ -166,9 +166,9 @@ static void on_blob(const struct blob_event *e)
 
 	memcpy(d.b, e->digest, sizeof d.b);
 	digest_hex(&d, hex);
-	printf("blob %s transfer=%llx bytes=%llu total=%llu loader=%u addr=%08x digest=%s\n",
+	printf("blob %s transfer=%llx bytes=%llu total=%llu loader=%u addr=%08x digest=%s name=%s\n",
 		phases[e->phase], (unsigned long long)e->transfer, (unsigned long long)e->bytes,
-		(unsigned long long)e->total, e->loader, e->addr, hex);
+		(unsigned long long)e->total, e->loader, e->addr, hex, e->name);
 	fflush(stdout);
 }
 
@@ -238,6 +238,8 @@ static pid_t start_role(int link)
 	s.blobs = open(blobs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s.blobs < 0)
 		die(blobs);
+	snprintf(blobs, sizeof blobs, "%s/loaders", dir);
+	s.loaders = open(blobs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s.http[0] = listen_tcp();
 	s.http_unix = listen_unix();
 	s.role_side[LINK_HTTP] = link;

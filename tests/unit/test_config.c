@@ -10,6 +10,7 @@
 
 #include "server/bytes.h"
 #include "server/config.h"
+#include "server/net/dhcp.h"
 
 static const char good[] = "; a comment\n"
 			   "[server]\n"
@@ -24,6 +25,10 @@ static const char good[] = "; a comment\n"
 			   "lease-time = 2h\n"
 			   "relays = 10.9.1.1, 10.9.0.1, 10.9.1.1\n"
 			   "rapid-commit = yes\n"
+			   "rate-mac = 0\n"
+			   "rate-circuit = 1000000\n"
+			   "probe = no\n"
+			   "router-advertisement = yes\n"
 			   "dns = 10.77.0.9\n"
 			   "option = 150 addresses 10.77.0.5\n"
 			   "option = 252 text http://wpad/wpad.dat\n"
@@ -51,11 +56,49 @@ static const char good[] = "; a comment\n"
 			   "match-mac = 52:54:00:aa\n"
 			   "match-arch = 0\n"
 			   "loader = undionly.kpxe\n"
+			   "[quirk all]\n"
+			   "match-arch = 7, 9\n"
+			   "match-arch = 6\n"
+			   "match-class = PXEClient:Arch:00007*\n"
+			   "match-uuid = 4C4C4544-0042\n"
+			   "match-user-class = *lab*\n"
+			   "match-vendor = Dell Inc.\n"
+			   "match-product = PowerEdge R6?0\n"
+			   "match-firmware = uefi, uefi-http\n"
+			   "loader = ipxe.efi\n"
+			   "transport = http\n"
+			   "pxe-option-43 = yes\n"
+			   "pxe-option-60 = auto\n"
+			   "boot-file = header\n"
+			   "[quirk quiet]\n"
+			   "no-boot = yes\n"
 			   "[http]\n"
 			   "listen = 0.0.0.0:8080\n"
 			   "url = http://10.77.0.1:8080/\n"
 			   "[log]\n"
 			   "level = debug\n";
+
+static void assert_reads_a_quirk(const struct config_quirk *q)
+{
+	static const uint16_t archs[] = { 7, 9, 6 };
+
+	assert_string_equal(q->name, "all");
+	assert_int_equal(q->mac_len, 0);
+	assert_int_equal(q->n_archs, 3);
+	assert_memory_equal(q->archs, archs, sizeof archs);
+	assert_string_equal(q->class, "PXEClient:Arch:00007*");
+	assert_string_equal(q->uuid, "4c4c45440042");
+	assert_string_equal(q->user_class, "*lab*");
+	assert_string_equal(q->vendor, "Dell Inc.");
+	assert_string_equal(q->product, "PowerEdge R6?0");
+	assert_int_equal(q->firmware, 1 << FIRMWARE_UEFI | 1 << FIRMWARE_UEFI_HTTP);
+	assert_string_equal(q->loader, "ipxe.efi");
+	assert_int_equal(q->transport, TRANSPORT_HTTP);
+	assert_int_equal(q->form.option_43, CHOICE_YES);
+	assert_int_equal(q->form.option_60, CHOICE_AUTO);
+	assert_int_equal(q->form.boot_file, DHCP_FILE_HEADER);
+	assert_false(q->no_boot);
+}
 
 static void reads_all_keys(void **state)
 {
@@ -76,6 +119,10 @@ static void reads_all_keys(void **state)
 	assert_true(config_has_relay(&c, 0x0a090001));
 	assert_false(config_has_relay(&c, 0x0a090002));
 	assert_int_equal(c.n_subnets, 3);
+	assert_int_equal(c.rate_mac, 0);
+	assert_int_equal(c.rate_circuit, 1000000);
+	assert_false(c.probe);
+	assert_int_equal(c.router_advertisement, ROUTER_YES);
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
 	assert_true(c.rapid_commit);
@@ -93,7 +140,11 @@ static void reads_all_keys(void **state)
 	assert_true(config_same_network(&c.subnets[2], &c.subnets[2]));
 	assert_int_equal(c.quirks[0].mac_len, 4);
 	assert_int_equal(c.quirks[0].mac[3], 0xaa);
+	assert_int_equal(c.n_quirks, 3);
+	assert_int_equal(c.quirks[0].n_archs, 1);
 	assert_string_equal(c.quirks[0].loader, "undionly.kpxe");
+	assert_reads_a_quirk(&c.quirks[1]);
+	assert_true(c.quirks[2].no_boot);
 	assert_int_equal(c.listen[0].port, 8080);
 	assert_string_equal(c.url, "http://10.77.0.1:8080");
 	assert_int_equal(config_times_of(&c, &c.subnets[0]).lease_s, 7200);
@@ -191,6 +242,12 @@ static const struct {
 	{ "renewal at once", "[dhcp]\nrenew-time = 0\n", "x.conf:2: a time of 0s is none" },
 	{ "no time", "[dhcp]\nlease-time = soon\n",
 		"x.conf:2: 'soon' is no time span such as 90s, 10m, 1h, 2d" },
+	{ "rate too high", "[dhcp]\nrate-mac = 1000001\n",
+		"x.conf:2: '1000001' is no number of packets per second up to 1000000 (0: no limit)" },
+	{ "no rate", "[dhcp]\nrate-circuit = -1\n",
+		"x.conf:2: '-1' is no number of packets per second up to 1000000 (0: no limit)" },
+	{ "neither", "[dhcp]\nrouter-advertisement = maybe\n",
+		"x.conf:2: 'maybe' is none of: auto, yes, no" },
 	{ "no port", "[http]\nlisten = 0.0.0.0\n",
 		"x.conf:2: '0.0.0.0' is no ADDRESS:PORT such as 0.0.0.0:80" },
 	{ "port 0", "[http]\nlisten = 0.0.0.0:0\n",
@@ -210,6 +267,35 @@ static const struct {
 		"x.conf:3: option 19 is given twice" },
 	{ "nearest option key", "[subnet 10.0.0.0/24]\nserach = x\n",
 		"x.conf:2: unknown key 'serach' in [subnet]; did you mean 'search'?" },
+	{ "key of a rule", "[quirk a]\nmatch-vender = x\n",
+		"x.conf:2: unknown key 'match-vender' in [quirk]; did you mean 'match-vendor'?" },
+	{ "architecture", "[quirk a]\nmatch-arch = 7, x64\n",
+		"x.conf:2: 'x64' is no number of an architecture (option 93)" },
+	{ "too many architectures",
+		"[quirk a]\nmatch-arch = 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+		"x.conf:2: more than 16 architectures" },
+	{ "no UUID", "[quirk a]\nmatch-uuid = 4c4c4544-dell\n",
+		"x.conf:2: '4c4c4544-dell' is no UUID or the first digits of one, such as 4c4c4544" },
+	{ "long UUID", "[quirk a]\nmatch-uuid = 00112233-4455-6677-8899-aabbccddeeff0\n",
+		"x.conf:2: '00112233-4455-6677-8899-aabbccddeeff0' is no UUID or the first digits of"
+		" one, such as 4c4c4544" },
+	{ "UUID of dashes", "[quirk a]\nmatch-uuid = --\n", "x.conf:2: the value is empty" },
+	{ "firmware", "[quirk a]\nmatch-firmware = efi\n",
+		"x.conf:2: 'efi' is none of: bios, uefi, uefi-http, ipxe" },
+	{ "transport", "[quirk a]\ntransport = nfs\n",
+		"x.conf:2: 'nfs' is none of: auto, tftp, http" },
+	{ "option 43", "[quirk a]\npxe-option-43 = 6\n",
+		"x.conf:2: '6' is none of: auto, yes, no" },
+	{ "boot file", "[quirk a]\nboot-file = sname\n",
+		"x.conf:2: 'sname' is none of: both, option, header" },
+	{ "a rule that picks nothing", "[log]\n[quirk a]\nmatch-arch = 0\n\n[log]\n",
+		"x.conf:2: [quirk a] picks nothing: give it a loader, a transport, ..." },
+	{ "the last rule too", "[quirk a]\ntransport = auto\n",
+		"x.conf:1: [quirk a] picks nothing: give it a loader, a transport, ..." },
+	{ "no boot, but a loader", "[quirk a]\nno-boot = yes\nloader = a\n",
+		"x.conf:1: [quirk a] has no-boot, so it can pick nothing else" },
+	{ "option 43 alone", "[quirk a]\npxe-option-43 = yes\npxe-option-60 = no\n",
+		"x.conf:1: [quirk a]: pxe-option-43 means nothing without pxe-option-60" },
 	{ "section open", "[server\n", "x.conf:1: a section is written [name]" },
 	{ "empty value", "[server]\nname =\n", "x.conf:2: the value is empty" },
 };
@@ -267,8 +353,6 @@ static void checks_over_keys(void **state)
 			"x.conf: [dhcp] mode = full needs a [subnet A.B.C.D/N] with a range" },
 		{ "[dhcp]\nmode = off\n[http]\ntls-listen = 0.0.0.0:443\n",
 			"x.conf: [http] tls-listen needs tls-cert and tls-key" },
-		{ "[dhcp]\nmode = off\n[quirk a]\nmatch-arch = 0\n",
-			"x.conf: a [quirk] has no loader" },
 		{ "[dhcp]\nmode = off\n[subnet 10.0.0.0/24]\nrouter = 10.0.1.1\n",
 			"x.conf: [subnet 10.0.0.0/24] has a router outside of it" },
 		{ "[dhcp]\nmode = off\nrenew-time = 50m\n[subnet 10.0.0.0/24]\n"
@@ -278,6 +362,9 @@ static void checks_over_keys(void **state)
 		{ "[dhcp]\nmode = off\nrebind-time = 1h\n[subnet 10.0.0.0/24]\n",
 			"x.conf: [subnet 10.0.0.0/24] renew-time, rebind-time and lease-time are "
 			"1800s, 3600s and 3600s: each must be longer than the one before" },
+		{ "[dhcp]\nmode = proxy\n[server]\ninterface = a\n[quirk a]\npxe-option-60 = no\n",
+			"x.conf: a [quirk] has pxe-option-60 = no, without which a proxy's offer is"
+			" none" },
 	};
 	static struct config c;
 	char err[300];

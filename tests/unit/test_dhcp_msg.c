@@ -139,6 +139,8 @@ static void describe(const struct dhcp_query *q, char *out, size_t size)
 		ADD("arch=%u ", q->arch);
 	if (q->ipxe_features)
 		ADD("features=%u ", q->ipxe_features);
+	if (q->user_class[0])
+		ADD("user='%s' ", q->user_class);
 	if (q->echo_uuid)
 		ADD("uuid%s ", q->has_uuid ? "" : "?");
 	if (q->client_id_len)
@@ -185,10 +187,25 @@ static const struct read {
 	{ "iPXE", false,
 		BYTES(T_DISCOVER ARCH_X64 CLASS_PXE IPXE_77 IPXE_175
 			"\x3d\x07\x01\x52\x54\x00\x00\x00\x01" END),
-		"ipxe arch=7 features=3 id=7" },
+		"ipxe arch=7 features=3 user='iPXE' id=7" },
 	{ "iPXE, user class as a list", false, BYTES(T_DISCOVER "\x4d\x07\x01x\x04iPXE" END),
-		"ipxe" },
-	{ "user class of somebody else", false, BYTES(T_DISCOVER "\x4d\x04gPXE" END), "" },
+		"ipxe user='x iPXE'" },
+	{ "user class of somebody else", false, BYTES(T_DISCOVER "\x4d\x04gPXE" END),
+		"user='gPXE'" },
+	{ "user class as a C string", false, BYTES(T_DISCOVER "\x4d\x04lab\x00" END),
+		"user='lab'" },
+	{ "user class that is not text", false, BYTES(T_DISCOVER "\x4d\x04\x03l\nb" END), "" },
+	{ "user class of a list of nothing", false, BYTES(T_DISCOVER "\x4d\x01\x00" END), "" },
+	{ "longest user class", false,
+		BYTES(T_DISCOVER
+			"\x4d\x3f"
+			"123456789012345678901234567890123456789012345678901234567890123" END),
+		"user='123456789012345678901234567890123456789012345678901234567890123'" },
+	{ "user class too long", false,
+		BYTES(T_DISCOVER
+			"\x4d\x40"
+			"1234567890123456789012345678901234567890123456789012345678901234" END),
+		"" },
 	{ "user class list overrun", false, BYTES(T_DISCOVER "\x4d\x06\x09iPXE\x00" END), "" },
 	{ "iPXE options overrun", false, BYTES(T_DISCOVER "\xaf\x03\x13\x02\x01" END), "" },
 	{ "agent", false, BYTES(T_DISCOVER CLASS_AGENT END), "agent" },
@@ -497,6 +514,7 @@ static void test_query_ok(void **state)
 	SPOIL(n_wants, 0xff);
 	SPOIL(hostname, 'x');
 	SPOIL(vendor_class, 'x');
+	SPOIL(user_class, 'x');
 	SPOIL(port4011, 2);
 	SPOIL(echo_uuid, 0xff);
 	SPOIL(has_uuid, 2);
@@ -609,6 +627,41 @@ static void test_encode(void **state)
 	reply_option(b, len, 1, &mask);
 	reply_option(b, len, 3, &router);
 	assert_true(mask < router);
+}
+
+static void test_where_the_file_is(void **state)
+{
+	static const struct {
+		const char *name;
+		enum dhcp_file_in in;
+		size_t file_len;
+		bool header, option;
+	} rows[] = {
+		{ "both", DHCP_FILE_BOTH, 127, true, true },
+		{ "both, too long for the header", DHCP_FILE_BOTH, 128, false, true },
+		{ "option", DHCP_FILE_OPTION, 11, false, true },
+		{ "header", DHCP_FILE_HEADER, 127, true, false },
+		{ "header, too long for it", DHCP_FILE_HEADER, 128, false, true },
+		{ "header, no file", DHCP_FILE_HEADER, 0, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_reply r = base_reply();
+		uint8_t b[DHCP_PACKET_MAX];
+		struct dhcp_left_out left;
+		struct dhcp_query q;
+		size_t len = 0, n = rows[i].file_len;
+
+		print_message("row: %s\n", rows[i].name);
+		base_query(&q);
+		memset(r.file, 0, sizeof r.file);
+		memset(r.file, 'f', n);
+		r.file_in = (uint8_t)rows[i].in;
+		assert_int_equal(dhcp_msg_encode(&q, &r, b, &len, &left), 0);
+		want_option(b, len, 67, rows[i].option ? r.file : NULL, n + 1);
+		assert_string_equal((const char *)b + 108, rows[i].header ? r.file : "");
+	}
 }
 
 static void test_encode_kinds(void **state)
@@ -988,6 +1041,7 @@ static void test_path(void **state)
 		{ "flag clear", 1, 2, 0, 0, 0, 0, 0, NEAR, { true, 68, NEAR } },
 		{ "proxy offer, flag clear", 1, 2, 0, 0, 0, 0, 0, 0,
 			{ false, 68, DHCP_BROADCAST } },
+		{ "proxy offer, relayed", 1, 2, 0, 0, 0, RELAY, 0, 0, { false, 67, RELAY } },
 		{ "INFORM", 8, 5, 0, 0, 0, 0, NEAR, 0, { false, 68, NEAR } },
 		{ "INFORM without ciaddr", 8, 5, 0, 0, 0, 0, 0, 0, { false, 68, 0x0a4d0033 } },
 		{ "port 4011", 3, 5, 1, 0x8000, 0, 0, NEAR, 0, { false, 1234, 0x0a4d0033 } },
@@ -1036,6 +1090,7 @@ static void test_answer_ok(void **state)
 	SPOIL(reply.pxe_bypass, 2);
 	SPOIL(reply.rapid_commit, 2);
 	SPOIL(reply.ipxe_no_proxy, 2);
+	SPOIL(reply.file_in, DHCP_FILE_INS);
 	SPOIL(reply.file, 'x');
 	SPOIL(reply.message, 'x');
 	SPOIL(reply.options_len, 0xff);
@@ -1121,6 +1176,7 @@ int main(void)
 		cmocka_unit_test(test_types_of_others),
 		cmocka_unit_test(test_query_ok),
 		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_where_the_file_is),
 		cmocka_unit_test(test_encode_kinds),
 		cmocka_unit_test(test_encode_full),
 		cmocka_unit_test(test_encode_order),

@@ -76,9 +76,9 @@ static struct dhcp_query query(enum dhcp_type type, enum dhcp_client client, uns
 static struct dhcp_env env_of(const struct config *cfg, enum dhcp_client client)
 {
 	static const struct dhcp_boot plans[DHCP_CLIENTS] = {
-		[DHCP_CLIENT_PXE] = { "snponly.efi", false },
-		[DHCP_CLIENT_HTTP] = { UKI, true },
-		[DHCP_CLIENT_IPXE] = { SCRIPT, true },
+		[DHCP_CLIENT_PXE] = { .file = "snponly.efi" },
+		[DHCP_CLIENT_HTTP] = { .file = UKI, .http_url = true },
+		[DHCP_CLIENT_IPXE] = { .file = SCRIPT, .http_url = true },
 	};
 
 	return (struct dhcp_env){ .cfg = cfg,
@@ -356,6 +356,63 @@ static void test_ack_agrees(void **state)
 	pool_free(w.pool);
 }
 
+/* Only an address that the client never had is asked for before it is offered. */
+static void test_probe(void **state)
+{
+	enum act { ASK, TAKE, LEAVE, REST };
+	static const struct {
+		const char *name;
+		unsigned wait_s, host;
+		enum act act;
+		uint32_t addr;
+		bool probe;
+	} rows[] = {
+		{ "the first time", 0, 1, ASK, NET(100), true },
+		{ "asked again at once", 0, 1, ASK, NET(100), false },
+		{ "not taken up in its time", 61, 1, ASK, NET(100), true },
+		{ "somebody uses it", 0, 1, REST, NET(100), false },
+		{ "then another one", 0, 1, ASK, NET(101), true },
+		{ "taken", 0, 1, TAKE, NET(101), false },
+		{ "its own", 0, 1, ASK, NET(101), false },
+		{ "its own after the lease", 9000, 1, ASK, NET(101), false },
+		{ "taken", 0, 1, TAKE, NET(101), false },
+		{ "given up", 0, 1, LEAVE, NET(101), false },
+		{ "its own after that", 0, 1, ASK, NET(101), false },
+		{ "another host, which wishes for it later", 90, 2, ASK, NET(101), true },
+		{ "the former owner gets another one", 0, 1, ASK, NET(100), true },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	w.cfg.probe = true;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const enum dhcp_type types[] = { DHCP_DISCOVER, DHCP_REQUEST, DHCP_RELEASE };
+		struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, rows[i].host);
+		struct dhcp_decision d;
+
+		print_message("row: %s\n", rows[i].name);
+		w.now += (uint64_t)rows[i].wait_s * 1000;
+		if (rows[i].act == REST) {
+			assert_int_equal(pool_rest(w.pool, rows[i].addr, w.now), 0);
+			continue;
+		}
+		q.type = (uint8_t)types[rows[i].act];
+		q.server_id = rows[i].act == ASK ? 0 : SERVER;
+		q.requested = rows[i].act == LEAVE ? 0 : rows[i].addr;
+		q.ciaddr = rows[i].act == LEAVE ? rows[i].addr : 0;
+		d = ask(&w, &q);
+		assert_int_equal(d.probe, rows[i].probe);
+		if (rows[i].act == ASK)
+			assert_int_equal(d.reply.yiaddr, rows[i].addr);
+		w.cfg.probe = false;
+		if (rows[i].act == ASK)
+			assert_false(ask(&w, &q).probe);
+		w.cfg.probe = true;
+	}
+	pool_free(w.pool);
+}
+
 /* Beside another server of the same network nothing is refused that it may know better. */
 static void test_not_authoritative(void **state)
 {
@@ -592,9 +649,9 @@ static void test_boot_data(void **state)
 		if (rows[i].plan != PLAN)
 			env.boot = (struct dhcp_boot){ 0 };
 		if (rows[i].plan == URL_PLAN)
-			env.boot = (struct dhcp_boot){ SCRIPT, true };
+			env.boot = (struct dhcp_boot){ .file = SCRIPT, .http_url = true };
 		if (rows[i].plan == NAME_PLAN)
-			env.boot = (struct dhcp_boot){ "undionly.kpxe", false };
+			env.boot = (struct dhcp_boot){ .file = "undionly.kpxe" };
 		q.arch = rows[i].arch;
 		q.port4011 = rows[i].port4011;
 		if (rows[i].type == INF || rows[i].port4011)
@@ -604,6 +661,127 @@ static void test_boot_data(void **state)
 		assert_string_equal(line, rows[i].want);
 		pool_free(w.pool);
 	}
+}
+
+/* Firmware that needs another form of offer (protocol: PXE 2.1 section 2.2, and what was seen). */
+static void test_forms(void **state)
+{
+	enum { P = DHCP_CLIENT_PXE, H = DHCP_CLIENT_HTTP, I = DHCP_CLIENT_IPXE };
+	static const struct {
+		const char *name;
+		enum dhcp_mode mode;
+		bool port4011;
+		int client;
+		uint16_t arch;
+		int type;
+		struct config_form form;
+		const char *want;
+		int file_in;
+	} rows[] = {
+		{ "full: EDK2 with 60 and without 43 asks 4011 for the file", DHCP_FULL, 0, P, 7, D,
+			{ .option_60 = CHOICE_YES },
+			"offer address network siaddr PXEClient snponly.efi", DHCP_FILE_BOTH },
+		{ "full: and is answered there", DHCP_FULL, 1, P, 7, R, { .option_60 = CHOICE_YES },
+			"ack siaddr PXEClient snponly.efi", DHCP_FILE_BOTH },
+		{ "full: 43 keeps EDK2 from 4011", DHCP_FULL, 0, P, 7, D,
+			{ .option_43 = CHOICE_YES },
+			"offer address network siaddr PXEClient bypass snponly.efi",
+			DHCP_FILE_BOTH },
+		{ "full: a BIOS ROM that wants 60 gets 43 with it", DHCP_FULL, 0, P, 0, D,
+			{ .option_60 = CHOICE_YES },
+			"offer address network siaddr PXEClient bypass snponly.efi",
+			DHCP_FILE_BOTH },
+		{ "full: unless it chokes on it", DHCP_FULL, 0, P, 0, D,
+			{ .option_60 = CHOICE_YES, .option_43 = CHOICE_NO },
+			"offer address network siaddr PXEClient snponly.efi", DHCP_FILE_BOTH },
+		{ "full: iPXE never gets 60, or it waits for 4011", DHCP_FULL, 0, I, 7, D,
+			{ .option_60 = CHOICE_YES, .option_43 = CHOICE_YES },
+			"offer address network siaddr no-proxy " SCRIPT, DHCP_FILE_BOTH },
+		{ "full: HTTP boot has a class of its own", DHCP_FULL, 0, H, 16, D,
+			{ .option_60 = CHOICE_NO }, "offer address network siaddr HTTPClient " UKI,
+			DHCP_FILE_BOTH },
+		{ "full: an old ROM that reads the header alone", DHCP_FULL, 0, P, 0, D,
+			{ .boot_file = DHCP_FILE_HEADER },
+			"offer address network siaddr snponly.efi", DHCP_FILE_HEADER },
+		{ "proxy: UEFI that honours 43 needs no 4011", DHCP_PROXY, 0, P, 7, D,
+			{ .option_43 = CHOICE_YES }, "offer siaddr PXEClient bypass snponly.efi",
+			DHCP_FILE_BOTH },
+		{ "proxy: a BIOS ROM without 43 is sent to 4011", DHCP_PROXY, 0, P, 0, D,
+			{ .option_43 = CHOICE_NO }, "offer siaddr PXEClient", DHCP_FILE_BOTH },
+		{ "proxy: and is answered there", DHCP_PROXY, 1, P, 0, R,
+			{ .option_43 = CHOICE_NO, .boot_file = DHCP_FILE_OPTION },
+			"ack siaddr PXEClient snponly.efi", DHCP_FILE_OPTION },
+		{ "proxy: IA32 UEFI goes to 4011 too", DHCP_PROXY, 0, P, 6, D, { 0 },
+			"offer siaddr PXEClient", DHCP_FILE_BOTH },
+		{ "proxy: iPXE takes the file from the offer, 43 or not", DHCP_PROXY, 0, I, 7, D,
+			{ 0 }, "offer siaddr PXEClient bypass " SCRIPT, DHCP_FILE_BOTH },
+		{ "proxy: HTTP boot has no 4011", DHCP_PROXY, 0, H, 16, D,
+			{ .option_43 = CHOICE_NO }, "offer siaddr HTTPClient " UKI,
+			DHCP_FILE_BOTH },
+		{ "proxy: HTTP boot at 4011 is none of ours", DHCP_PROXY, 1, H, 16, R, { 0 },
+			"proxy mode answers network boot only", DHCP_FILE_BOTH },
+		{ "proxy: who calls himself iPXE and names no machine", DHCP_PROXY, 0, I,
+			DHCP_ARCH_NONE, D, { 0 }, "proxy mode answers network boot only",
+			DHCP_FILE_BOTH },
+		{ "proxy: INFORM on 4011", DHCP_PROXY, 1, P, 0, INF, { 0 },
+			"ack siaddr PXEClient snponly.efi", DHCP_FILE_BOTH },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q =
+			query((enum dhcp_type)rows[i].type, (enum dhcp_client)rows[i].client, 1);
+		struct world w;
+		struct dhcp_env env;
+		struct dhcp_decision d;
+		char line[400] = "";
+
+		print_message("row: %s\n", rows[i].name);
+		world_init(&w, rows[i].mode);
+		env = env_of(&w.cfg, (enum dhcp_client)rows[i].client);
+		env.boot.form = rows[i].form;
+		q.arch = rows[i].arch;
+		q.port4011 = rows[i].port4011;
+		q.ciaddr = rows[i].port4011 ? NET(20) : 0;
+		dhcp_decide(&env, w.pool, &q, w.now, &d);
+		describe(&d, line, sizeof line);
+		assert_string_equal(line, rows[i].want);
+		assert_int_equal(d.reply.file_in, rows[i].file_in);
+		pool_free(w.pool);
+	}
+}
+
+/*
+ * A proxy behind a relay: the offer goes where the relay is, and names us as its sender, since iPXE
+ * compares that with the answer from port 4011, which no relay passes on.
+ */
+static void test_proxy_behind_a_relay(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_IPXE, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_PROXY);
+	q.giaddr = FAR(1);
+	q.id_override = FAR(1);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.type, DHCP_OFFER);
+	assert_int_equal(d.reply.server_id, SERVER);
+	assert_int_equal(d.reply.siaddr, SERVER);
+
+	q = query(DHCP_REQUEST, DHCP_CLIENT_IPXE, 1);
+	q.port4011 = true;
+	q.server_id = SERVER;
+	q.ciaddr = q.src_addr = FAR(20);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.type, DHCP_ACK);
+	assert_int_equal(d.reply.server_id, SERVER);
+
+	q.server_id = OTHER;
+	d = ask(&w, &q);
+	assert_string_equal(dhcp_reason_text(d.reason), dhcp_reason_text(DHCP_REASON_OTHER_SERVER));
+	pool_free(w.pool);
 }
 
 static void set(struct dhcp_options *o, const char *key, const char *text)
@@ -1046,10 +1224,13 @@ int main(void)
 		cmocka_unit_test(test_impossible_wishes),
 		cmocka_unit_test(test_ack_agrees),
 		cmocka_unit_test(test_not_authoritative),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_unknown_hosts),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_pool_full),
 		cmocka_unit_test(test_boot_data),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_proxy_behind_a_relay),
 		cmocka_unit_test(test_network_data),
 		cmocka_unit_test(test_which_subnet),
 		cmocka_unit_test(test_rapid_commit),

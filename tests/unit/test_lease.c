@@ -498,6 +498,29 @@ static void test_many(void **state)
 	pool_free(p);
 }
 
+/* Somebody was found to use it: whoever it was offered to, or had it before, does not get it. */
+static void test_rest(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	const uint32_t addr = NET + 110;
+	const uint64_t later = START + POOL_DECLINE_MS;
+
+	assert_int_equal(pool_rest(p, NET + 99, START), -ENOENT);
+	assert_int_equal(pool_rest(p, NET + 101, START), -ENOENT); /* our own */
+	assert_int_equal(offer(p, 1, true, addr, START), addr);
+	assert_int_equal(pool_rest(p, addr, START), 0);
+	assert_int_equal(commit(p, 1, true, addr, START), -EBUSY);
+	assert_int_not_equal(offer(p, 1, true, addr, START), addr);
+	assert_int_not_equal(offer(p, 2, true, addr, START), addr);
+	assert_int_equal(pool_by_addr(p, addr)->state, LEASE_DECLINED);
+	assert_int_equal(offer(p, 3, true, addr, later), addr);
+	assert_int_equal(commit(p, 3, true, addr, later), 0);
+	assert_int_equal(pool_rest(p, addr, later), -EBUSY);
+	assert_int_equal(commit(p, 3, true, addr, later), 0);
+	assert_int_equal(pool_rest(p, addr, later + HOUR), 0); /* the lease has ended */
+	assert_int_not_equal(offer(p, 3, true, addr, later + HOUR), addr);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -506,6 +529,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
 		cmocka_unit_test(test_dns_of_all),
 		cmocka_unit_test_setup_teardown(test_release_and_decline, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_withdraw, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_subnet, setup, teardown),

@@ -123,6 +123,74 @@ static void a_mac_moves_to_its_new_host(void **state)
 	assert_int_equal(found.id, b.id);
 }
 
+static void assert_loaders(struct fixture *f, int64_t host, const char *firmware, const char *works,
+	int64_t works_boot, const char *dead, int64_t dead_boot)
+{
+	struct store_loaders l;
+
+	memset(&l, 0xff, sizeof l);
+	assert_int_equal(store_loaders_get(f->s, host, firmware, &l), 0);
+	assert_string_equal(l.works.loader, works);
+	assert_int_equal(l.works_boot, works_boot);
+	assert_string_equal(l.dead, dead);
+	assert_int_equal(l.dead_boot, dead_boot);
+}
+
+static void loaders_are_remembered_for_each_firmware(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 }, other = { 0 };
+	struct store_loader a = { "uefi", "snponly.efi", false, 0 };
+	struct store_loader b = { "uefi", "ipxe.efi", true, 0x12 };
+	struct store_loaders l;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	assert_int_equal(store_host_add(f->s, &other), 0);
+	assert_loaders(f, h.id, "uefi", "", 0, "", 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 3, &a), 0);
+	assert_loaders(f, h.id, "uefi", "", 0, "snponly.efi", 3);
+	assert_int_equal(store_loader_works(f->s, h.id, 4, &b), 0);
+	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
+	assert_int_equal(store_loader_works(f->s, h.id, 5, &b), 0); /* as before: since boot 4 */
+	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 6, &b), 0);
+	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "ipxe.efi", 6);
+	assert_int_equal(store_loader_works(f->s, h.id, 7, &b), 0); /* again: nothing is dead */
+	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_loaders_get(f->s, h.id, "uefi", &l), 0);
+	assert_memory_equal(&l.works, &b, sizeof b);
+	b.form = 0; /* another form is another thing that works */
+	assert_int_equal(store_loader_works(f->s, h.id, 8, &b), 0);
+	assert_loaders(f, h.id, "uefi", "ipxe.efi", 8, "", 0);
+	assert_loaders(f, h.id, "bios", "", 0, "", 0);
+	assert_loaders(f, other.id, "uefi", "", 0, "", 0);
+	assert_int_equal(store_host_rm(f->s, h.id), 0);
+	assert_loaders(f, h.id, "uefi", "", 0, "", 0);
+}
+
+static void loaders_are_shown_with_their_host(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_loader a = { "bios", "undionly.kpxe", false, 0 };
+	struct store_loader b = { "uefi", "ipxe.efi", true, 2 | 1 << 2 | 2 << 4 };
+	char *json = NULL;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	assert_int_equal(store_loader_works(f->s, h.id, 4, &b), 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 3, &a), 0);
+	assert_int_equal(store_json_host(f->s, "n01", &json), 0);
+	assert_non_null(strstr(json,
+		"\"loaders\":[{\"firmware\":\"bios\",\"loader\":null,\"transport\":\"tftp\",\"boot\":null,"
+		"\"option_43\":\"auto\",\"option_60\":\"auto\",\"boot_file\":\"both\","
+		"\"failed\":\"undionly.kpxe\",\"failed_boot\":3},"
+		"{\"firmware\":\"uefi\",\"loader\":\"ipxe.efi\",\"transport\":\"http\",\"boot\":4,"
+		"\"option_43\":\"no\",\"option_60\":\"yes\",\"boot_file\":\"header\","
+		"\"failed\":null,\"failed_boot\":null}]"));
+	free(json);
+}
+
 static int count_lease(void *arg, const struct store_lease *l)
 {
 	struct store_lease *sum = arg;
@@ -279,11 +347,13 @@ static void boots_are_found_again(void **state)
 	b.has_session = true;
 	b.session.b[0] = 42;
 	strcpy(b.nonce, "abc");
+	b.offered = (struct store_loader){ "uefi-http", "agent.efi", true, 0x21 };
 	assert_int_equal(store_boot_put(f->s, &b), 0);
 	assert_int_equal(store_boot_by_addr(f->s, b.addr, &found), 0);
 	assert_int_equal(store_boot_by_session(f->s, &b.session, &found), 0);
 	assert_int_equal(found.stage, STAGE_VERIFY);
 	assert_string_equal(found.nonce, "abc");
+	assert_memory_equal(&found.offered, &b.offered, sizeof b.offered);
 	assert_false(found.has_manifest);
 	b.state = BOOT_FAILED;
 	assert_int_equal(store_boot_put(f->s, &b), 0);
@@ -315,6 +385,82 @@ static void progress_keeps_one_row(void **state)
 	assert_int_equal(json_get_int(json_at(json_get(doc, "events"), 0), "id", 0), 5);
 	json_free(doc);
 	free(text);
+}
+
+static int sum_dhcp_servers(void *arg, const struct store_dhcp_server *d)
+{
+	struct store_dhcp_server *sum = arg;
+	const int64_t count = sum->count + d->count;
+
+	*sum = *d;
+	sum->count = count;
+	return 0;
+}
+
+static void dhcp_servers_keep_their_places(void **state)
+{
+	struct fixture *f = *state;
+	struct store_dhcp_server d = { .place = STORE_DHCP_SERVERS_MAX - 1,
+		.server = 0x0a4d0009,
+		.source = 0x0a4d0008,
+		.mac = { 0x52, 0x54, 0, 0, 0, 9 },
+		.addresses = true,
+		.next_server = 0xffffffff,
+		.ifname = "eth1",
+		.file = "pxelinux.0",
+		.first_ms = 5,
+		.last_ms = 6,
+		.count = 7 };
+	struct store_dhcp_server sum = { 0 };
+
+	assert_int_equal(store_dhcp_server_put(f->s, &d), 0);
+	d.count = 9;
+	assert_int_equal(store_dhcp_server_put(f->s, &d), 0); /* the same place: replaced */
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_dhcp_server_each(f->s, sum_dhcp_servers, &sum), 0);
+	assert_int_equal(sum.place, d.place);
+	assert_int_equal(sum.server, d.server);
+	assert_int_equal(sum.source, d.source);
+	assert_memory_equal(sum.mac, d.mac, 6);
+	assert_true(sum.addresses);
+	assert_int_equal(sum.next_server, d.next_server);
+	assert_string_equal(sum.ifname, d.ifname);
+	assert_string_equal(sum.file, d.file);
+	assert_int_equal(sum.first_ms, 5);
+	assert_int_equal(sum.last_ms, 6);
+	assert_int_equal(sum.count, 9);
+	d.place = STORE_DHCP_SERVERS_MAX;
+	assert_true(store_dhcp_server_put(f->s, &d) < 0); /* no such place */
+}
+
+/* Whoever forges another server's answers cannot fill the disk with them. */
+static void seen_events_are_few(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_boot b = { 0 };
+	char detail[32], err[80], *json = NULL;
+	struct store_event e = {
+		.stage = STAGE_OFFER, .source = "net", .what = "seen", .detail = detail
+	};
+	struct json *doc;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	b.host = h.id;
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	e.boot = b.id;
+	for (int i = 0; i < 100; i++) {
+		snprintf(detail, sizeof detail, "server %d", i / 3);
+		assert_int_equal(store_event_seen(f->s, &e), 0);
+	}
+	assert_int_equal(store_json_boot(f->s, b.id, &json), 0);
+	doc = json_read(json, strlen(json), err, sizeof err);
+	assert_int_equal(json_len(json_get(doc, "events")), STORE_SEEN_MAX);
+	assert_string_equal(
+		json_get_str(json_at(json_get(doc, "events"), STORE_SEEN_MAX - 1), "detail", ""),
+		"server 7");
+	json_free(doc);
+	free(json);
 }
 
 static void image_of_the_highest_release_wins(void **state)
@@ -409,6 +555,10 @@ int main(void)
 		T(lease_keeps_its_machine),
 		T(an_address_is_reserved_once),
 		T(client_ids_and_places),
+		T(dhcp_servers_keep_their_places),
+		T(seen_events_are_few),
+		T(loaders_are_remembered_for_each_firmware),
+		T(loaders_are_shown_with_their_host),
 		T(boots_are_found_again),
 		T(progress_keeps_one_row),
 		T(image_of_the_highest_release_wins),

@@ -131,6 +131,26 @@ static void test_failed(void **state)
 	free(t);
 }
 
+/* What does not fit behind the bar stands below it, whole. */
+static void test_long_note(void **state)
+{
+	static const char why[] =
+		"ipxe.efi by TFTP: snponly.efi did not reach its script at boot 12";
+	const struct timeline_event offer = { STAGE_OFFER, TIMELINE_DONE, 500, 0, 0, why };
+	const struct timeline_style narrow = { 60, false, false };
+	struct timeline *t = make(0, BOOT_OPEN);
+	char out[TIMELINE_TEXT_MAX];
+
+	(void)state;
+	timeline_add(t, &offer);
+	assert_holds(timeline_draw(t, &plain, out),
+		"|\n             ipxe.efi by TFTP: snponly.efi did not reach its script at boot 12\n");
+	assert_holds(timeline_draw(t, &narrow, out),
+		"|\n             ipxe.efi by TFTP: snponly.efi did not reach its\n"
+		"             script at boot 12\n");
+	free(t);
+}
+
 /* A file that is fetched anew counts once; the try before it stays to be seen. */
 static void test_retry(void **state)
 {
@@ -221,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_going_on),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_long_note),
 		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_rows),
