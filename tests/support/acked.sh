@@ -24,6 +24,7 @@ acked_network() {
 	[dhcp]
 	mode = full
 	lease-time = 1h
+	probe = no
 	relays = $RELAY
 	[subnet 10.64.0.0/12]
 	range = $RANGE
