@@ -12,24 +12,15 @@
 #include <unistd.h>
 
 #include "images/blobs.h"
-#include "images/json.h"
 #include "images/minisig.h"
 #include "server/bytes.h"
-#include "server/core/core.h"
+#include "server/core/api.h"
 #include "server/core/record.h"
 #include "server/log.h"
 
 #define TRUST_KEYS_MAX 32
 #define SIGNATURES_MAX 8
 #define EVENTS_LIMIT   500
-
-struct call {
-	struct core *c;
-	const struct request *q;
-	struct answer *a;
-	const char *arg; /* what stood for '*' in the path, or NULL */
-	struct json *body;
-};
 
 /* The store's JSON as the answer; -ENOENT becomes 404. */
 static void answer_store(struct call *k, int rc, char *json, const char *what)
@@ -261,7 +252,7 @@ static void delete_host(struct call *k)
 	answer_empty(k->a);
 }
 
-/* ---- boots, events, leases ---- */
+/* ---- boots, events ---- */
 
 static int64_t number(const char *text, int64_t def)
 {
@@ -292,14 +283,6 @@ static void get_events(struct call *k)
 		n = EVENTS_LIMIT;
 	rc = store_json_events(k->c->store, number(after, -1), (int)n, &json);
 	answer_store(k, rc, json, "events");
-}
-
-static void get_leases(struct call *k)
-{
-	char *json = NULL;
-	int rc = store_json_leases(k->c->store, &json);
-
-	answer_store(k, rc, json, "leases");
 }
 
 /* ---- images ---- */
@@ -447,7 +430,7 @@ static void post_image(struct call *k)
 static const struct {
 	enum http_method method;
 	const char *path; /* '*' is one segment */
-	void (*handle)(struct call *);
+	api_fn *handle;
 } routes[] = {
 	{ HTTP_GET, "/api/v1/status", get_status },
 	{ HTTP_GET, "/api/v1/hosts", get_hosts },
@@ -458,7 +441,9 @@ static const struct {
 	{ HTTP_GET, "/api/v1/hosts/*/boots", get_boots },
 	{ HTTP_GET, "/api/v1/boots/*", get_boot },
 	{ HTTP_GET, "/api/v1/events", get_events },
-	{ HTTP_GET, "/api/v1/leases", get_leases },
+	{ HTTP_GET, "/api/v1/leases", api_get_leases },
+	{ HTTP_GET, "/api/v1/leases/*", api_get_lease },
+	{ HTTP_DELETE, "/api/v1/leases/*", api_delete_lease },
 	{ HTTP_GET, "/api/v1/images", get_images },
 	{ HTTP_POST, "/api/v1/images", post_image },
 	{ HTTP_GET, "/api/v1/images/*", get_image },
@@ -487,7 +472,7 @@ static int needs_body(enum http_method m)
 	return m == HTTP_POST || m == HTTP_PATCH || m == HTTP_PUT;
 }
 
-static void call(struct call *k, void (*handle)(struct call *), enum http_method method)
+static void call(struct call *k, api_fn *handle, enum http_method method)
 {
 	char err[200] = "it is empty";
 

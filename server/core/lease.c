@@ -370,6 +370,36 @@ int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
 	return 0;
 }
 
+int pool_end(struct pool *p, uint32_t addr, bool forget, uint64_t now_ms)
+{
+	const uint32_t slot = slot_of_addr(p, addr);
+	struct slot *s = slot == NONE ? NULL : &p->slots[slot];
+
+	if (!s || s->lease.state == LEASE_RESERVED)
+		return -ENOENT;
+	if (!lease_held(&s->lease, now_ms) && !(forget && s->hashed))
+		return -ENOENT;
+	set_free(p, slot, now_ms);
+	if (forget)
+		unhash(p, slot);
+	if (!s->hashed)
+		memset(s->lease.mac, 0, sizeof s->lease.mac);
+	return 0;
+}
+
+void pool_each(const struct pool *p, uint64_t now_ms, void (*fn)(void *arg, const struct lease *l),
+	void *arg)
+{
+	for (uint32_t i = 0; i < p->n_slots; i++) {
+		const struct slot *s = &p->slots[i];
+
+		/* an address of two ranges is shown once */
+		if (s->hashed ||
+			(lease_held(&s->lease, now_ms) && slot_of_addr(p, s->lease.addr) == i))
+			fn(arg, &s->lease);
+	}
+}
+
 int pool_load(struct pool *p, const struct lease *l)
 {
 	const uint32_t slot = slot_of_addr(p, l->addr);

@@ -91,4 +91,19 @@ int pool_release(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
 /* The host found the address in use: let it rest. Returns 0, or -ENOENT as above. */
 int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms);
 
+/*
+ * An administrator ends what holds an address: a lease, an offer, or the rest after a DECLINE. The
+ * owner is remembered unless `forget`; then, and after a rest, the record's mac is zero.
+ * Returns 0; -ENOENT outside the ranges, for an address never to be given, and when nobody holds it
+ * (with `forget`: nor is remembered).
+ */
+int pool_end(struct pool *p, uint32_t addr, bool forget, uint64_t now_ms);
+
+/*
+ * Call fn for each address that is held, remembered or never to be given, subnet by subnet in the
+ * order of their ranges. fn must not change the pool.
+ */
+void pool_each(const struct pool *p, uint64_t now_ms, void (*fn)(void *arg, const struct lease *l),
+	void *arg);
+
 #endif

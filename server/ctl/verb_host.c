@@ -539,20 +539,12 @@ int verb_host_approve(struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
-/* Ask on a terminal; without one only --yes will do. */
 static int confirm_rm(struct hostlist *names)
 {
-	char folded[FOLDED_MAX], answer[16];
+	char folded[FOLDED_MAX];
 
-	hostlist_fold(names, folded, sizeof folded);
-	if (!isatty(STDIN_FILENO))
-		return ctl_fail(
-			CTL_USAGE, "forgetting %s needs --yes where nobody can be asked", folded);
-	fprintf(stderr, "Forget %zu host%s, %s, and their record? [y/N] ", names->n,
-		names->n == 1 ? "" : "s", folded);
-	if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y'))
-		return ctl_fail(CTL_FAILED, "nothing was changed");
-	return CTL_OK;
+	return ctl_confirm("Forget %zu host%s, %s, and their record", names->n,
+		names->n == 1 ? "" : "s", hostlist_fold(names, folded, sizeof folded));
 }
 
 int verb_host_rm(struct ctl *c, int argc, char **argv)

@@ -77,7 +77,18 @@ const struct verb verbs[] = {
 	{ "key", "show", verb_key_show, "KEY", "the public half of a key's file, or of a kept key",
 		NULL },
 
-	{ "lease", "list", verb_lease_list, "", "addresses that hosts have", NULL },
+	{ "lease", "list", verb_lease_list, "[NAMES] [--state STATE]",
+		"addresses that hosts have or had",
+		"  --state STATE    free (ended, its host is remembered), offered, leased, declined,\n"
+		"                   reserved (never given)\n"
+		"  --subnet SUBNET  of this subnet only, such as 10.77.0.0/24\n" },
+	{ "lease", "show", verb_lease_show, "ADDRESS|NAME", "one address, or those of one host",
+		NULL },
+	{ "lease", "release", verb_lease_release, "ADDRESSES|NAMES [--yes]",
+		"end leases now; a host that still uses its address asks again",
+		"  --forget         and forget whose it was: the host may get another one\n"
+		"  --yes            do not ask\n"
+		"  --dry-run        only say what would be ended\n" },
 };
 
 const size_t n_verbs = ARRAY_LEN(verbs);

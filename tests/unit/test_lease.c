@@ -294,6 +294,64 @@ static void test_odd_ranges(void **state)
 	pool_free(NULL);
 }
 
+/* An administrator ends what holds an address, and may have the owner forgotten. */
+static void test_end(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	static const uint8_t nobody[6];
+	uint64_t now = START;
+
+	assert_int_equal(pool_end(p, NET + 103, false, now), -ENOENT); /* nobody's */
+	assert_int_equal(pool_end(p, NET + 100, true, now), -ENOENT);  /* the router's */
+	assert_int_equal(pool_end(p, NET + 9, true, now), -ENOENT);    /* in no range */
+	assert_int_equal(commit(p, 1, true, NET + 103, now), 0);
+	assert_int_equal(pool_end(p, NET + 103, false, now + 1), 0);
+	assert_false(lease_held(pool_by_addr(p, NET + 103), now + 1));
+	assert_int_equal(pool_end(p, NET + 103, false, now + 1), -ENOENT);
+	assert_int_equal(offer(p, 1, true, 0, now + 2), NET + 103);  /* remembered */
+	assert_int_equal(pool_end(p, NET + 103, false, now + 2), 0); /* an offer */
+	assert_int_equal(pool_end(p, NET + 103, true, now + 2), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 103)->mac, nobody, 6);
+	assert_int_equal(pool_end(p, NET + 103, true, now + 2), -ENOENT);
+	assert_int_equal(offer(p, 1, true, 0, now + 3), NET + 104);
+	assert_int_equal(commit(p, 1, true, NET + 104, now + 3), 0);
+	assert_int_equal(pool_decline(p, NET + 104, ask_of(1, true, 0).mac, now + 4), 0);
+	assert_int_equal(pool_end(p, NET + 104, false, now + 5), 0); /* it need not rest */
+	assert_memory_equal(pool_by_addr(p, NET + 104)->mac, nobody, 6);
+	assert_int_equal(offer(p, 2, true, NET + 104, now + 6), NET + 104);
+}
+
+struct seen {
+	unsigned n[LEASE_RESERVED + 1];
+	uint32_t last;
+};
+
+static void see(void *arg, const struct lease *l)
+{
+	struct seen *s = arg;
+
+	assert_true(l->addr > s->last);
+	s->last = l->addr;
+	s->n[l->state]++;
+}
+
+/* What is held, remembered or never to be given is shown, once each; what was never used is not. */
+static void test_each(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct seen s = { 0 };
+
+	assert_int_equal(commit(p, 1, true, NET + 103, START), 0);
+	assert_int_equal(commit(p, 2, true, NET + 104, START), 0);
+	assert_int_equal(release(p, 2, NET + 104, START), 0);
+	assert_int_equal(offer(p, 3, true, 0, START), NET + 105);
+	pool_each(p, START, see, &s);
+	assert_int_equal(s.n[LEASE_LEASED], 1);
+	assert_int_equal(s.n[LEASE_FREE], 1);
+	assert_int_equal(s.n[LEASE_OFFERED], 1);
+	assert_int_equal(s.n[LEASE_RESERVED], 3); /* router, own address, DNS */
+}
+
 /* 60,000 hosts: offers are given up, oldest first, above the limit; each lease is found again. */
 static void test_many(void **state)
 {
@@ -329,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_subnet, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_each, setup, teardown),
 		cmocka_unit_test(test_odd_ranges),
 		cmocka_unit_test(test_many),
 	};
