@@ -18,12 +18,19 @@ const struct verb verbs[] = {
 		"make a host known before it is switched on",
 		"  --mac MAC        one of its network cards\n"
 		"  --uuid UUID      of its mainboard, as SMBIOS has it\n"
-		"  --serial TEXT    its serial number; one of the three is needed\n"
+		"  --serial TEXT    its serial number\n"
+		"  --client-id HEX  what its DHCP client calls itself (option 61)\n"
+		"  --circuit HEX    the relay's port that it hangs on (option 82); one of the five\n"
+		"                   is needed\n"
+		"  --ip ADDRESS     reserve this address for it\n"
 		"  --image IMAGE    what it shall boot\n"
 		"  --dry-run        only say what would be sent\n" },
-	{ "host", "set", verb_host_set, "NAMES --image IMAGE", "change what is known or wanted",
+	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS",
+		"change what is known or wanted",
 		"  --image IMAGE    what it shall boot from now on\n"
 		"  --no-image       the server's default again\n"
+		"  --ip ADDRESS     reserve this address, for one host\n"
+		"  --no-ip          no reserved address\n"
 		"  --name NEW       another name, for one host\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",
