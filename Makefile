@@ -6,7 +6,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WERROR  ?= -Werror
-PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp
+PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wcast-qual -Wformat=2 -Wundef $(WERROR)
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
@@ -22,7 +22,8 @@ LINK    += --coverage
 endif
 VERSION := 0.1.0
 CFLAGS  ?=
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) $(WARN) $(HARDEN) $(OPT) $(CFLAGS)
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
+             -ffile-prefix-map=$(CURDIR)=. $(WARN) $(HARDEN) $(OPT) $(CFLAGS)
 LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
@@ -34,6 +35,7 @@ UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all
 all: $(BIN)
+.SECONDARY: # an object is no by-product to be thrown away
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -99,7 +101,7 @@ san:
 FUZZ_S ?= 60
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZED := $(wildcard images/*.c server/net/dhcp*.c server/net/frame.c server/*.c db/host.c) \
-          server/core/dhcp_policy.c server/core/lease.c
+          server/core/dhcp_policy.c server/core/lease.c server/core/ranges.c server/core/reserve.c
 build/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \

@@ -279,8 +279,8 @@ void api_failed(struct api *a, const struct fault *f, unsigned *reboot_s)
 
 /* ---- hand-off, up, heartbeat ---- */
 
-int api_handoff(struct api *a, const char *kind, const struct digest *manifest, char **boot_json,
-	struct fault *fault)
+int api_handoff(struct api *a, const char *kind, const char *way, const struct digest *manifest,
+	char **boot_json, struct fault *fault)
 {
 	char hex[DIGEST_HEX];
 	struct json *doc;
@@ -291,6 +291,7 @@ int api_handoff(struct api *a, const char *kind, const struct digest *manifest, 
 	digest_hex(manifest, hex);
 	jw_obj(&w, NULL);
 	jw_str(&w, "kind", kind);
+	jw_str(&w, "way", way);
 	jw_str(&w, "manifest", hex);
 	jw_end_obj(&w);
 	rc = ask_take(a, "/v1/agent/handoff", &w, &doc, fault);

@@ -67,9 +67,9 @@ int api_verified(struct api *a, const struct api_progress *p, struct fault *faul
 /* A few tries. *reboot_s changes only when the server names a pause. */
 void api_failed(struct api *a, const struct fault *f, unsigned *reboot_s);
 
-/* *boot_json: free() it. */
-int api_handoff(struct api *a, const char *kind, const struct digest *manifest, char **boot_json,
-	struct fault *fault);
+/* way: "kexec" or "switch". *boot_json: free() it. */
+int api_handoff(struct api *a, const char *kind, const char *way, const struct digest *manifest,
+	char **boot_json, struct fault *fault);
 
 int api_up(struct api *a, const struct api_up *up, struct fault *fault);
 int api_heartbeat(struct api *a, double uptime_s, double load1, int guests, struct fault *fault);

@@ -16,9 +16,11 @@
 #include "agent/net.h"
 #include "agent/pace.h"
 #include "agent/screen.h"
+#include "agent/shared.h"
 #include "agent/trust.h"
 
 #define SITE_URL	  "/etc/muster/site.url"
+#define SHARED		  "/etc/muster/shared"
 #define PROGRESS_EVERY_MS 1000
 
 /* A verified file; kept when a lost session makes us begin again. */
@@ -37,9 +39,11 @@ struct boot {
 	struct manifest manifest;
 	struct held held[MANIFEST_FILES_MAX];
 	size_t n_held;
-	int fds[MANIFEST_FILES_MAX];	  /* borrowed from held, in the manifest's order */
+	struct shared shared;		  /* what need not be loaded */
+	bool by_switch;			  /* the image's kernel is the one that runs */
+	int fds[MANIFEST_FILES_MAX];	  /* borrowed from held, in the manifest's order, or -1 */
 	const struct manifest_file *file; /* that is being received */
-	uint64_t files_done;		  /* bytes of the files before it */
+	uint64_t files_done, files_total; /* bytes: of the files before it, of all to be loaded */
 	int64_t progress_ms;
 };
 
@@ -188,7 +192,7 @@ static struct api_progress progress_of(
 		.bytes = done,
 		.total = b->file ? b->file->length : 0,
 		.files_bytes = b->files_done + done,
-		.files_total = manifest_total(&b->manifest),
+		.files_total = b->files_total,
 	};
 }
 
@@ -237,20 +241,40 @@ static int get_file(struct boot *b, struct fault *fault)
 	return fd;
 }
 
-/* The UKI is for firmware; a kexec does not need it. */
+/* The UKI is for firmware; what is shared is here already. */
+static bool is_needed(const struct boot *b, const struct manifest_file *f)
+{
+	return f->role != FILE_UKI && !shared_has(&b->shared, f) &&
+	       !(f->role == FILE_KERNEL && b->by_switch);
+}
+
+static void plan_files(struct boot *b)
+{
+	char cmdline[4096];
+
+	file_text("/proc/cmdline", cmdline, sizeof cmdline);
+	b->by_switch = shared_can_switch(&b->shared, &b->manifest, cmdline);
+	b->files_done = b->files_total = 0;
+	for (size_t i = 0; i < b->manifest.n_files; i++)
+		if (is_needed(b, &b->manifest.files[i]))
+			b->files_total += b->manifest.files[i].length;
+	screen_say("%llu KiB to load%s", (unsigned long long)b->files_total >> 10,
+		b->by_switch ? ", for the kernel that runs" : "");
+}
+
 static int get_files(struct boot *b, struct fault *fault)
 {
 	struct api_progress p;
 
-	b->files_done = 0;
+	plan_files(b);
 	for (size_t i = 0; i < b->manifest.n_files; i++) {
 		b->file = &b->manifest.files[i];
 		b->fds[i] = -1;
-		if (b->file->role != FILE_UKI) {
-			b->fds[i] = get_file(b, fault);
-			if (b->fds[i] < 0)
-				return b->fds[i];
-		}
+		if (!is_needed(b, b->file))
+			continue;
+		b->fds[i] = get_file(b, fault);
+		if (b->fds[i] < 0)
+			return b->fds[i];
 		b->files_done += b->file->length;
 	}
 	b->file = NULL;
@@ -281,11 +305,16 @@ static int session(struct boot *b, struct fault *fault)
 static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 {
 	struct handoff h = {
-		.m = &b->manifest, .fds = b->fds, .boot_mac = net->mac, .uefi = b->facts.uefi
+		.m = &b->manifest,
+		.fds = b->fds,
+		.shared = &b->shared,
+		.by_switch = b->by_switch,
+		.boot_mac = net->mac,
+		.uefi = b->facts.uefi,
 	};
 	char *boot_json;
-	int rc = api_handoff(
-		&b->api, image_kind_name(b->manifest.kind), &b->ticket.manifest, &boot_json, fault);
+	int rc = api_handoff(&b->api, image_kind_name(b->manifest.kind),
+		b->by_switch ? "switch" : "kexec", &b->ticket.manifest, &boot_json, fault);
 
 	if (rc < 0)
 		return rc;
@@ -296,7 +325,7 @@ static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 		return rc;
 	screen_say("handing over to %s %s", b->manifest.name, b->manifest.version);
 	net_down(net);
-	return handoff_go(fault);
+	return handoff_go(&h, fault);
 }
 
 /* Once more from the facts whenever the server does not know our session any more. */
@@ -355,6 +384,7 @@ int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
 		return fault_set(fault, -ENOENT, "agent", "server",
 			"Nothing that this agent understands says where the muster server is.");
 	mount_firmware();
+	shared_read(SHARED, &b.shared);
 	rc = boot_init(&b, url, TRUST_DIR, "", cmd->boot_mac[0] ? cmd->boot_mac : net.mac, fault);
 	if (rc == 0)
 		rc = steps(&b, &net, fault);

@@ -29,7 +29,7 @@ static void put(struct cpio *c, const void *p, size_t len)
 
 static void entry(struct cpio *c, const char *name, unsigned mode, const void *p, size_t len)
 {
-	char head[HEAD_LEN + 128];
+	char head[HEAD_LEN + 256];
 	int name_len = (int)strlen(name) + 1;
 	/* inode mode uid gid links mtime | length device (2) special device (2) | name check */
 	int n = snprintf(head, sizeof head,
@@ -52,6 +52,11 @@ void cpio_dir(struct cpio *c, const char *name, unsigned mode)
 void cpio_file(struct cpio *c, const char *name, unsigned mode, const void *p, size_t len)
 {
 	entry(c, name, S_IFREG | mode, p, len);
+}
+
+void cpio_link(struct cpio *c, const char *name, const char *target, size_t len)
+{
+	entry(c, name, S_IFLNK | 0777, target, len);
 }
 
 void cpio_end(struct cpio *c)

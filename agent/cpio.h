@@ -18,6 +18,8 @@ struct cpio {
 
 void cpio_dir(struct cpio *c, const char *name, unsigned mode);
 void cpio_file(struct cpio *c, const char *name, unsigned mode, const void *p, size_t len);
+/* A symbolic link; its target has `len` bytes and no NUL. */
+void cpio_link(struct cpio *c, const char *name, const char *target, size_t len);
 void cpio_end(struct cpio *c);
 
 #endif

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <linux/kexec.h>
 #include <linux/reboot.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/cpio.h"
@@ -15,13 +18,18 @@
 #include "agent/lowmem.h"
 #include "agent/memfile.h"
 #include "agent/run.h"
+#include "agent/unpack.h"
 
 #define KEXEC_TIMEOUT_MS 120000
 #define CPIO_OVERHEAD	 2048
 #define FD_PATH_LEN	 32
 
-/* ---- the last initrd: what this boot is told ---- */
+/* ---- what this boot is told ---- */
 
+#define BOOT_JSON "etc/muster/boot.json"
+#define BOOT_NIC  "etc/muster/boot-nic"
+
+/* As the last initrd. */
 static int add_boot_files(int to, const struct handoff *h)
 {
 	size_t json_len = strlen(h->boot_json);
@@ -33,12 +41,19 @@ static int add_boot_files(int to, const struct handoff *h)
 		return -ENOMEM;
 	cpio_dir(&c, "etc", 0755);
 	cpio_dir(&c, "etc/muster", 0755);
-	cpio_file(&c, "etc/muster/boot.json", 0600, h->boot_json, json_len);
-	cpio_file(&c, "etc/muster/boot-nic", 0644, h->boot_mac, strlen(h->boot_mac));
+	cpio_file(&c, BOOT_JSON, 0600, h->boot_json, json_len);
+	cpio_file(&c, BOOT_NIC, 0644, h->boot_mac, strlen(h->boot_mac));
 	cpio_end(&c);
 	rc = c.bad ? -ENOSPC : file_put(to, c.buf, c.len);
 	free(c.buf);
 	return rc;
+}
+
+/* The initrd that was received, or the base out of this ramdisk. */
+static int add_initrd(int to, const struct handoff *h, const struct manifest_file *f)
+{
+	return shared_has(h->shared, f) ? shared_put_base(to)
+					: memfile_append(to, h->fds[f - h->m->files]);
 }
 
 /* All initrds and ours, each at a multiple of 4 bytes. A sealed descriptor or -errno. */
@@ -49,7 +64,7 @@ static int make_initrd(const struct handoff *h)
 
 	for (size_t i = 0; i < h->m->n_files && rc == 0; i++)
 		if (h->m->files[i].role == FILE_INITRD)
-			rc = memfile_append(fd, h->fds[i]);
+			rc = add_initrd(fd, h, &h->m->files[i]);
 	if (rc == 0)
 		rc = add_boot_files(fd, h);
 	if (rc == 0)
@@ -197,9 +212,64 @@ static int prepare_low_memory(struct fault *fault)
 	return 0;
 }
 
-/* ---- both ---- */
+/* ---- without a kexec ---- */
 
-int handoff_load(const struct handoff *h, struct fault *fault)
+/* The base is here; the image's other initrds go over it, and the agent's own part goes away. */
+static int load_switch(const struct handoff *h, struct fault *fault)
+{
+	int rc = shared_strip();
+
+	for (size_t i = 0; i < h->m->n_files && rc == 0; i++) {
+		const struct manifest_file *f = &h->m->files[i];
+
+		if (f->role == FILE_INITRD && !shared_has(h->shared, f))
+			rc = unpack_initrd(h->fds[i], "");
+	}
+	if (rc == 0)
+		rc = file_write("/" BOOT_JSON, h->boot_json, strlen(h->boot_json), 0600);
+	if (rc == 0)
+		rc = file_write("/" BOOT_NIC, h->boot_mac, strlen(h->boot_mac), 0644);
+	if (rc == 0)
+		return 0;
+	return fault_set(fault, rc, "handoff", rc == -ENOSPC || rc == -ENOMEM ? "memory" : "unpack",
+		"The files of image %s could not be unpacked: %s.", h->m->name, strerror(-rc));
+}
+
+/* Lazily: what a process that is gone held open goes with it. The newest mount first. */
+static void unmount_all(void)
+{
+	char mounts[8192], *lines[128], *save = NULL;
+	size_t n = 0;
+
+	file_read("/proc/self/mounts", mounts, sizeof mounts);
+	for (char *l = strtok_r(mounts, "\n", &save); l && n < sizeof lines / sizeof lines[0];
+		l = strtok_r(NULL, "\n", &save))
+		lines[n++] = l;
+	while (n--) {
+		char *at = strchr(lines[n], ' ');
+
+		if (!at)
+			continue;
+		at++;
+		at[strcspn(at, " ")] = '\0';
+		if (strcmp(at, "/") != 0)
+			umount2(at, MNT_DETACH);
+	}
+}
+
+int handoff_become_init(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	unmount_all();
+	execl("/init", "/init", (char *)NULL);
+	return -errno;
+}
+
+/* ---- with one ---- */
+
+static int load_kexec(const struct handoff *h, struct fault *fault)
 {
 	int initrd = make_initrd(h);
 	int rc;
@@ -214,10 +284,17 @@ int handoff_load(const struct handoff *h, struct fault *fault)
 	return rc;
 }
 
-int handoff_go(struct fault *fault)
+int handoff_load(const struct handoff *h, struct fault *fault)
+{
+	return h->by_switch ? load_switch(h, fault) : load_kexec(h, fault);
+}
+
+int handoff_go(const struct handoff *h, struct fault *fault)
 {
 	int err;
 
+	if (h->by_switch)
+		exit(HANDOFF_SWITCH_STATUS);
 	sync();
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	err = errno;

@@ -8,11 +8,17 @@
 #include <stdbool.h>
 
 #include "agent/fault.h"
+#include "agent/shared.h"
 #include "images/manifest.h"
+
+/* With this status the agent asks process 1, its parent, to switch to the image's own start-up. */
+#define HANDOFF_SWITCH_STATUS 42
 
 struct handoff {
 	const struct manifest *m;
-	const int *fds;	       /* sealed files, in the manifest's order */
+	const int *fds; /* sealed files, in the manifest's order; -1: shared, or of no use here */
+	const struct shared *shared;
+	bool by_switch;	       /* what shared_can_switch said: no kexec, the kernel runs already */
 	const char *boot_json; /* becomes /etc/muster/boot.json */
 	const char
 		*boot_mac; /* of the card that reached the server; becomes /etc/muster/boot-nic */
@@ -20,12 +26,20 @@ struct handoff {
 };
 
 /*
- * Load the image into the kernel, and for Xen on UEFI make low memory ready. Returns 0, or
- * -errno with the fault, code `kexec`.
+ * Load the image into the kernel, and for Xen on UEFI make low memory ready; or, by switch, make
+ * this ramdisk the image's. Returns 0, or -errno with the fault, code `kexec`, `memory` or
+ * `unpack`.
  */
 int handoff_load(const struct handoff *h, struct fault *fault);
 
-/* Jump. Returns only when the kernel refuses: -errno with the fault. */
-int handoff_go(struct fault *fault);
+/* Jump, or end with HANDOFF_SWITCH_STATUS. Returns only when the kernel refuses: -errno with the
+ * fault. */
+int handoff_go(const struct handoff *h, struct fault *fault);
+
+/*
+ * For process 1, when its child ended so: end all other processes, unmount everything, and become
+ * /init, as after a start of the kernel. Returns only when that fails: -errno.
+ */
+int handoff_become_init(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "agent/boot.h"
 #include "agent/cmdline.h"
 #include "agent/file.h"
+#include "agent/handoff.h"
 #include "agent/hypervisor.h"
 #include "agent/net.h"
 #include "agent/pace.h"
@@ -63,6 +64,7 @@ _Noreturn static void give_up(const struct cmdline *cmd, const struct fault *f, 
 static void be_init(void)
 {
 	pid_t worker, gone;
+	int status = 0;
 
 	if (getpid() != 1)
 		return;
@@ -70,8 +72,10 @@ static void be_init(void)
 	if (worker == 0)
 		return;
 	do {
-		gone = wait(NULL);
+		gone = wait(&status);
 	} while (gone != worker && (gone > 0 || errno == EINTR));
+	if (gone == worker && WIFEXITED(status) && WEXITSTATUS(status) == HANDOFF_SWITCH_STATUS)
+		handoff_become_init();
 	screen_say("The agent ended without a reason. This host reboots in %d s.", REBOOT_S);
 	restart(REBOOT_S);
 }

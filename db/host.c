@@ -102,6 +102,25 @@ void host_mac_print(const uint8_t m[6], char out[HOST_MAC_TEXT])
 		m[5]);
 }
 
+int host_bytes_parse(const char *text, uint8_t out[HOST_BYTES_MAX])
+{
+	uint8_t bytes[HOST_BYTES_MAX];
+	int n = 0;
+
+	do {
+		int b;
+
+		text += n && *text == ':';
+		b = hex_byte(text);
+		if (b < 0 || n == HOST_BYTES_MAX)
+			return -EBADMSG;
+		bytes[n++] = (uint8_t)b;
+		text += 2;
+	} while (*text);
+	memcpy(out, bytes, (size_t)n);
+	return n;
+}
+
 void host_mac_add(struct host_identity *id, const uint8_t mac[6])
 {
 	for (size_t i = 0; i < id->n_macs; i++) {

@@ -20,12 +20,28 @@ CREATE TABLE host_mac (
 	host INTEGER NOT NULL REFERENCES host ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX host_mac_host ON host_mac (host);
+CREATE TABLE host_client (         -- DHCP option 61, where people have named one
+	host INTEGER PRIMARY KEY REFERENCES host ON DELETE CASCADE,
+	client_id BLOB NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE host_place (          -- where the relay saw it last
+	host INTEGER PRIMARY KEY REFERENCES host ON DELETE CASCADE,
+	relay INTEGER NOT NULL,        -- giaddr
+	circuit BLOB,
+	remote BLOB
+) STRICT;
+CREATE TABLE reservation (         -- the address that is the host's alone
+	host INTEGER PRIMARY KEY REFERENCES host ON DELETE CASCADE,
+	addr INTEGER NOT NULL UNIQUE,
+	circuit BLOB                   -- for whoever is plugged in there
+) STRICT;
 
 CREATE TABLE lease (
 	addr INTEGER PRIMARY KEY,
 	mac BLOB NOT NULL,
 	state INTEGER NOT NULL,
 	known INTEGER NOT NULL,
+	machine INTEGER NOT NULL,      -- a hash of the holder's SMBIOS UUID, 0: not known
 	expires_ms INTEGER NOT NULL
 ) STRICT;
 

@@ -202,6 +202,17 @@ int sql_blob(struct sql_row *r, int col, void *out, size_t len)
 	return 1;
 }
 
+size_t sql_bytes(struct sql_row *r, int col, void *out, size_t max)
+{
+	const void *v = sqlite3_column_blob(stmt_of(r), col);
+	size_t len = (size_t)sqlite3_column_bytes(stmt_of(r), col);
+
+	if (!v || len > max)
+		return 0;
+	memcpy(out, v, len);
+	return len;
+}
+
 int64_t sql_last_id(struct sql *q)
 {
 	return sqlite3_last_insert_rowid(q->db);

@@ -37,6 +37,8 @@ int64_t sql_int(struct sql_row *r, int col);
 void sql_text(struct sql_row *r, int col, char *out, size_t size); /* NULL: "" */
 /* Copies when the blob has exactly len bytes: 1; else leaves *out alone: 0. */
 int sql_blob(struct sql_row *r, int col, void *out, size_t len);
+/* Copies a blob of at most max bytes. Returns its length; 0 for NULL and for a longer one. */
+size_t sql_bytes(struct sql_row *r, int col, void *out, size_t max);
 
 int64_t sql_last_id(struct sql *q);
 int sql_changes(struct sql *q);

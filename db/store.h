@@ -45,8 +45,9 @@ struct store_host {
 };
 
 /*
- * The host that fits the identity best. A UUID weighs most, then a serial number, then each MAC
- * address; a MAC address alone suffices. -ENOENT: nobody fits.
+ * The host that fits the identity best. A client identifier that people have named weighs most,
+ * then a UUID, then a serial number, then each MAC address; each alone suffices. -ENOENT: nobody
+ * fits.
  */
 int store_host_find(struct store *s, const struct host_identity *id, struct store_host *out);
 int store_host_by_name(struct store *s, const char *name, struct store_host *out); /* -ENOENT */
@@ -60,7 +61,41 @@ int store_host_put(struct store *s, const struct store_host *h);
 int store_host_rm(struct store *s, int64_t id);
 /* The MAC address belongs to this host from now on, whoever had it. */
 int store_host_mac_put(struct store *s, int64_t host, const uint8_t mac[6]);
+/* Up to max of its MAC addresses; returns their number. */
+int store_host_macs(struct store *s, int64_t host, uint8_t (*macs)[6], int max);
+/* Length 0 removes it. -EEXIST: another host has it. */
+int store_host_client_id_put(struct store *s, int64_t host, const uint8_t *client_id, size_t len);
 int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len);
+
+/* Where a relay saw the host. */
+struct store_place {
+	uint32_t relay; /* giaddr */
+	uint8_t circuit_len, remote_len;
+	uint8_t circuit[HOST_BYTES_MAX], remote[HOST_BYTES_MAX];
+};
+
+/* Nothing is written when it is there already. */
+int store_host_place_put(struct store *s, int64_t host, const struct store_place *p);
+
+/* ---- reserved addresses: one for a host ---- */
+
+struct store_reservation {
+	int64_t host;
+	uint32_t addr;
+	uint8_t circuit_len; /* 0: wherever the host is */
+	uint8_t circuit[HOST_BYTES_MAX];
+};
+
+/* In place of the host's former one. -EEXIST: the address is another host's. */
+int store_reservation_put(struct store *s, const struct store_reservation *r);
+int store_reservation_rm(struct store *s, int64_t host);
+int store_reservation_of(
+	struct store *s, int64_t host, struct store_reservation *out); /* -ENOENT */
+int store_reservation_at(
+	struct store *s, uint32_t addr, struct store_reservation *out); /* -ENOENT */
+/* Call fn for each; it returns 0 to go on. */
+int store_reservation_each(
+	struct store *s, int (*fn)(void *arg, const struct store_reservation *r), void *arg);
 
 /* ---- leases ---- */
 
@@ -69,6 +104,7 @@ struct store_lease {
 	uint8_t mac[6];
 	uint8_t state; /* enum lease_state of server/core/lease.h */
 	bool known;
+	uint32_t machine; /* struct pool_ask of server/core/lease.h */
 	uint64_t expires_ms;
 };
 

@@ -13,6 +13,7 @@
 
 /* Pieces of SQL that turn what is stored into what is shown. */
 #define HEX(x) "lower(hex(" x "))"
+#define HEX_OR_NULL(x) "nullif(" HEX(x) ", '')"
 #define HEX_AT(x, at, n) "substr(" HEX(x) ", " #at ", " #n ")"
 #define MAC(x)                                                                                     \
 	"(" HEX_AT(x, 1, 2) " || ':' || " HEX_AT(x, 3, 2) " || ':' || " HEX_AT(x, 5, 2) " || ':' || " \
@@ -35,14 +36,19 @@
 #define HOST_FIELDS                                                                                \
 	"'name', h.name, 'uuid', " UUID("h.uuid") ", 'serial', h.serial, 'vendor', h.vendor,"        \
 	" 'product', h.product, 'macs', (SELECT json_group_array(" MAC("mac") ") FROM host_mac"        \
-	"  WHERE host = h.id), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
+	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
+	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
+	"  json_object('relay', " ADDR("p.relay") ", 'circuit', " HEX_OR_NULL("p.circuit") ","            \
+	"  'remote', " HEX_OR_NULL("p.remote") ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
 	" 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
 	" 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms, 'created', h.created_ms,"       \
 	" 'booted_image', nullif(b.image, ''), 'version', nullif(b.version, ''),"                      \
 	" 'reason', nullif(b.reason, ''), 'sentence', nullif(b.sentence, ''),"                         \
 	" 'started', b.started_ms"
 #define HOST_FROM                                                                                  \
-	" FROM host h LEFT JOIN boot b ON b.id = (SELECT max(id) FROM boot WHERE host = h.id)"
+	" FROM host h LEFT JOIN boot b ON b.id = (SELECT max(id) FROM boot WHERE host = h.id)"         \
+	" LEFT JOIN reservation r ON r.host = h.id LEFT JOIN host_client k ON k.host = h.id"           \
+	" LEFT JOIN host_place p ON p.host = h.id"
 
 #define BOOT_FIELDS                                                                                \
 	"'id', b.id, 'host', h.name, 'started', b.started_ms, 'ended', nullif(b.ended_ms, 0),"        \

@@ -170,12 +170,19 @@ static int vote_rows(struct votes *v, struct sql_row *r, int weight)
 int store_host_find(struct store *s, const struct host_identity *id, struct store_host *out)
 {
 	/* A vendor may repeat a UUID or a serial; a card may move. Together they outvote either. */
-	enum { UUID = 5, SERIAL = 4, MAC = 3 };
+	enum { CLIENT_ID = 6, UUID = 5, SERIAL = 4, MAC = 3 };
 	struct votes v = { 0 };
 	size_t best = 0;
 	int rc = 0;
 
-	if (id->has_uuid)
+	if (id->id)
+		return store_host_by_id(s, id->id, out);
+	if (id->client_id_len)
+		rc = vote_rows(&v,
+			sql_start(s->q, "SELECT host FROM host_client WHERE client_id = ?", "b",
+				id->client_id, (size_t)id->client_id_len),
+			CLIENT_ID);
+	if (!rc && id->has_uuid)
 		rc = vote_rows(&v,
 			sql_start(s->q, "SELECT id FROM host WHERE uuid = ? LIMIT 4", "b", id->uuid,
 				sizeof id->uuid),
@@ -269,6 +276,50 @@ int store_host_mac_put(struct store *s, int64_t host, const uint8_t mac[6])
 		"bi", mac, (size_t)6, host);
 }
 
+int store_host_macs(struct store *s, int64_t host, uint8_t (*macs)[6], int max)
+{
+	struct sql_row *r = sql_start(
+		s->q, "SELECT mac FROM host_mac WHERE host = ? LIMIT ?", "ii", host, (int64_t)max);
+	int n = 0, rc;
+
+	while ((rc = sql_next(r)) > 0)
+		n += sql_blob(r, 0, macs[n], 6);
+	sql_end(r);
+	return rc < 0 ? rc : n;
+}
+
+int store_host_client_id_put(struct store *s, int64_t host, const uint8_t *client_id, size_t len)
+{
+	int rc;
+
+	if (!len)
+		return sql_run(s->q, "DELETE FROM host_client WHERE host = ?", "i", host);
+	rc = sql_run(s->q, "UPDATE host_client SET client_id = ? WHERE host = ?", "bi", client_id,
+		len, host);
+	if (rc < 0 || sql_changes(s->q))
+		return rc;
+	return sql_run(s->q, "INSERT INTO host_client (host, client_id) VALUES (?, ?)", "ib", host,
+		client_id, len);
+}
+
+/* A blob's pointer for binding: nothing is NULL. */
+static const void *bytes_of(const uint8_t *bytes, size_t len)
+{
+	return len ? bytes : NULL;
+}
+
+int store_host_place_put(struct store *s, int64_t host, const struct store_place *p)
+{
+	return sql_run(s->q,
+		"INSERT INTO host_place (host, relay, circuit, remote) VALUES (?, ?, ?, ?)"
+		" ON CONFLICT (host) DO UPDATE SET relay = excluded.relay,"
+		" circuit = excluded.circuit, remote = excluded.remote"
+		" WHERE relay != excluded.relay OR circuit IS NOT excluded.circuit"
+		" OR remote IS NOT excluded.remote",
+		"iibb", host, (int64_t)p->relay, bytes_of(p->circuit, p->circuit_len),
+		(size_t)p->circuit_len, bytes_of(p->remote, p->remote_len), (size_t)p->remote_len);
+}
+
 int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len)
 {
 	char *copy = strndup(json, len);
@@ -279,16 +330,89 @@ int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t
 	return rc;
 }
 
+/* ---- reserved addresses ---- */
+
+#define RESERVATION_COLUMNS "host, addr, circuit"
+
+static void read_reservation(struct sql_row *r, struct store_reservation *out)
+{
+	out->host = sql_int(r, 0);
+	out->addr = (uint32_t)sql_int(r, 1);
+	out->circuit_len = (uint8_t)sql_bytes(r, 2, out->circuit, sizeof out->circuit);
+}
+
+int store_reservation_put(struct store *s, const struct store_reservation *r)
+{
+	const void *circuit = bytes_of(r->circuit, r->circuit_len);
+	int rc = sql_run(s->q, "UPDATE reservation SET addr = ?, circuit = ? WHERE host = ?", "ibi",
+		(int64_t)r->addr, circuit, (size_t)r->circuit_len, r->host);
+
+	if (rc < 0 || sql_changes(s->q))
+		return rc;
+	return sql_run(s->q, "INSERT INTO reservation (" RESERVATION_COLUMNS ") VALUES (?, ?, ?)",
+		"iib", r->host, (int64_t)r->addr, circuit, (size_t)r->circuit_len);
+}
+
+int store_reservation_rm(struct store *s, int64_t host)
+{
+	return sql_run(s->q, "DELETE FROM reservation WHERE host = ?", "i", host);
+}
+
+static int reservation_of(struct sql_row *r, struct store_reservation *out)
+{
+	int rc = one(r);
+
+	if (!rc)
+		read_reservation(r, out);
+	sql_end(r);
+	return rc;
+}
+
+int store_reservation_of(struct store *s, int64_t host, struct store_reservation *out)
+{
+	return reservation_of(
+		sql_start(s->q, "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE host = ?",
+			"i", host),
+		out);
+}
+
+int store_reservation_at(struct store *s, uint32_t addr, struct store_reservation *out)
+{
+	return reservation_of(
+		sql_start(s->q, "SELECT " RESERVATION_COLUMNS " FROM reservation WHERE addr = ?",
+			"i", (int64_t)addr),
+		out);
+}
+
+int store_reservation_each(
+	struct store *s, int (*fn)(void *arg, const struct store_reservation *r), void *arg)
+{
+	struct sql_row *r = sql_start(s->q, "SELECT " RESERVATION_COLUMNS " FROM reservation", "");
+	struct store_reservation found;
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		read_reservation(r, &found);
+		rc = fn(arg, &found);
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc < 0 ? rc : 0;
+}
+
 /* ---- leases ---- */
 
 int store_lease_put(struct store *s, const struct store_lease *l)
 {
 	return sql_run(s->q,
-		"INSERT INTO lease (addr, mac, state, known, expires_ms) VALUES (?, ?, ?, ?, ?)"
-		" ON CONFLICT (addr) DO UPDATE SET mac = excluded.mac, state = excluded.state,"
-		" known = excluded.known, expires_ms = excluded.expires_ms",
-		"ibiii", (int64_t)l->addr, l->mac, sizeof l->mac, (int64_t)l->state,
-		(int64_t)l->known, (int64_t)l->expires_ms);
+		"INSERT INTO lease (addr, mac, state, known, machine, expires_ms)"
+		" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (addr) DO UPDATE SET mac = excluded.mac,"
+		" state = excluded.state, known = excluded.known, expires_ms = excluded.expires_ms,"
+		" machine = iif(excluded.machine = 0 AND excluded.mac = mac, machine,"
+		" excluded.machine)",
+		"ibiiii", (int64_t)l->addr, l->mac, sizeof l->mac, (int64_t)l->state,
+		(int64_t)l->known, (int64_t)l->machine, (int64_t)l->expires_ms);
 }
 
 int store_lease_rm(struct store *s, uint32_t addr)
@@ -299,7 +423,8 @@ int store_lease_rm(struct store *s, uint32_t addr)
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg)
 {
 	struct sql_row *r = sql_start(s->q,
-		"SELECT addr, mac, state, known, expires_ms FROM lease ORDER BY expires_ms DESC",
+		"SELECT addr, mac, state, known, expires_ms, machine FROM lease"
+		" ORDER BY expires_ms DESC",
 		"");
 	int rc;
 
@@ -309,6 +434,7 @@ int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_le
 			.state = (uint8_t)sql_int(r, 2),
 			.known = sql_int(r, 3) != 0,
 			.expires_ms = (uint64_t)sql_int(r, 4),
+			.machine = (uint32_t)sql_int(r, 5),
 		};
 
 		if (sql_blob(r, 1, l.mac, sizeof l.mac))

@@ -14,6 +14,7 @@
 /* jansson has macros of these names; from here on they are our functions. */
 #undef json_is_object
 #undef json_is_array
+#undef json_is_null
 
 #define DEPTH_MAX 16
 
@@ -93,6 +94,11 @@ bool json_is_str(const struct json *n)
 bool json_is_int(const struct json *n)
 {
 	return n && json_typeof(node(n)) == JSON_INTEGER;
+}
+
+bool json_is_null(const struct json *n)
+{
+	return n && json_typeof(node(n)) == JSON_NULL;
 }
 
 size_t json_len(const struct json *n)

@@ -13,7 +13,7 @@
 #include "server/log.h"
 #include "server/nearest.h"
 
-#define FILE_MAX (1024 * 1024) /* bytes of one configuration file */
+#define FILE_MAX (4 * 1024 * 1024) /* bytes of one configuration file */
 
 /* Where the parser stands. `subnet` and `quirk` are what the current section fills. */
 struct place {
@@ -147,6 +147,19 @@ static int each_item(struct place *p, char *v, int (*one)(struct place *, char *
 	return 0;
 }
 
+/*
+ * Room for one more item in an allocated array, whose capacity is the power of two that is not
+ * below n. The new array, or NULL with the error said; the old one is valid then.
+ */
+static void *grown(const struct place *p, void *array, size_t n, size_t size)
+{
+	void *more = n & (n - 1) ? array : realloc(array, (n ? 2 * n : 1) * size);
+
+	if (!more)
+		fail(p, "out of memory");
+	return more;
+}
+
 static int add_listen(struct place *p, const char *v, struct config_listen *to, size_t *n)
 {
 	const char *colon = strrchr(v, ':');
@@ -249,15 +262,48 @@ static int set_authoritative(struct place *p, char *v)
 	return set_bool(p, v, &p->c->authoritative);
 }
 
+/* How many of the relays have an address below addr: where it is, or would be. */
+static size_t relays_below(const struct config *c, uint32_t addr)
+{
+	size_t low = 0, high = c->n_relays;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->relays[middle] < addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool config_has_relay(const struct config *c, uint32_t addr)
+{
+	size_t at = relays_below(c, addr);
+
+	return at < c->n_relays && c->relays[at] == addr;
+}
+
 static int add_relay(struct place *p, char *v)
 {
 	struct config *c = p->c;
+	uint32_t addr, *more;
+	size_t at;
 
+	if (parse_addr(v, &addr) < 0)
+		return fail(p, "'%s' is no IPv4 address", v);
+	if (config_has_relay(c, addr))
+		return 0;
 	if (c->n_relays == CONFIG_RELAYS_MAX)
 		return fail(p, "more than %d relays", CONFIG_RELAYS_MAX);
-	if (parse_addr(v, &c->relays[c->n_relays]) < 0)
-		return fail(p, "'%s' is no IPv4 address", v);
-	c->n_relays++;
+	more = grown(p, c->relays, c->n_relays, sizeof *more);
+	if (!more)
+		return -EINVAL;
+	c->relays = more;
+	at = relays_below(c, addr);
+	memmove(more + at + 1, more + at, (c->n_relays++ - at) * sizeof *more);
+	more[at] = addr;
 	return 0;
 }
 
@@ -266,22 +312,37 @@ static int set_relays(struct place *p, char *v)
 	return each_item(p, v, add_relay);
 }
 
+/* "A-B" inside the subnet; an exclusion may also be "A" alone. */
+static int parse_range(struct place *p, char *v, bool exclusion, struct config_range *out)
+{
+	const struct config_subnet *s = p->subnet;
+	const char *what = exclusion ? "exclusion" : "range";
+	struct config_range r;
+	char *dash = strchr(v, '-');
+
+	if (dash)
+		*dash = 0;
+	if ((!dash && !exclusion) || parse_addr(v, &r.first) < 0 ||
+		parse_addr(dash ? dash + 1 : v, &r.last) < 0)
+		return fail(p, "%s %s is FIRST-LAST, such as 10.77.0.100-10.77.0.200%s",
+			exclusion ? "an" : "a", what, exclusion ? ", or one address" : "");
+	if (r.first > r.last)
+		return fail(p, "the %s ends before it begins", what);
+	if (((r.first ^ s->net) & s->mask) || ((r.last ^ s->net) & s->mask))
+		return fail(p, "the %s leaves its subnet", what);
+	*out = r;
+	return 0;
+}
+
 static int add_range(struct place *p, char *v)
 {
 	struct config_subnet *s = p->subnet;
-	char *dash = strchr(v, '-');
 	struct config_range r;
 
 	if (s->n_ranges == CONFIG_RANGES_MAX)
 		return fail(p, "more than %d ranges", CONFIG_RANGES_MAX);
-	if (dash)
-		*dash = 0;
-	if (!dash || parse_addr(v, &r.first) < 0 || parse_addr(dash + 1, &r.last) < 0)
-		return fail(p, "a range is FIRST-LAST, such as 10.77.0.100-10.77.0.200");
-	if (r.first > r.last)
-		return fail(p, "the range ends before it begins");
-	if (((r.first ^ s->net) & s->mask) || ((r.last ^ s->net) & s->mask))
-		return fail(p, "the range leaves its subnet");
+	if (parse_range(p, v, false, &r) < 0)
+		return -EINVAL;
 	for (size_t i = 0; i < s->n_ranges; i++) {
 		if (r.first <= s->ranges[i].last && s->ranges[i].first <= r.last)
 			return fail(p, "the range overlaps another one");
@@ -293,6 +354,28 @@ static int add_range(struct place *p, char *v)
 static int set_range(struct place *p, char *v)
 {
 	return each_item(p, v, add_range);
+}
+
+static int add_exclude(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+
+	if (s->n_excludes == CONFIG_EXCLUDES_MAX)
+		return fail(p, "more than %d exclusions", CONFIG_EXCLUDES_MAX);
+	if (parse_range(p, v, true, &s->excludes[s->n_excludes]) < 0)
+		return -EINVAL;
+	s->n_excludes++;
+	return 0;
+}
+
+static int set_exclude(struct place *p, char *v)
+{
+	return each_item(p, v, add_exclude);
+}
+
+static int set_network(struct place *p, char *v)
+{
+	return set_text(p, v, p->subnet->network, sizeof p->subnet->network);
 }
 
 static int set_router(struct place *p, char *v)
@@ -446,7 +529,9 @@ static const struct key {
 	{ "dhcp", "lease-time", set_lease_time, false },
 	{ "dhcp", "authoritative", set_authoritative, false },
 	{ "dhcp", "relays", set_relays, true },
+	{ "subnet", "network", set_network, false },
 	{ "subnet", "range", set_range, true },
+	{ "subnet", "exclude", set_exclude, true },
 	{ "subnet", "router", set_router, false },
 	{ "subnet", "dns", set_dns, true },
 	{ "subnet", "domain", set_domain, false },
@@ -504,33 +589,73 @@ static void cut_comment(char *s)
 	}
 }
 
-static int open_subnet(struct place *p, char *arg)
+/* How many subnets begin at or below addr: the last of them is the one that may hold it. */
+static size_t subnets_up_to(const struct config *c, uint32_t addr)
+{
+	size_t low = 0, high = c->n_subnets;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->subnets[middle].net <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr)
+{
+	size_t n = subnets_up_to(c, addr);
+	const struct config_subnet *s = n ? &c->subnets[n - 1] : NULL;
+
+	return s && !((s->net ^ addr) & s->mask) ? s : NULL;
+}
+
+bool config_same_network(const struct config_subnet *a, const struct config_subnet *b)
+{
+	return a == b || (a->network[0] && !strcmp(a->network, b->network));
+}
+
+/* Put it in its place among the others; p->subnet is where the section's keys go. */
+static int add_subnet(struct place *p, const struct config_subnet *s)
 {
 	struct config *c = p->c;
-	struct config_subnet *s = &c->subnets[c->n_subnets];
-	char *slash = strchr(arg, '/');
-	unsigned long prefix;
+	size_t at = subnets_up_to(c, s->net);
+	struct config_subnet *more;
 
 	if (c->n_subnets == CONFIG_SUBNETS_MAX)
 		return fail(p, "more than %d subnets", CONFIG_SUBNETS_MAX);
+	if (config_subnet_of(c, s->net) ||
+		(at < c->n_subnets && !((c->subnets[at].net ^ s->net) & s->mask)))
+		return fail(p, "the subnet overlaps another one");
+	more = grown(p, c->subnets, c->n_subnets, sizeof *more);
+	if (!more)
+		return -EINVAL;
+	c->subnets = more;
+	memmove(more + at + 1, more + at, (c->n_subnets++ - at) * sizeof *more);
+	more[at] = *s;
+	p->subnet = &more[at];
+	return 0;
+}
+
+static int open_subnet(struct place *p, char *arg)
+{
+	struct config_subnet s = { 0 };
+	char *slash = strchr(arg, '/');
+	unsigned long prefix;
+
 	if (slash)
 		*slash = 0;
-	if (!slash || parse_addr(arg, &s->net) < 0 || parse_uint(slash + 1, 30, &prefix) < 0 ||
+	if (!slash || parse_addr(arg, &s.net) < 0 || parse_uint(slash + 1, 30, &prefix) < 0 ||
 		prefix < 8)
 		return fail(p, "a subnet is written [subnet 10.77.0.0/24], prefix 8 to 30");
-	s->prefix = (uint8_t)prefix;
-	s->mask = ~0U << (32 - prefix);
-	if (s->net & ~s->mask)
+	s.prefix = (uint8_t)prefix;
+	s.mask = ~0U << (32 - prefix);
+	if (s.net & ~s.mask)
 		return fail(p, "%s has bits set beyond /%lu", arg, prefix);
-	for (size_t i = 0; i < c->n_subnets; i++) {
-		const struct config_subnet *o = &c->subnets[i];
-
-		if (!((o->net ^ s->net) & (o->mask & s->mask)))
-			return fail(p, "the subnet overlaps another one");
-	}
-	c->n_subnets++;
-	p->subnet = s;
-	return 0;
+	return add_subnet(p, &s);
 }
 
 static int open_quirk(struct place *p, const char *arg)
@@ -659,6 +784,15 @@ void config_defaults(struct config *c)
 	};
 }
 
+void config_fini(struct config *c)
+{
+	free(c->subnets);
+	free(c->relays);
+	c->subnets = NULL;
+	c->relays = NULL;
+	c->n_subnets = c->n_relays = 0;
+}
+
 static int check_fail(const char *file, char *err, size_t err_size, const char *text)
 {
 	snprintf(err, err_size, "%s: %s", file, text);
@@ -711,7 +845,7 @@ static int load_one(const char *file, struct config *c, char *err, size_t err_si
 	if (!text)
 		rc = -ENOMEM;
 	else if (ferror(f) || n > FILE_MAX)
-		rc = check_fail(file, err, err_size, "cannot be read, or is above 1 MiB");
+		rc = check_fail(file, err, err_size, "cannot be read, or is above 4 MiB");
 	else
 		rc = config_parse(text, n, file, c, err, err_size);
 	free(text);
@@ -757,14 +891,7 @@ int config_load(const char *file, struct config *c, char *err, size_t err_size)
 		rc = load_conf_d(file, c, err, err_size);
 	if (!rc)
 		rc = config_check(c, file, err, err_size);
+	if (rc)
+		config_fini(c);
 	return rc;
-}
-
-const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr)
-{
-	for (size_t i = 0; i < c->n_subnets; i++) {
-		if (!((c->subnets[i].net ^ addr) & c->subnets[i].mask))
-			return &c->subnets[i];
-	}
-	return NULL;
 }

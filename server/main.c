@@ -274,9 +274,11 @@ static void reload(struct parent *p)
 		log_error("reload refused, the old configuration stays in force: %s has changed, "
 			  "restart needed",
 			what);
+		config_fini(&fresh);
 		return;
 	}
-	p->server.cfg = fresh;
+	config_fini(&p->server.cfg);
+	p->server.cfg = fresh; /* and owns what fresh had */
 	if (fresh.url[0])
 		memcpy(p->server.url, fresh.url, sizeof p->server.url);
 	log_level((enum log_level)fresh.log_level);

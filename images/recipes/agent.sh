@@ -3,7 +3,7 @@
 #          [--url URL] [--sb-key KEY --sb-cert CERT]
 #
 # The agent's ramdisk: Debian's kernel, network and disk drivers, busybox, muster-agent, kexec.
-# Writes vmlinuz, agent.initrd, image.json, packages.txt. These are the same bytes for everybody.
+# Writes vmlinuz, base.initrd, agent.initrd, image.json, packages.txt: the same bytes for everybody.
 #
 # With --trust or --site also what belongs to one site: trust.cpio, a second initrd with the public
 # keys, and agent.efi, kernel and both initrds in one EFI file (signed for Secure Boot when a key
@@ -12,18 +12,29 @@
 
 args='console=tty0 console=ttyS0,115200n8 panic=30'
 
-build_base() {
+# The agent knows by digest which kernel runs it and which base it stands on: what an image has in
+# common with it, it need not load again.
+put_shared() {
+	{
+		echo "kernel $(sha256sum <"$out/vmlinuz" | cut -d' ' -f1)"
+		echo "base $(sha256sum <"$out/base.initrd" | cut -d' ' -f1)"
+	} | put_text etc/muster/shared
+}
+
+build() {
 	agent_strip
+	base_build
 	pkg_prepare kexec-tools
-	image_key "$work/packages.txt"
+	image_key "$work/packages.txt" "$out/base.initrd"
 	image_cached && return
-	put_base "$recipes/files/agent-init"
-	put_program "$root/sbin/kexec" usr/sbin/kexec
-	put_modules "$recipes"/files/{net,disk,host}.modules
-	initrd_write agent.initrd
 	cp "$kernel_root/boot/vmlinuz-$kernel" "$out/vmlinuz"
+	put_file "$recipes/files/agent-init" init 755
+	put_dir etc/muster/trust
+	put_program "$root/sbin/kexec" usr/sbin/kexec
+	put_shared
+	initrd_write agent.initrd
 	cp "$work/packages.txt" "$out/packages.txt"
-	size_table agent.initrd vmlinuz agent.initrd >"$out/sizes.txt"
+	size_table agent.initrd vmlinuz base.initrd agent.initrd >"$out/sizes.txt"
 	image_keep vmlinuz agent.initrd packages.txt sizes.txt
 }
 
@@ -47,13 +58,13 @@ write_trust() {
 # Sections and addresses as systemd-stub 252 reads them. The kernel unpacks itself behind .linux,
 # so .initrd comes last, at the next MiB.
 write_uki() {
-	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub initrd_at
+	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub initrd_at header_at field
 
 	need objcopy binutils
 	[ -f "$stub" ] || die "$stub is missing; type: apt-get install -y systemd-boot-efi"
 	printf 'ID=muster\nNAME="muster agent"\nVERSION_ID=%s\n' "$linux_version" >"$work/osrel"
 	printf '%s\0' "$args" >"$work/cmdline"
-	cat "$out/agent.initrd" "$out/trust.cpio" >"$work/initrds"
+	cat "$out/base.initrd" "$out/agent.initrd" "$out/trust.cpio" >"$work/initrds"
 	initrd_at=$(((0x2000000 + $(stat -c %s "$out/vmlinuz") + 0xfffff) & ~0xfffff))
 	objcopy \
 		--add-section .osrel="$work/osrel" --change-section-vma .osrel=0x20000 \
@@ -61,6 +72,13 @@ write_uki() {
 		--add-section .linux="$out/vmlinuz" --change-section-vma .linux=0x2000000 \
 		--add-section .initrd="$work/initrds" --change-section-vma .initrd="$initrd_at" \
 		"$stub" "$work/agent.efi"
+	# objcopy writes the time of day into the header, whose place is in byte 60, and a checksum over
+	# it; firmware looks at neither.
+	header_at=$(od -An -tu4 -j 60 -N 4 "$work/agent.efi")
+	for field in 8 88; do
+		printf '\0\0\0\0' |
+			dd of="$work/agent.efi" bs=1 seek=$((header_at + field)) conv=notrunc status=none
+	done
 	if [ -n "$sb_key" ]; then
 		need sbsign sbsigntool
 		sbsign --key "$sb_key" --cert "$sb_cert" --output "$out/agent.efi" "$work/agent.efi" \
@@ -86,8 +104,8 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$sb_key" ] || [ -n "$sb_cert" ] || die "--sb-key needs --sb-cert"
 
-build_base
-roles=(kernel:vmlinuz initrd:agent.initrd)
+build
+roles=(kernel:vmlinuz initrd:base.initrd initrd:agent.initrd)
 if [ ${#release[@]} -gt 0 ] || [ ${#site[@]} -gt 0 ]; then
 	write_trust
 	write_uki

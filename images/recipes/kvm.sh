@@ -1,9 +1,11 @@
 #!/bin/bash
-# kvm.sh OUTDIR [--agent FILE] [--fresh] [--vmm full|microvm]
+# kvm.sh OUTDIR [--agent FILE] [--fresh] [--vmm full|microvm] [--name NAME] [--args WORDS]
 #
-# The KVM hypervisor: the agent's kernel (the same bytes), drivers, KVM, QEMU, busybox,
-# muster-agent. Writes vmlinuz, kvm.initrd, image.json, packages.txt.
+# The KVM hypervisor: kernel and base as in the agent (the same bytes), KVM, QEMU. Writes vmlinuz,
+# base.initrd, kvm.initrd, image.json, packages.txt.
 #
+# --args WORDS   further arguments for its kernel; it is then started by kexec, as arguments that
+#                are not in force already need another kernel start
 # --vmm full     qemu-system-x86_64: every machine, firmware for BIOS guests, VNC (the default)
 # --vmm microvm  Debian's small build: microvm and q35, KVM only, virtio-mmio; 9 MB less to load
 . "$(dirname "$0")/lib.sh"
@@ -43,10 +45,11 @@ put_qemu_microvm() {
 
 build() {
 	agent_strip
+	base_build
 	pkg_prepare qemu-system-x86 qemu-system-common qemu-system-data seabios ipxe-qemu
-	image_key "$work/packages.txt" "vmm=$vmm"
+	image_key "$work/packages.txt" "$out/base.initrd" "vmm=$vmm"
 	image_cached && return
-	put_base "$recipes/files/kvm-init"
+	put_file "$recipes/files/kvm-init" init 755
 	put_file "$recipes/files/inittab" etc/inittab
 	put_file "$recipes/files/console" etc/muster/console 755
 	"put_qemu_$vmm"
@@ -54,22 +57,26 @@ build() {
 	initrd_write kvm.initrd
 	cp "$kernel_root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 	cp "$work/packages.txt" "$out/packages.txt"
-	size_table kvm.initrd vmlinuz kvm.initrd >"$out/sizes.txt"
-	image_json kvm "$linux_version" linux 'console=tty0 console=ttyS0,115200n8' '' \
-		kernel:vmlinuz initrd:kvm.initrd
-	image_keep vmlinuz kvm.initrd packages.txt sizes.txt image.json
+	size_table kvm.initrd vmlinuz base.initrd kvm.initrd >"$out/sizes.txt"
+	image_keep vmlinuz kvm.initrd packages.txt sizes.txt
 }
 
 recipe_begin kvm "$@"
-vmm=full
+vmm=full name=kvm more_args=''
 set -- ${rest[@]+"${rest[@]}"}
 while [ $# -gt 0 ]; do
 	case $1 in
-	--vmm) vmm=$2; shift 2 ;;
+	--vmm) vmm=$2 ;;
+	--name) name=$2 ;;
+	--args) more_args=$2 ;;
 	*) die "unknown option $1" ;;
 	esac
+	shift 2
 done
 case $vmm in full | microvm) ;; *) die "--vmm is full or microvm" ;; esac
 
 build
+image_json "$name" "$linux_version" linux \
+	"console=tty0 console=ttyS0,115200n8${more_args:+ $more_args}" '' \
+	kernel:vmlinuz initrd:base.initrd initrd:kvm.initrd
 cat "$out/sizes.txt"

@@ -20,7 +20,8 @@ tab=$'\t'
 
 # What every image has: the C library, busybox, a loader of kernel modules' index, a packer, and
 # the libraries of muster-agent.
-base_packages=(libc6 libgcc-s1 busybox-static kmod xz-utils libcurl4 libsodium23 libjansson4 libssl3)
+base_packages=(libc6 libgcc-s1 busybox-static kmod xz-utils libcurl4 libsodium23 libjansson4 libssl3
+	liblzma5)
 
 die() {
 	echo "${recipe:-recipe}: $*" >&2
@@ -261,12 +262,14 @@ put_program() { # SOURCE PATH
 
 # The kernel modules named in the files, all that they depend on, and their index.
 put_modules() { # FILE...
-	local tree=$work/modules lib=lib/modules/$kernel dep=$work/dep/lib/modules/$kernel path index
+	local tree dep lib=lib/modules/$kernel path index
 
+	tree=$(mktemp -d "$work/modules.XXXXXX")
+	dep=$tree.dep/$lib
 	mkdir -p "$dep" "$tree/$lib"
 	cp "$kernel_root/$lib"/modules.* "$tree/$lib/"
 	ln -s "$kernel_root/$lib"/{kernel,modules.*} "$dep/"
-	pkg_run "$root" depmod bin/kmod -b "$work/dep" "$kernel"
+	pkg_run "$root" depmod bin/kmod -b "$tree.dep" "$kernel"
 	sed 's/[[:space:]]*\(#.*\)\{0,1\}$//; /^$/d' "$@" | awk '
 		NR == FNR { gsub(/-/, "_"); want[$1] = 1; next }
 		{
@@ -297,21 +300,23 @@ put_modules() { # FILE...
 	part=other
 }
 
-# What every image begins with: folders, busybox, muster-agent, the loader, our start-up script.
-put_base() { # INIT: the file that becomes /init
+# ---- the base: what the agent's ramdisk and the hypervisors have in common ----
+
+# Folders, busybox, muster-agent with its libraries, our start-up script, the drivers of what a host
+# needs to reach its server and its disks.
+put_base() {
 	local dir name
 
 	for dir in bin sbin lib lib64; do
 		put_dir "usr/$dir"
 		put_link "usr/$dir" "$dir"
 	done
-	for dir in dev proc sys run root etc/muster/trust var/lib var/log; do
+	for dir in dev proc sys run root etc/muster var/lib var/log; do
 		put_dir "$dir"
 	done
 	put_dir tmp 1777
 	put_link ../run var/run
 	put_link ../run/lock var/lock
-	put_file "$1" init 755
 	put_file "$recipes/files/init.sh" etc/muster/init.sh
 	put_file "$root/bin/busybox" usr/bin/busybox 755
 	for name in sh ash mount mkdir; do
@@ -327,6 +332,54 @@ put_base() { # INIT: the file that becomes /init
 	put_text etc/group <<<'root:x:0:'
 	put_text etc/hosts <<<'127.0.0.1 localhost'
 	put_text etc/nsswitch.conf <<<'hosts: files dns'
+	put_modules "$recipes"/files/{net,disk,host}.modules
+}
+
+# What is in an archive, comparable between archives: PATH, TYPE, MODE, digest or link target.
+list_entries() { # LIST
+	sort -u "$1" | awk -F '\t' '$2 == "f" { print $4 }' | tr '\n' '\0' |
+		xargs -0 -r sha256sum | sed 's/  /\t/' >"$work/digests"
+	sort -u "$1" | awk -F '\t' -v OFS='\t' '
+		NR == FNR { digest[$2] = $1; next }
+		{ print $1, $2, $3, $2 == "f" ? digest[$4] : $4 }
+	' "$work/digests" -
+}
+
+# Build base.initrd in OUTDIR, or take it from the cache. It depends on nothing but its packages,
+# so that agent and hypervisors all get the same bytes, which then cross the wire once: it carries
+# the list of its own paths, by which the agent hands it on from memory. $base_entries names the
+# file with what is in it.
+base_build() {
+	local image=$recipe image_list=$list image_out=$out
+
+	recipe=base list=$work/base.list out=$work/base
+	base_entries=$out/base.entries
+	mkdir -p "$out"
+	: >"$list"
+	pkg_prepare
+	image_key "$work/packages.txt" "$recipes/files/init.sh"
+	if ! image_cached; then
+		put_base
+		put_dir etc/muster
+		{ cut -f 1 "$list"; echo etc/muster/base.paths; } | sort -u >"$work/base.paths"
+		put_text etc/muster/base.paths <"$work/base.paths"
+		initrd_write base.initrd
+		list_entries "$list" >"$base_entries"
+		image_keep base.initrd base.entries
+	fi
+	cp "$out/base.initrd" "$image_out/"
+	recipe=$image list=$image_list out=$image_out
+}
+
+# Take out of the list what the base has already, the same under the same path.
+list_without_base() {
+	list_entries "$list" >"$work/entries"
+	awk -F '\t' '
+		FILENAME == ARGV[1] { base[$0]; next }
+		FILENAME == ARGV[2] { if ($0 in base) known[$1]; next }
+		!($1 in known)
+	' "$base_entries" "$work/entries" "$list" >"$list.own"
+	mv "$list.own" "$list"
 }
 
 # The agent without its debug information, which knows the folder that it was built in.
@@ -377,13 +430,14 @@ cpio_write() { # LIST: to the standard output
 	cpio_entry 0 0 0 'TRAILER!!!'
 }
 
-# Pack the list into OUTDIR/NAME. xz is the smallest that the kernel unpacks (zstd -19 is a seventh
+# Pack the list into OUTDIR/NAME, over the base unless this is it. xz is the smallest that the kernel unpacks (zstd -19 is a seventh
 # larger, and slow lines are what images are small for); the kernel's xz knows no check but CRC32.
 # The length becomes a multiple of 4, because the kernel looks for a further archive (trust.cpio,
 # boot.json's) only there, and skips zeros.
 initrd_write() { # NAME
 	local size
 
+	[ "$recipe" = base ] || list_without_base
 	cpio_write "$list" >"$work/initrd.cpio"
 	pkg_run "$root" xz usr/bin/xz -T1 --check=crc32 --x86 --lzma2=preset=9 -c "$work/initrd.cpio" \
 		>"$work/initrd.xz"
@@ -393,7 +447,7 @@ initrd_write() { # NAME
 
 # ---- the size table ----
 
-# How the initramfs comes about, by part. What a part takes when packed is an estimate (packed
+# How the image's own initramfs comes about, by part, and all its files. What a part takes when packed is an estimate (packed
 # alone and quickly, then scaled to the real sum), since parts are packed together.
 size_table() { # INITRD FILE...: names in OUTDIR; the initramfs is taken apart
 	local initrd=$1 name total=0 size

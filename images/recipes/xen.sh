@@ -1,9 +1,9 @@
 #!/bin/bash
 # xen.sh OUTDIR [--agent FILE] [--fresh]
 #
-# The Xen hypervisor: Xen (unpacked, as kexec needs it), the agent's kernel (the same bytes) as
-# dom0's, drivers, Xen's tools, busybox, muster-agent. Guests are PV and PVH: an HVM guest would
-# need QEMU. Writes xen, vmlinuz, xen.initrd, image.json, packages.txt.
+# The Xen hypervisor: Xen (unpacked, as kexec needs it), kernel and base as in the agent (the same
+# bytes) for dom0, Xen's tools. Guests are PV and PVH: an HVM guest would need QEMU. Writes xen,
+# vmlinuz, base.initrd, xen.initrd, image.json, packages.txt.
 . "$(dirname "$0")/lib.sh"
 
 xen_release=4.17
@@ -37,10 +37,11 @@ write_xen() {
 
 build() {
 	agent_strip
+	base_build
 	pkg_prepare "xen-hypervisor-$xen_release-amd64" "xen-utils-$xen_release" xenstore-utils
-	image_key "$work/packages.txt"
+	image_key "$work/packages.txt" "$out/base.initrd"
 	image_cached && return
-	put_base "$recipes/files/xen-init"
+	put_file "$recipes/files/xen-init" init 755
 	put_file "$recipes/files/inittab" etc/inittab
 	put_file "$recipes/files/console" etc/muster/console 755
 	put_xen
@@ -49,11 +50,11 @@ build() {
 	write_xen
 	cp "$kernel_root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 	cp "$work/packages.txt" "$out/packages.txt"
-	size_table xen.initrd xen vmlinuz xen.initrd >"$out/sizes.txt"
+	size_table xen.initrd xen vmlinuz base.initrd xen.initrd >"$out/sizes.txt"
 	image_json xen "$(pkg_version "$work/packages" "xen-hypervisor-$xen_release-amd64")" xen \
 		'console=hvc0' \
 		'console=com1,vga com1=115200,8n1 dom0_mem=400M,max:400M guest_loglvl=all loglvl=info' \
-		xen:xen kernel:vmlinuz initrd:xen.initrd
+		xen:xen kernel:vmlinuz initrd:base.initrd initrd:xen.initrd
 	image_keep xen vmlinuz xen.initrd packages.txt sizes.txt image.json
 }
 

@@ -355,8 +355,8 @@ static void handle_failed(struct talk *t)
 
 static void handle_handoff(struct talk *t)
 {
-	const struct happened e = { STAGE_HANDOFF, "done", "agent", 0, 0,
-		json_get_str(t->body, "kind", "") };
+	struct happened e = { STAGE_HANDOFF, "done", "agent", 0, 0, NULL };
+	char kind[16], way[16], detail[48];
 	struct jw inner = { 0 }, w = { 0 };
 
 	jw_obj(&inner, NULL);
@@ -374,6 +374,10 @@ static void handle_handoff(struct talk *t)
 		jw_end_obj(&w);
 	}
 	jw_fini(&inner);
+	fact(t->body, "kind", kind, sizeof kind);
+	fact(t->body, "way", way, sizeof way);
+	snprintf(detail, sizeof detail, "%s by %s", kind, *way ? way : "kexec");
+	e.detail = detail;
 	record_event(t->c, &t->boot, &e);
 	answer_jw(t->a, 200, &w);
 }

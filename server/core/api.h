@@ -18,7 +18,38 @@ struct call {
 /* A handler makes *k->a. */
 typedef void api_fn(struct call *k);
 
+/* api_hosts.c */
+api_fn api_get_hosts, api_get_host, api_post_host, api_patch_host, api_delete_host;
+/* api_boots.c */
+api_fn api_get_boots, api_get_boot, api_get_events;
 /* api_leases.c */
 api_fn api_get_leases, api_get_lease, api_delete_lease;
+/* api_images.c */
+api_fn api_get_images, api_get_image, api_post_image;
+
+/* The store's JSON as the answer; -ENOENT becomes 404. */
+void api_answer_store(struct call *k, int rc, char *json, const char *what);
+
+/* 0, or 1 with the answer made when the body has a key that is none of `known` (NULL ends it). */
+int api_has_unknown_key(struct call *k, const char *const *known);
+
+/* ---- api_reserve.c: ip, circuit and client_id of a host ---- */
+
+struct reserve_wish {
+	bool changed, client_given;
+	uint32_t left; /* the address that the host had, or 0 */
+	struct store_reservation r;
+	uint8_t client_id_len;
+	uint8_t client_id[HOST_BYTES_MAX];
+};
+
+/*
+ * What the body changes of that host, 0: a new one. false with the answer made when it is wrong or
+ * another host has it; nothing is written yet.
+ */
+bool api_read_reservation(struct call *k, int64_t host, struct reserve_wish *w);
+/* Make it so in pool and store, inside of core_write. */
+void api_apply_reservation(struct call *k, int64_t host, const struct reserve_wish *w);
+void api_end_reservation(struct call *k, int64_t host);
 
 #endif

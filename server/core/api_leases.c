@@ -5,8 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "server/bytes.h"
 #include "server/core/api.h"
@@ -17,19 +17,27 @@ static const char *const state_names[] = {
 	[LEASE_OFFERED] = "offered",
 	[LEASE_LEASED] = "leased",
 	[LEASE_DECLINED] = "declined",
-	[LEASE_RESERVED] = "reserved",
+	[LEASE_ENDING] = "ending",
 };
+
+#define LIMIT_DEFAULT 10000
+#define LIMIT_MAX     40000 /* leases that HTTP_ANSWER_MAX holds for sure */
 
 /* What ?state= ?subnet= ?host= leave over. */
 struct filter {
 	int state;			    /* enum lease_state, or -1: all */
 	const struct config_subnet *subnet; /* or NULL: all */
-	char host[HOST_TEXT_MAX];	    /* or "": all */
+	bool host;			    /* only with these MAC addresses and this address */
+	uint8_t macs[HOST_MACS_MAX][6];
+	int n_macs;
+	uint32_t reserved;
 };
 
 struct listing {
 	struct core *c;
 	struct filter want;
+	uint32_t limit, n, last; /* addresses: at most, so far, the last one */
+	bool more;		 /* there is one above */
 	struct jw w;
 };
 
@@ -45,19 +53,24 @@ static bool has_owner(const struct lease *l)
 	return memcmp(l->mac, nobody, sizeof nobody) != 0;
 }
 
-/* The host with the lease's MAC address; its name is "" when there is none. */
+/* The host with the lease's MAC address, or the address is reserved for; "" when there is none. */
 static void host_of(struct core *c, const struct lease *l, struct store_host *out)
 {
 	struct host_identity id = { .n_macs = 1 };
+	struct store_reservation r;
 	int rc;
 
 	*out = (struct store_host){ 0 };
-	if (!has_owner(l))
-		return;
-	memcpy(id.macs[0], l->mac, sizeof l->mac);
-	rc = store_host_find(c->store, &id, out);
+	if (has_owner(l)) {
+		memcpy(id.macs[0], l->mac, sizeof l->mac);
+		rc = store_host_find(c->store, &id, out);
+	} else {
+		rc = store_reservation_at(c->store, l->addr, &r);
+		if (!rc)
+			rc = store_host_by_id(c->store, r.host, out);
+	}
 	if (rc != -ENOENT)
-		core_must(c, rc, "host find");
+		core_must(c, rc, "host of lease");
 }
 
 static void put_addr(struct jw *w, const char *key, uint32_t addr)
@@ -91,10 +104,10 @@ static void put_lease(
 	jw_str(w, "host", *h->name ? h->name : NULL);
 	jw_str(w, "state", state_names[state]);
 	jw_bool(w, "known", l->known);
-	if (state == LEASE_RESERVED)
-		jw_null(w, "expires"); /* never */
-	else
+	if (l->expires_ms)
 		jw_int(w, "expires", (int64_t)l->expires_ms);
+	else
+		jw_null(w, "expires"); /* nobody had it yet */
 	if (subnet)
 		put_subnet(w, subnet);
 	jw_end_obj(w);
@@ -102,20 +115,40 @@ static void put_lease(
 
 /* ---- GET ---- */
 
-static void list_lease(void *arg, const struct lease *l)
+static bool of_host(const struct filter *f, const struct lease *l)
+{
+	for (int i = 0; i < f->n_macs; i++) {
+		if (!memcmp(f->macs[i], l->mac, sizeof l->mac))
+			return true;
+	}
+	return !has_owner(l) && l->addr == f->reserved;
+}
+
+static bool is_wanted(const struct listing *li, const struct lease *l)
+{
+	const struct filter *f = &li->want;
+
+	return (f->state < 0 || state_now(li->c, l) == (enum lease_state)f->state) &&
+	       (!f->subnet || config_subnet_of(li->c->cfg, l->addr) == f->subnet) &&
+	       (!f->host || of_host(f, l));
+}
+
+static bool list_lease(void *arg, const struct lease *l)
 {
 	struct listing *li = arg;
-	const struct filter *f = &li->want;
 	struct store_host h;
 
-	if (f->state >= 0 && state_now(li->c, l) != (enum lease_state)f->state)
-		return;
-	if (f->subnet && config_subnet_of(li->c->cfg, l->addr) != f->subnet)
-		return;
+	if (!is_wanted(li, l))
+		return true;
+	if (li->n == li->limit) {
+		li->more = true;
+		return false;
+	}
 	host_of(li->c, l, &h);
-	if (*f->host && strcasecmp(f->host, h.name))
-		return;
 	put_lease(&li->w, li->c, l, &h);
+	li->last = l->addr;
+	li->n++;
+	return true;
 }
 
 /* 1, or 0 with the answer made. */
@@ -132,7 +165,7 @@ static int read_state(struct call *k, int *out)
 	}
 	if (*out < 0)
 		answer_problem(k->a, 422, "state",
-			"state is free, offered, leased, declined or reserved",
+			"state is free, offered, leased, declined or ending",
 			"no lease has the state '%s'", word);
 	return *out >= 0;
 }
@@ -157,41 +190,78 @@ static int read_subnet(struct call *k, const struct config_subnet **out)
 	return *out != NULL;
 }
 
-static int read_host(struct call *k, char out[HOST_TEXT_MAX])
+static int read_host(struct call *k, struct filter *f)
 {
+	char name[HOST_TEXT_MAX];
+	struct store_reservation r = { 0 };
 	struct store_host h;
 	int rc;
 
-	if (!query_get(k->q->h->query, "host", out, HOST_TEXT_MAX))
+	if (!query_get(k->q->h->query, "host", name, sizeof name))
 		return 1;
-	rc = store_host_by_name(k->c->store, out, &h);
-	if (rc == -ENOENT)
+	rc = store_host_by_name(k->c->store, name, &h);
+	if (rc == -ENOENT) {
 		answer_problem(
-			k->a, 404, "not-found", "muster host list", "there is no host '%s'", out);
+			k->a, 404, "not-found", "muster host list", "there is no host '%s'", name);
+		return 0;
+	}
+	core_must(k->c, rc, "host by name");
+	rc = store_reservation_of(k->c->store, h.id, &r);
+	if (rc != -ENOENT)
+		core_must(k->c, rc, "reservation of");
+	f->host = true;
+	f->reserved = r.addr;
+	f->n_macs = core_must(
+		k->c, store_host_macs(k->c->store, h.id, f->macs, ARRAY_LEN(f->macs)), "macs");
+	return 1;
+}
+
+/* ?after=ADDRESS and ?limit=N. */
+static int read_page(struct call *k, uint32_t *after, uint32_t *limit)
+{
+	char text[32];
+	struct in_addr a = { 0 };
+	unsigned long n = LIMIT_DEFAULT;
+	char *end = text;
+
+	if (query_get(k->q->h->query, "after", text, sizeof text) &&
+		inet_pton(AF_INET, text, &a) != 1) {
+		answer_problem(k->a, 422, "address", "such as 10.77.0.100",
+			"'%s' is no IPv4 address", text);
+		return 0;
+	}
+	if (query_get(k->q->h->query, "limit", text, sizeof text))
+		n = strtoul(text, &end, 10);
 	else
-		core_must(k->c, rc, "host by name");
-	return rc == 0;
+		*end = 0;
+	if (*end || n < 1 || n > LIMIT_MAX) {
+		answer_problem(
+			k->a, 422, "limit", NULL, "limit is 1 to %d, not '%s'", LIMIT_MAX, text);
+		return 0;
+	}
+	*after = ntohl(a.s_addr);
+	*limit = (uint32_t)n;
+	return 1;
 }
 
 void api_get_leases(struct call *k)
 {
 	struct listing li = { .c = k->c };
+	uint32_t after;
 
 	if (!read_state(k, &li.want.state) || !read_subnet(k, &li.want.subnet) ||
-		!read_host(k, li.want.host))
+		!read_host(k, &li.want) || !read_page(k, &after, &li.limit))
 		return;
 	jw_obj(&li.w, NULL);
 	jw_arr(&li.w, "leases");
-	pool_each(k->c->pool, (uint64_t)k->c->wall_ms, list_lease, &li);
+	li.w.bad |= pool_each(k->c->pool, after, (uint64_t)k->c->wall_ms, list_lease, &li) < 0;
 	jw_end_arr(&li.w);
+	if (li.more)
+		put_addr(&li.w, "next", li.last);
+	else
+		jw_null(&li.w, "next");
 	jw_end_obj(&li.w);
-	if (li.w.len <= HTTP_ANSWER_MAX) {
-		answer_jw(k->a, 200, &li.w);
-		return;
-	}
-	jw_fini(&li.w);
-	answer_problem(k->a, 422, "too-many",
-		"ask by ?subnet= or ?state=", "these are too many leases for one answer");
+	answer_jw(k->a, 200, &li.w);
 }
 
 /* The record that the path names. NULL with the answer made. */
@@ -207,9 +277,8 @@ static const struct lease *lease_of_path(struct call *k)
 	}
 	l = pool_by_addr(k->c->pool, ntohl(a.s_addr));
 	if (!l)
-		answer_problem(k->a, 404, "not-found",
-			"the ranges are in the [subnet] sections of the configuration",
-			"no range of this server holds %s", k->arg);
+		answer_problem(k->a, 404, "not-found", "muster lease list",
+			"nobody ever had %s from this server", k->arg);
 	return l;
 }
 

@@ -270,8 +270,21 @@ static int load_lease(void *arg, const struct store_lease *l)
 	memcpy(lease.mac, l->mac, sizeof lease.mac);
 	/* Outside the ranges since the configuration changed, or a second address of the host: the
 	 * row stays in the database, the address is not ours to give. */
-	pool_load(c->pool, &lease);
-	return 0;
+	return pool_load(c->pool, &lease, l->machine, now_wall_ms()) == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int load_reservation(void *arg, const struct store_reservation *r)
+{
+	struct core *c = arg;
+	int rc = pool_reserve(c->pool, r->host, r->addr, r->circuit, r->circuit_len, now_wall_ms());
+
+	if (rc && rc != -ENOMEM)
+		log_warn("reserved address is not in use: addr=%u.%u.%u.%u (%s)", r->addr >> 24,
+			r->addr >> 16 & 255, r->addr >> 8 & 255, r->addr & 255,
+			rc == -ENOENT	       ? "in no configured subnet"
+			: rc == -EADDRNOTAVAIL ? "a network's, router's, name server's or our own"
+					       : "another host has its circuit");
+	return rc == -ENOMEM ? rc : 0;
 }
 
 static int open_pool(struct core *c)
@@ -282,6 +295,8 @@ static int open_pool(struct core *c)
 	for (size_t i = 0; i < c->server->n_endpoints; i++)
 		own[i] = c->server->endpoints[i].addr;
 	rc = pool_new(c->cfg, own, c->server->n_endpoints, &c->pool);
+	if (!rc)
+		rc = store_reservation_each(c->store, load_reservation, c);
 	return rc < 0 ? rc : store_lease_each(c->store, load_lease, c);
 }
 

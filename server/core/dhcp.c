@@ -10,12 +10,40 @@
 #include "server/core/record.h"
 #include "server/log.h"
 
+/* The host that an address is reserved for where the client is plugged in, or 0. */
+static int64_t host_at_circuit(
+	const struct core *c, const struct dhcp_env *env, const struct dhcp_query *q)
+{
+	const struct config_subnet *subnet = dhcp_subnet_of(env, q);
+	uint8_t len;
+	const uint8_t *circuit = dhcp_query_circuit(q, &len);
+
+	if (!circuit || !subnet)
+		return 0;
+	return pool_host_at(c->pool, (unsigned)(subnet - c->cfg->subnets), circuit, len);
+}
+
 static void identity_of(const struct dhcp_query *q, struct host_identity *id)
 {
 	*id = (struct host_identity){ .has_uuid = q->has_uuid };
 	if (q->has_uuid)
 		host_uuid_swap(q->uuid, id->uuid);
 	host_mac_add(id, q->mac);
+	id->client_id_len = q->client_id_len;
+	memcpy(id->client_id, q->client_id, q->client_id_len);
+}
+
+/* A host that has no address under this MAC address may have had one under another. */
+static void find_other_cards(
+	struct core *c, const struct dhcp_query *q, int64_t host, struct dhcp_env *env)
+{
+	const struct config_subnet *subnet = dhcp_subnet_of(env, q);
+
+	if (q->type != DHCP_DISCOVER || !subnet ||
+		pool_by_mac(c->pool, (unsigned)(subnet - c->cfg->subnets), q->mac))
+		return;
+	env->n_macs = (size_t)core_must(
+		c, store_host_macs(c->store, host, env->macs, DHCP_ENV_MACS_MAX), "host macs");
 }
 
 /* Firmware, or a loader that asks again: these begin boots. An agent only joins one. */
@@ -44,6 +72,7 @@ static void store_change(struct core *c, const struct dhcp_change *change, bool 
 	struct store_lease l = {
 		.addr = change->addr,
 		.known = known,
+		.machine = change->machine,
 		.expires_ms = change->expires_ms,
 		.state = change->op == DHCP_CHANGE_PUT	     ? LEASE_LEASED
 			 : change->op == DHCP_CHANGE_DECLINE ? LEASE_DECLINED
@@ -103,9 +132,26 @@ static void record_exchange(struct core *c, const struct dhcp_query *q, const st
 	record_event(c, &b, &e);
 }
 
-/* The first answer that means something: an acknowledged address, or boot data on port 4011. */
+static void record_place(struct core *c, const struct dhcp_query *q, int64_t host)
+{
+	struct store_place place = { .relay = q->giaddr };
+	const uint8_t *circuit = dhcp_query_circuit(q, &place.circuit_len);
+	const uint8_t *remote = dhcp_query_remote(q, &place.remote_len);
+
+	if (circuit)
+		memcpy(place.circuit, circuit, place.circuit_len);
+	if (remote)
+		memcpy(place.remote, remote, place.remote_len);
+	core_write(c);
+	core_must(c, store_host_place_put(c->store, host, &place), "place");
+}
+
+/*
+ * The first answer that means something: an acknowledged address, or boot data on port 4011.
+ * *host is the one that was found before, 0: none; and the one that is known now.
+ */
 static void record(struct core *c, const struct dhcp_query *q, const struct host_identity *id,
-	const struct dhcp_decision *d)
+	const struct dhcp_decision *d, int64_t *host)
 {
 	struct waiting_host *w;
 	struct store_host h;
@@ -122,6 +168,31 @@ static void record(struct core *c, const struct dhcp_query *q, const struct host
 		return;
 	record_host(c, id, NULL, NULL, &h);
 	record_exchange(c, q, &h, &d->reply);
+	*host = h.id;
+}
+
+/* Two machines want what is reserved for one: somebody has to look at that. */
+static void log_contested(
+	struct core *c, const struct dhcp_query *q, const struct dhcp_decision *d, int64_t host)
+{
+	static struct log_limit limit;
+	char mac[HOST_MAC_TEXT], holder[HOST_MAC_TEXT] = "-";
+	const uint32_t given = d->reply.yiaddr;
+	struct store_reservation r;
+	const struct lease *l;
+	unsigned missed;
+
+	if (d->reason != DHCP_REASON_CONTESTED || !log_allow(&limit, now_mono_ms(), &missed))
+		return;
+	core_must(c, store_reservation_of(c->store, host, &r), "reservation");
+	l = pool_by_addr(c->pool, r.addr);
+	if (l)
+		host_mac_print(l->mac, holder);
+	host_mac_print(q->mac, mac);
+	log_warn("dhcp: reserved address is in use: addr=%u.%u.%u.%u by=%s asked=%s"
+		 " gets=%u.%u.%u.%u unlogged=%u",
+		r.addr >> 24, r.addr >> 16 & 255, r.addr >> 8 & 255, r.addr & 255, holder, mac,
+		given >> 24, given >> 16 & 255, given >> 8 & 255, given & 255, missed);
 }
 
 static void log_decision(const struct dhcp_query *q, const struct dhcp_decision *d)
@@ -152,20 +223,34 @@ void dhcp_handle(struct core *c, uint64_t id, const struct dhcp_query *q)
 	struct dhcp_answer a;
 	struct host_identity who;
 	struct store_host h;
+	int64_t host = 0;
 	int rc;
 
 	identity_of(q, &who);
+	env.host = host_at_circuit(c, &env, q);
 	rc = store_host_find(c->store, &who, &h);
+	if (rc == -ENOENT && env.host) {
+		/* nobody that we know is plugged in there: it is that host now */
+		who.id = env.host;
+		rc = store_host_find(c->store, &who, &h);
+	}
 	if (rc != -ENOENT)
 		core_must(c, rc, "host find");
 	env.known = rc == 0 ? record_is_admitted(c, &h) : c->cfg->admission == ADMISSION_OPEN;
-	if (rc == 0)
+	if (rc == 0) {
+		host = h.id;
+		env.host = env.host ? env.host : h.id;
 		snprintf(env.hostname, sizeof env.hostname, "%s", h.name);
+		find_other_cards(c, q, h.id, &env);
+	}
 	boot_plan(c->cfg, c->server->url, q, rc == 0 && runs_loader(c, &h), &env.boot);
 	dhcp_decide(&env, c->pool, q, (uint64_t)c->wall_ms, &d);
 	store_change(c, &d.change, env.known);
-	record(c, q, &who, &d);
+	record(c, q, &who, &d, &host);
+	if (host && q->giaddr && d.change.op == DHCP_CHANGE_PUT)
+		record_place(c, q, host);
 	log_decision(q, &d);
+	log_contested(c, q, &d, env.host);
 	if (!d.answer)
 		return;
 	a = (struct dhcp_answer){ .query = *q, .reply = d.reply };

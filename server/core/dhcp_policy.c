@@ -9,7 +9,7 @@ struct ask {
 	struct pool *pool;
 	const struct dhcp_query *q;
 	uint64_t now_ms;
-	const struct config_subnet *subnet; /* the client's, or NULL */
+	const struct config_subnet *subnet; /* of the client's network, or NULL */
 	struct dhcp_decision *out;
 };
 
@@ -18,6 +18,8 @@ const char *dhcp_reason_text(enum dhcp_reason reason)
 	static const char *const words[DHCP_REASONS] = {
 		[DHCP_REASON_NONE] = "nothing to do",
 		[DHCP_REASON_OFFERED] = "address offered",
+		[DHCP_REASON_CONTESTED] =
+			"the reserved address is another machine's now, offered one of the range",
 		[DHCP_REASON_LEASED] = "address leased",
 		[DHCP_REASON_RENEWED] = "lease renewed",
 		[DHCP_REASON_INFORMED] = "settings sent",
@@ -28,13 +30,16 @@ const char *dhcp_reason_text(enum dhcp_reason reason)
 		[DHCP_REASON_WRONG_NETWORK] = "address does not belong to this network",
 		[DHCP_REASON_NOT_IN_RANGE] = "address is in no range of this server",
 		[DHCP_REASON_ADDRESS_TAKEN] = "address is held by another host",
+		[DHCP_REASON_ADDRESS_RESERVED] = "address is reserved for another host",
 		[DHCP_REASON_OTHER_ADDRESS] = "host has another address",
 		[DHCP_REASON_NO_RECORD] = "no lease of this host is known",
 		[DHCP_REASON_GUESTS_FULL] = "unknown hosts have used up their quarter of the range",
-		[DHCP_REASON_POOL_FULL] = "no free address in the subnet",
+		[DHCP_REASON_POOL_FULL] = "no free address in the network",
 		[DHCP_REASON_NO_SUBNET] = "no subnet is configured for this client's network",
 		[DHCP_REASON_OTHER_SERVER] = "client chose another server",
 		[DHCP_REASON_FOREIGN_LEASE] = "address is not this host's to give up",
+		[DHCP_REASON_DECLINED_TOO_OFTEN] =
+			"too many addresses rest already, it stays in use",
 		[DHCP_REASON_NO_ADDRESS] = "client named no address",
 		[DHCP_REASON_NOT_NETBOOT] = "proxy mode answers network boot only",
 		[DHCP_REASON_NO_BOOT_FILE] = "nothing to boot for this client",
@@ -88,13 +93,15 @@ static unsigned subnet_index(const struct ask *a)
 	return (unsigned)(a->subnet - a->env->cfg->subnets);
 }
 
-static bool in_subnet(const struct config_subnet *s, uint32_t addr)
+static bool in_network(const struct ask *a, uint32_t addr)
 {
-	return (addr & s->mask) == s->net;
+	const struct config_subnet *s = config_subnet_of(a->env->cfg, addr);
+
+	return s && config_same_network(s, a->subnet);
 }
 
-/* The client's network: as the relay says, else where its address is from, else the interface's. */
-static const struct config_subnet *subnet_of(const struct dhcp_env *env, const struct dhcp_query *q)
+/* As the relay says, else where its address is from, else the interface's. */
+const struct config_subnet *dhcp_subnet_of(const struct dhcp_env *env, const struct dhcp_query *q)
 {
 	if (q->link_select)
 		return config_subnet_of(env->cfg, q->link_select);
@@ -106,12 +113,35 @@ static const struct config_subnet *subnet_of(const struct dhcp_env *env, const s
 	return config_subnet_of(env->cfg, env->addr);
 }
 
+/*
+ * A number for the machine that the SMBIOS UUID names, 0 without one. The same for both orders of
+ * its bytes: one machine's firmware and loader may differ in that.
+ */
+static uint32_t machine_of(const struct dhcp_query *q)
+{
+	static const uint8_t swap[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	uint32_t as_is = 2166136261u, swapped = as_is; /* FNV-1a */
+
+	if (!q->has_uuid)
+		return 0;
+	for (size_t i = 0; i < sizeof q->uuid; i++) {
+		as_is = (as_is ^ q->uuid[i]) * 16777619u;
+		swapped = (swapped ^ q->uuid[swap[i]]) * 16777619u;
+	}
+	return (as_is ^ swapped) | 1;
+}
+
 static struct pool_ask pool_ask_of(const struct ask *a, uint32_t requested)
 {
-	struct pool_ask p = {
-		.known = a->env->known, .subnet = subnet_index(a), .requested = requested
-	};
+	struct pool_ask p = { .known = a->env->known,
+		.subnet = subnet_index(a),
+		.requested = requested,
+		.host = a->env->host,
+		.machine = machine_of(a->q),
+		.others = a->env->macs,
+		.n_others = a->env->n_macs };
 
+	p.circuit = dhcp_query_circuit(a->q, &p.circuit_len);
 	memcpy(p.mac, a->q->mac, sizeof p.mac);
 	return p;
 }
@@ -123,6 +153,7 @@ static void set_change(struct ask *a, enum dhcp_change_op op, uint32_t addr, uin
 	c->op = (uint8_t)op;
 	c->addr = addr;
 	c->expires_ms = expires_ms;
+	c->machine = machine_of(a->q);
 	memcpy(c->mac, a->q->mac, sizeof c->mac);
 }
 
@@ -152,6 +183,7 @@ static void add_address(struct ask *a, uint32_t addr)
 {
 	struct dhcp_reply *r = &a->out->reply;
 
+	a->subnet = config_subnet_of(a->env->cfg, addr); /* whose mask and router it needs */
 	r->yiaddr = addr;
 	r->lease_s = lease_time(a);
 	r->t1_s = r->lease_s / 2;
@@ -206,16 +238,13 @@ static int decide_discover(struct ask *a)
 	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
 	uint32_t addr;
 
-	switch (pool_offer(a->pool, &ask, a->now_ms, &addr)) {
-	case 0:
-		add_address(a, addr);
-		add_boot(a);
-		return answer(a, DHCP_OFFER, DHCP_REASON_OFFERED);
-	case -EDQUOT:
-		return silent(a, DHCP_REASON_GUESTS_FULL);
-	default:
-		return silent(a, DHCP_REASON_POOL_FULL);
-	}
+	const int rc = pool_offer(a->pool, &ask, a->now_ms, &addr);
+
+	if (rc < 0)
+		return silent(a, rc == -EDQUOT ? DHCP_REASON_GUESTS_FULL : DHCP_REASON_POOL_FULL);
+	add_address(a, addr);
+	add_boot(a);
+	return answer(a, DHCP_OFFER, rc ? DHCP_REASON_CONTESTED : DHCP_REASON_OFFERED);
 }
 
 /* Lease addr to the client. Returns DHCP_REASON_NONE, or why not. */
@@ -232,6 +261,8 @@ static enum dhcp_reason grant(struct ask *a, uint32_t addr)
 		return DHCP_REASON_NONE;
 	case -EDQUOT:
 		return DHCP_REASON_GUESTS_FULL;
+	case -EACCES:
+		return DHCP_REASON_ADDRESS_RESERVED;
 	case -EBUSY:
 		return DHCP_REASON_ADDRESS_TAKEN;
 	default:
@@ -256,10 +287,11 @@ static int decide_selecting(struct ask *a)
 /* INIT-REBOOT: the client remembers an address from an earlier life. */
 static int decide_init_reboot(struct ask *a)
 {
-	const struct lease *mine = pool_by_mac(a->pool, subnet_index(a), a->q->mac);
+	const struct pool_ask ask = pool_ask_of(a, a->q->requested);
+	const struct lease *mine = pool_mine(a->pool, &ask, a->now_ms);
 	enum dhcp_reason why;
 
-	if (!in_subnet(a->subnet, a->q->requested))
+	if (!in_network(a, a->q->requested))
 		return refuse(a, DHCP_REASON_WRONG_NETWORK);
 	if (!mine)
 		return refuse(a, DHCP_REASON_NO_RECORD);
@@ -275,14 +307,16 @@ static int decide_init_reboot(struct ask *a)
  */
 static int decide_renewing(struct ask *a)
 {
-	const struct lease *mine = pool_by_mac(a->pool, subnet_index(a), a->q->mac);
+	const struct lease *at = pool_by_addr(a->pool, a->q->ciaddr);
+	const struct lease *held = pool_held(a->pool, subnet_index(a), a->q->mac, a->now_ms);
+	const bool mine = at && !memcmp(at->mac, a->q->mac, sizeof at->mac);
 	enum dhcp_reason why;
 
-	if (!in_subnet(a->subnet, a->q->ciaddr))
+	if (!in_network(a, a->q->ciaddr))
 		return refuse(a, DHCP_REASON_WRONG_NETWORK);
-	if (mine && mine->addr != a->q->ciaddr && lease_held(mine, a->now_ms))
+	if (held && held->addr != a->q->ciaddr && !(mine && lease_held(at, a->now_ms)))
 		return refuse(a, DHCP_REASON_OTHER_ADDRESS);
-	if (!a->env->cfg->authoritative && !(mine && mine->addr == a->q->ciaddr))
+	if (!a->env->cfg->authoritative && !mine)
 		return silent(a, DHCP_REASON_NO_RECORD);
 	why = grant(a, a->q->ciaddr);
 	return why ? refuse(a, why) : answer(a, DHCP_ACK, DHCP_REASON_RENEWED);
@@ -313,15 +347,22 @@ static int decide_decline(struct ask *a)
 {
 	if (a->q->server_id && !server_id_is_ours(a))
 		return silent(a, DHCP_REASON_OTHER_SERVER);
-	if (pool_decline(a->pool, a->q->requested, a->q->mac, a->now_ms))
+	switch (pool_decline(a->pool, a->q->requested, a->q->mac, a->now_ms)) {
+	case 0:
+		set_change(a, DHCP_CHANGE_DECLINE, a->q->requested, a->now_ms + POOL_DECLINE_MS);
+		return silent(a, DHCP_REASON_DECLINED);
+	case -EDQUOT:
+		return silent(a, DHCP_REASON_DECLINED_TOO_OFTEN);
+	default:
 		return silent(a, DHCP_REASON_FOREIGN_LEASE);
-	set_change(a, DHCP_CHANGE_DECLINE, a->q->requested, a->now_ms + POOL_DECLINE_MS);
-	return silent(a, DHCP_REASON_DECLINED);
+	}
 }
 
 /* The client has its address from elsewhere: settings only (RFC 2131 section 4.3.5). */
 static int decide_inform(struct ask *a)
 {
+	if (in_network(a, a->q->ciaddr))
+		a->subnet = config_subnet_of(a->env->cfg, a->q->ciaddr);
 	add_network(a);
 	add_boot(a);
 	return answer(a, DHCP_ACK, DHCP_REASON_INFORMED);
@@ -405,7 +446,7 @@ static int decide_agent_inform(struct ask *a)
 int dhcp_decide(const struct dhcp_env *env, struct pool *pool, const struct dhcp_query *q,
 	uint64_t now_ms, struct dhcp_decision *out)
 {
-	struct ask a = { env, pool, q, now_ms, subnet_of(env, q), out };
+	struct ask a = { env, pool, q, now_ms, dhcp_subnet_of(env, q), out };
 
 	memset(out, 0, sizeof *out);
 	if (q->type == DHCP_INFORM && q->client == DHCP_CLIENT_AGENT)

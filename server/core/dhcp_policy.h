@@ -15,6 +15,7 @@
 #include "server/net/dhcp.h"
 
 #define DHCP_GUEST_LEASE_S 120u /* of hosts that were not admitted */
+#define DHCP_ENV_MACS_MAX  16
 
 /* What this client shall load, by core's boot plan. */
 struct dhcp_boot {
@@ -29,6 +30,9 @@ struct dhcp_env {
 	struct dhcp_boot boot;
 	bool known;		      /* the host was admitted, or everybody is */
 	char hostname[DHCP_NAME_MAX]; /* what the host shall be called, or "" */
+	int64_t host;		      /* its number in the inventory, 0: not in it */
+	size_t n_macs; /* its MAC addresses, for one that a new card has taken over */
+	uint8_t macs[DHCP_ENV_MACS_MAX][6];
 };
 
 /* Why it was decided so; dhcp_reason_text has the words. */
@@ -36,6 +40,7 @@ enum dhcp_reason {
 	DHCP_REASON_NONE,
 	/* answered */
 	DHCP_REASON_OFFERED,
+	DHCP_REASON_CONTESTED, /* offered, but not the reserved address: another machine has it */
 	DHCP_REASON_LEASED,
 	DHCP_REASON_RENEWED,
 	DHCP_REASON_INFORMED,
@@ -48,6 +53,7 @@ enum dhcp_reason {
 	DHCP_REASON_WRONG_NETWORK,
 	DHCP_REASON_NOT_IN_RANGE,
 	DHCP_REASON_ADDRESS_TAKEN,
+	DHCP_REASON_ADDRESS_RESERVED,
 	DHCP_REASON_OTHER_ADDRESS,
 	DHCP_REASON_NO_RECORD,
 	/* silence; GUESTS_FULL is also said in a NAK */
@@ -56,6 +62,7 @@ enum dhcp_reason {
 	DHCP_REASON_NO_SUBNET,
 	DHCP_REASON_OTHER_SERVER,
 	DHCP_REASON_FOREIGN_LEASE,
+	DHCP_REASON_DECLINED_TOO_OFTEN,
 	DHCP_REASON_NO_ADDRESS,
 	DHCP_REASON_NOT_NETBOOT,
 	DHCP_REASON_NO_BOOT_FILE,
@@ -70,7 +77,8 @@ struct dhcp_change {
 	uint8_t op; /* enum dhcp_change_op */
 	uint8_t mac[6];
 	uint32_t addr;
-	uint32_t left;	     /* PUT: address of the same subnet that the host gave up, or 0 */
+	uint32_t left;	     /* PUT: address of the same network that the host gave up, or 0 */
+	uint32_t machine;    /* as in struct pool_ask */
 	uint64_t expires_ms; /* PUT: end of the lease; RELEASE: now; DECLINE: end of the rest */
 };
 
@@ -80,6 +88,9 @@ struct dhcp_decision {
 	struct dhcp_reply reply;
 	struct dhcp_change change;
 };
+
+/* The subnet whose network the client is in, or NULL when none is configured for it. */
+const struct config_subnet *dhcp_subnet_of(const struct dhcp_env *env, const struct dhcp_query *q);
 
 /*
  * Decide one query. `now_ms` is wall clock. Returns 1 when out->reply is to be sent (after

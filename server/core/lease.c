@@ -1,11 +1,17 @@
 /*
- * Every address of every range is a slot. Each subnet has a heap of its slots ordered by the end of
- * their hold: its top is the least recently used address, and when that one is held, all are. Two
- * more heaps of the same order hold the slots that count against a limit: those of unknown hosts
- * (per subnet) and the offers (over all). A hash finds the slots of a MAC address.
+ * Every address of every range is a slot, all zeros until it is first used. Each network has a heap
+ * of its used slots ordered by the end of their hold: its top is the least recently used address,
+ * and when that one is held, all are. Those never used are handed out by a cursor that moves on
+ * over the ranges. More heaps of the same order hold the slots that count against a limit: unknown
+ * hosts' and resting ones (per network), and the offers (over all). A hash finds the slot of a MAC
+ * address in a network.
  *
- *   slots    [ subnet 0: range, range | subnet 1: range | ... ]   index by address arithmetic
- *   by_mac   hash -> slot -> slot ...                             one per subnet for each MAC
+ *   slots    [ network 0: range, range | network 1: range | ... ]   index by address arithmetic
+ *   by_mac   hash of network and MAC -> slot -> slot ...            one that is owned, and those
+ *                                                                   that the host declined
+ *
+ * A reserved address has its lease in its reservation and is in none of them; in a range its slot
+ * is all zeros as long.
  */
 #include "server/core/lease.h"
 
@@ -13,18 +19,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE	    UINT32_MAX
-#define GUEST_SHARE 4 /* unknown hosts get one address out of so many */
-#define NEVER_GIVEN UINT64_MAX
+#include "server/core/ranges.h"
+#include "server/core/reserve.h"
 
-enum heap_kind { HEAP_ALL, HEAP_GUESTS, HEAP_OFFERS, HEAPS };
+#define NONE	    UINT32_MAX
+#define CHAIN_END   UINT32_MAX
+#define GUEST_SHARE 4  /* unknown hosts get one address out of so many */
+#define REST_SHARE  10 /* one out of so many may rest */
+
+/* A slot is in the first of these when it was ever used, in others by its state. */
+enum heap_kind { HEAP_USED, HEAP_LIMITED, HEAP_OFFERS, HEAPS };
 
 struct slot {
-	struct lease lease;
-	uint32_t next;	     /* in its hash chain, or NONE */
+	struct lease lease;  /* addr 0: never used */
+	uint32_t next;	     /* in its hash chain: slot + 1 or CHAIN_END; 0: in none */
 	uint32_t pos[HEAPS]; /* index in the heap + 1, 0 when not in it */
-	uint8_t subnet;	     /* index in cfg->subnets */
-	bool hashed;
 };
 
 struct heap {
@@ -33,29 +42,25 @@ struct heap {
 	uint32_t *items; /* slot numbers */
 };
 
-struct pool_range {
-	uint32_t first, last; /* addresses */
-	uint32_t slot;	      /* of the first */
-};
-
-struct pool_subnet {
-	uint32_t n_slots, n_given; /* n_given: without those never to be given */
-	size_t n_ranges;
-	struct pool_range ranges[CONFIG_RANGES_MAX];
-	struct heap all, guests;
+struct pool_network {
+	uint32_t n_given; /* addresses of the ranges that are for anybody */
+	struct heap used, guests, resting;
+	uint32_t range,
+		offset; /* the cursor: below it every address was used or is not to be given */
 };
 
 struct pool {
 	const struct config *cfg;
 	uint32_t *own;
 	size_t n_own;
-	uint32_t n_slots;
+	struct ranges ranges;
 	struct slot *slots;
-	uint32_t *by_mac; /* mask + 1 chains */
+	uint32_t *by_mac; /* mask + 1 chains: slot + 1; 0 or CHAIN_END: empty */
 	uint32_t mask;
-	uint32_t *heap_items; /* all heaps' memory */
-	struct heap offers;
-	struct pool_subnet subnets[CONFIG_SUBNETS_MAX];
+	uint32_t *heap_items;  /* all heaps' memory */
+	struct heap offers[2]; /* to unknown hosts, to known ones */
+	struct pool_network *networks;
+	struct reserve reserve;
 };
 
 /* ---- heaps ---- */
@@ -106,15 +111,12 @@ static void heap_remove(struct pool *p, struct heap *h, uint32_t slot)
 		heap_place(p, h, pos - 1, h->items[h->n]);
 }
 
-/* Bring the slot's place in line with its expires_ms; in: whether it belongs into this heap. */
-static void heap_update(struct pool *p, struct heap *h, uint32_t slot, bool in)
+/* Bring the slot's place in line with its expires_ms. */
+static void heap_put(struct pool *p, struct heap *h, uint32_t slot)
 {
 	const uint32_t pos = p->slots[slot].pos[h->kind];
 
-	if (!in)
-		heap_remove(p, h, slot);
-	else
-		heap_place(p, h, pos ? pos - 1 : h->n++, slot);
+	heap_place(p, h, pos ? pos - 1 : h->n++, slot);
 }
 
 /* Drop what has ended, so that h->n counts what is held. */
@@ -126,95 +128,178 @@ static void heap_expire(struct pool *p, struct heap *h, uint64_t now_ms)
 
 /* ---- slots by MAC and by address ---- */
 
-static uint32_t *chain_of(const struct pool *p, const uint8_t mac[6])
+static uint32_t network_of(const struct pool *p, unsigned subnet)
 {
-	uint64_t h = 0;
+	return p->ranges.network_of[subnet];
+}
+
+static struct pool_network *network_of_slot(struct pool *p, uint32_t slot)
+{
+	return &p->networks[network_of(p, p->slots[slot].lease.subnet)];
+}
+
+static uint32_t *chain_of(const struct pool *p, uint32_t network, const uint8_t mac[6])
+{
+	uint64_t h = network;
 
 	for (int i = 0; i < 6; i++)
-		h = h << 8 | mac[i];
+		h = (h << 8 | h >> 56) ^ mac[i];
 	h *= 0x9e3779b97f4a7c15u; /* Knuth's multiplicative hash: the high bits are the mixed ones
 				   */
 	return &p->by_mac[h >> 32 & p->mask];
 }
 
+static bool hashed(const struct pool *p, uint32_t slot)
+{
+	return p->slots[slot].next != 0;
+}
+
 static void unhash(struct pool *p, uint32_t slot)
 {
-	uint32_t *link = chain_of(p, p->slots[slot].lease.mac);
+	struct slot *s = &p->slots[slot];
+	uint32_t *link;
 
-	if (!p->slots[slot].hashed)
+	if (!hashed(p, slot))
 		return;
-	while (*link != slot)
-		link = &p->slots[*link].next;
-	*link = p->slots[slot].next;
-	p->slots[slot].hashed = false;
+	link = chain_of(p, network_of(p, s->lease.subnet), s->lease.mac);
+	while (*link != slot + 1)
+		link = &p->slots[*link - 1].next;
+	*link = s->next;
+	s->next = 0;
 }
 
 static void hash(struct pool *p, uint32_t slot, const uint8_t mac[6])
 {
-	uint32_t *link = chain_of(p, mac);
+	struct slot *s = &p->slots[slot];
+	uint32_t *link = chain_of(p, network_of(p, s->lease.subnet), mac);
 
-	memcpy(p->slots[slot].lease.mac, mac, 6);
-	p->slots[slot].next = *link;
-	p->slots[slot].hashed = true;
-	*link = slot;
+	memcpy(s->lease.mac, mac, sizeof s->lease.mac);
+	s->next = *link ? *link : CHAIN_END;
+	*link = slot + 1;
 }
 
-static uint32_t slot_of_mac(const struct pool *p, unsigned subnet, const uint8_t mac[6])
+/* The next slot of this host in the chain that begins with `link`, or NONE. */
+static uint32_t of_mac(const struct pool *p, uint32_t link, uint32_t network, const uint8_t mac[6])
 {
-	uint32_t i = *chain_of(p, mac);
+	while (link && link != CHAIN_END) {
+		const struct slot *s = &p->slots[link - 1];
 
-	while (i != NONE && (p->slots[i].subnet != subnet || memcmp(p->slots[i].lease.mac, mac, 6)))
-		i = p->slots[i].next;
-	return i;
-}
-
-static uint32_t slot_in_subnet(const struct pool_subnet *s, uint32_t addr)
-{
-	for (size_t i = 0; i < s->n_ranges; i++)
-		if (addr >= s->ranges[i].first && addr <= s->ranges[i].last)
-			return s->ranges[i].slot + (addr - s->ranges[i].first);
+		if (network_of(p, s->lease.subnet) == network && !memcmp(s->lease.mac, mac, 6))
+			return link - 1;
+		link = s->next;
+	}
 	return NONE;
 }
 
-static uint32_t slot_of_addr(const struct pool *p, uint32_t addr)
+/* The slot that the host owns. It does not come back to those that it declined. */
+static uint32_t slot_of_mac(const struct pool *p, uint32_t network, const uint8_t mac[6])
 {
-	uint32_t slot = NONE;
+	uint32_t slot = of_mac(p, *chain_of(p, network, mac), network, mac);
 
-	for (size_t i = 0; i < p->cfg->n_subnets && slot == NONE; i++)
-		slot = slot_in_subnet(&p->subnets[i], addr);
+	while (slot != NONE && p->slots[slot].lease.state == LEASE_DECLINED)
+		slot = of_mac(p, p->slots[slot].next, network, mac);
 	return slot;
 }
 
+/* The slot of an address in a range, unless it is never given to anybody. */
+static uint32_t slot_of_addr(const struct pool *p, uint32_t addr)
+{
+	const struct range *r = ranges_of_addr(&p->ranges, addr);
+
+	return r && !ranges_taboo(&p->ranges, addr) ? r->slot + (addr - r->first) : NONE;
+}
+
+/* The same for an address that this network may give to anybody. */
+static uint32_t slot_in_network(const struct pool *p, uint32_t network, uint32_t addr)
+{
+	const struct range *r = ranges_of_addr(&p->ranges, addr);
+
+	if (!r || network_of(p, r->subnet) != network || reserve_by_addr(&p->reserve, addr))
+		return NONE;
+	return slot_of_addr(p, addr);
+}
+
+/* Move the cursor to the next address that was never used. Returns its slot, or NONE. */
+static uint32_t fresh_slot(struct pool *p, uint32_t network)
+{
+	const struct ranges_network *ranges = &p->ranges.networks[network];
+	struct pool_network *n = &p->networks[network];
+
+	for (; n->range < ranges->n_ranges; n->range++, n->offset = 0) {
+		const struct range *r = &ranges->ranges[n->range];
+
+		for (; n->offset <= r->last - r->first; n->offset++) {
+			const uint32_t addr = r->first + n->offset;
+
+			if (!p->slots[r->slot + n->offset].lease.addr &&
+				!reserve_by_addr(&p->reserve, addr) &&
+				!ranges_taboo(&p->ranges, addr))
+				return r->slot + n->offset;
+		}
+	}
+	return NONE;
+}
+
 /* ---- what a slot becomes ---- */
+
+/* From now on it has a history. */
+static void touch(struct pool *p, uint32_t slot)
+{
+	const struct range *r = ranges_of_slot(&p->ranges, slot);
+
+	p->slots[slot].lease.addr = r->first + (slot - r->slot);
+	p->slots[slot].lease.subnet = r->subnet;
+}
+
+/* The heap of its network in which it counts against a limit, if it does. */
+static struct heap *limit_of(struct pool *p, uint32_t slot)
+{
+	struct pool_network *n = network_of_slot(p, slot);
+
+	return p->slots[slot].lease.state == LEASE_DECLINED ? &n->resting : &n->guests;
+}
+
+static void leave_limits(struct pool *p, uint32_t slot)
+{
+	heap_remove(p, limit_of(p, slot), slot);
+	heap_remove(p, &p->offers[p->slots[slot].lease.known], slot);
+}
 
 /* Give a slot a state; the heaps follow. The owner is set by own(). */
 static void set_state(
 	struct pool *p, uint32_t slot, enum lease_state state, bool known, uint64_t expires_ms)
 {
-	struct slot *s = &p->slots[slot];
-	const bool held = state == LEASE_OFFERED || state == LEASE_LEASED;
+	struct lease *l = &p->slots[slot].lease;
 
-	s->lease.state = (uint8_t)state;
-	s->lease.known = known;
-	s->lease.expires_ms = expires_ms;
-	heap_update(p, &p->subnets[s->subnet].all, slot, true);
-	heap_update(p, &p->subnets[s->subnet].guests, slot, held && !known);
-	heap_update(p, &p->offers, slot, state == LEASE_OFFERED);
+	leave_limits(p, slot);
+	l->state = (uint8_t)state;
+	l->known = known;
+	l->expires_ms = expires_ms;
+	heap_put(p, &network_of_slot(p, slot)->used, slot);
+	if (state == LEASE_DECLINED || (state != LEASE_FREE && !known))
+		heap_put(p, limit_of(p, slot), slot);
+	if (state == LEASE_OFFERED)
+		heap_put(p, &p->offers[known], slot);
 }
 
-/* End a hold now. An address whose hold has ended already keeps its place in the queue. */
+/* When a hold ends now. An address whose hold has ended already keeps its place in the queue. */
+static uint64_t end_now(const struct lease *l, uint64_t now_ms)
+{
+	return l->expires_ms < now_ms ? l->expires_ms : now_ms;
+}
+
 static void set_free(struct pool *p, uint32_t slot, uint64_t now_ms)
 {
-	const struct lease *l = &p->slots[slot].lease;
-
-	set_state(p, slot, LEASE_FREE, false, l->expires_ms < now_ms ? l->expires_ms : now_ms);
+	set_state(p, slot, LEASE_FREE, false, end_now(&p->slots[slot].lease, now_ms));
 }
 
-/* Make mac the owner. Returns the address of this subnet that it owned before, or 0. */
+/* Make mac the owner. Returns the address of this network that it owned before, or 0. */
 static uint32_t own(struct pool *p, uint32_t slot, const uint8_t mac[6], uint64_t now_ms)
 {
-	const uint32_t old = slot_of_mac(p, p->slots[slot].subnet, mac);
+	uint32_t old;
 
+	touch(p, slot);
+	old = slot_of_mac(p, network_of(p, p->slots[slot].lease.subnet), mac);
 	if (old == slot)
 		return 0;
 	if (old != NONE) {
@@ -226,41 +311,292 @@ static uint32_t own(struct pool *p, uint32_t slot, const uint8_t mac[6], uint64_
 	return old == NONE ? 0 : p->slots[old].lease.addr;
 }
 
-/* May this host have this slot? 0, -EBUSY, -EDQUOT. */
-static int may_take(struct pool *p, const struct pool_ask *ask, uint32_t slot, uint64_t now_ms)
-{
-	const struct slot *s = &p->slots[slot];
-	struct pool_subnet *sub = &p->subnets[s->subnet];
-	const bool mine = s->hashed && !memcmp(s->lease.mac, ask->mac, 6);
-	uint32_t share = sub->n_given / GUEST_SHARE;
-
-	if (lease_held(&s->lease, now_ms) && !mine)
-		return -EBUSY;
-	if (ask->known)
-		return 0;
-	heap_expire(p, &sub->guests, now_ms);
-	if (s->pos[HEAP_GUESTS])
-		return 0;
-	return sub->guests.n < (share ? share : 1) ? 0 : -EDQUOT;
-}
-
 bool lease_held(const struct lease *l, uint64_t now_ms)
 {
 	return l->state != LEASE_FREE && l->expires_ms > now_ms;
 }
 
+static bool held_by(const struct lease *l, const uint8_t mac[6], uint64_t now_ms)
+{
+	return lease_held(l, now_ms) && l->state != LEASE_DECLINED && !memcmp(l->mac, mac, 6);
+}
+
+/* May this host have this slot? 0, -EBUSY, -EDQUOT. */
+static int may_take(struct pool *p, const struct pool_ask *ask, uint32_t slot, uint64_t now_ms)
+{
+	const struct slot *s = &p->slots[slot];
+	struct pool_network *n = &p->networks[network_of(p, ask->subnet)];
+	uint32_t share = n->n_given / GUEST_SHARE;
+
+	if (lease_held(&s->lease, now_ms) &&
+		!(hashed(p, slot) && held_by(&s->lease, ask->mac, now_ms)))
+		return -EBUSY;
+	if (ask->known)
+		return 0;
+	heap_expire(p, &n->guests, now_ms);
+	if (s->pos[HEAP_LIMITED] && s->lease.state != LEASE_DECLINED)
+		return 0;
+	if (!share && n->n_given > 1)
+		share = 1;
+	return n->guests.n < share ? 0 : -EDQUOT;
+}
+
+/* ---- reservations ---- */
+
+static bool at_circuit(const struct reservation *r, const struct pool_ask *ask)
+{
+	return !r->circuit || (r->circuit[0] == ask->circuit_len &&
+				      !memcmp(r->circuit + 1, ask->circuit, ask->circuit_len));
+}
+
+/* The reservation that is for whoever asks, or NULL. */
+static struct reservation *claim(const struct pool *p, const struct pool_ask *ask)
+{
+	struct reservation *r = ask->host ? reserve_by_host(&p->reserve, ask->host) : NULL;
+
+	return r && r->network == network_of(p, ask->subnet) && at_circuit(r, ask) ? r : NULL;
+}
+
+static bool same_machine(const struct reservation *r, const struct pool_ask *ask)
+{
+	return !memcmp(r->lease.mac, ask->mac, 6) &&
+	       (!r->machine || !ask->machine || r->machine == ask->machine);
+}
+
+/* Nobody else holds it, and it does not rest. */
+static bool is_free_for(const struct reservation *r, const struct pool_ask *ask, uint64_t now_ms)
+{
+	return !lease_held(&r->lease, now_ms) ||
+	       (r->lease.state != LEASE_DECLINED && same_machine(r, ask));
+}
+
+/*
+ * May they have it who ask? They claim it; or they hold it by its circuit and renew past the relay,
+ * which then cannot name the circuit.
+ */
+static bool is_for(const struct pool *p, const struct reservation *r, const struct pool_ask *ask,
+	uint64_t now_ms)
+{
+	return claim(p, ask) == r ||
+	       (r->circuit && !ask->circuit_len && r->lease.state == LEASE_LEASED &&
+		       held_by(&r->lease, ask->mac, now_ms));
+}
+
+static void hold_reserved(struct pool *p, struct reservation *r, const struct pool_ask *ask,
+	enum lease_state state, uint64_t expires_ms)
+{
+	if (ask->machine || memcmp(r->lease.mac, ask->mac, 6))
+		r->machine = ask->machine;
+	reserve_hold(&p->reserve, r, ask->mac);
+	r->lease.state = (uint8_t)state;
+	r->lease.known = ask->known;
+	r->lease.expires_ms = expires_ms;
+}
+
+static void free_reserved(struct reservation *r, uint64_t now_ms)
+{
+	r->lease.state = LEASE_FREE;
+	r->lease.expires_ms = end_now(&r->lease, now_ms);
+}
+
+/* Holds of a reservation's lease outlive the reservation, but are not renewed. */
+static void let_end(struct reservation *r)
+{
+	if (r->lease.state == LEASE_LEASED)
+		r->lease.state = LEASE_ENDING;
+}
+
+/* Take the address out of the ranges, its lease with it. */
+static void slot_to_reservation(struct pool *p, uint32_t slot, struct reservation *r)
+{
+	struct slot *s = &p->slots[slot];
+
+	p->networks[r->network].n_given--;
+	if (!s->lease.addr)
+		return;
+	r->lease = s->lease;
+	memset(r->lease.mac, 0, sizeof r->lease.mac);
+	reserve_hold(&p->reserve, r, s->lease.mac);
+	leave_limits(p, slot);
+	heap_remove(p, &p->networks[r->network].used, slot);
+	unhash(p, slot);
+	*s = (struct slot){ 0 };
+	let_end(r);
+}
+
+/* And back. Its holder owns it, unless that host owns another address by now; an offer is off. */
+static void reservation_to_slot(struct pool *p, const struct reservation *r, uint32_t slot)
+{
+	static const uint8_t states[] = {
+		[LEASE_LEASED] = LEASE_LEASED,
+		[LEASE_DECLINED] = LEASE_DECLINED,
+		[LEASE_ENDING] = LEASE_LEASED,
+	};
+	const struct lease *l = &r->lease;
+
+	p->networks[r->network].n_given++;
+	touch(p, slot);
+	if (l->expires_ms && slot_of_mac(p, r->network, l->mac) == NONE)
+		hash(p, slot, l->mac);
+	else
+		memcpy(p->slots[slot].lease.mac, l->mac, sizeof l->mac);
+	set_state(p, slot, (enum lease_state)states[l->state], l->known, l->expires_ms);
+}
+
+/* A new one for an address of a configured subnet. */
+static int add_reservation(struct pool *p, uint32_t addr, uint64_t now_ms, struct reservation **out)
+{
+	const uint32_t subnet = (uint32_t)(config_subnet_of(p->cfg, addr) - p->cfg->subnets);
+	int rc = reserve_add(&p->reserve, addr, network_of(p, subnet), now_ms, out);
+
+	if (!rc)
+		(*out)->lease.subnet = subnet;
+	return rc;
+}
+
+/* The subnet of an address that a host may have at all; NULL: *error says why not. */
+static const struct config_subnet *usable_subnet(const struct pool *p, uint32_t addr, int *error)
+{
+	const struct config_subnet *s = config_subnet_of(p->cfg, addr);
+
+	*error = -ENOENT;
+	if (s &&
+		(addr == s->net || addr == (s->net | ~s->mask) || ranges_taboo(&p->ranges, addr))) {
+		*error = -EADDRNOTAVAIL;
+		s = NULL;
+	}
+	return s;
+}
+
+/* A reservation for addr that has no host yet: what is left of one, or a new one. */
+static int vacant(struct pool *p, uint32_t addr, uint64_t now_ms, struct reservation **out)
+{
+	const uint32_t slot = slot_of_addr(p, addr);
+	int rc;
+
+	*out = reserve_by_addr(&p->reserve, addr);
+	if (*out)
+		return 0;
+	rc = add_reservation(p, addr, now_ms, out);
+	if (!rc && slot != NONE)
+		slot_to_reservation(p, slot, *out);
+	return rc;
+}
+
+/* Nobody's any more: back to the ranges, or gone, or kept until the lease has ended. */
+static void vacate(struct pool *p, struct reservation *r, uint64_t now_ms)
+{
+	const uint32_t slot = slot_of_addr(p, r->lease.addr);
+
+	if (slot == NONE && lease_held(&r->lease, now_ms)) {
+		reserve_give(&p->reserve, r, 0, NULL, 0);
+		let_end(r);
+		return;
+	}
+	if (slot != NONE)
+		reservation_to_slot(p, r, slot);
+	reserve_rm(&p->reserve, r);
+}
+
+int pool_may_reserve(const struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
+	uint8_t circuit_len, int64_t *by)
+{
+	int rc;
+	const struct config_subnet *s = usable_subnet(p, addr, &rc);
+	const struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	int64_t there = 0;
+
+	if (!s)
+		return rc;
+	if (r && r->host && r->host != host)
+		return -EADDRINUSE;
+	if (circuit_len)
+		there = pool_host_at(p, (unsigned)(s - p->cfg->subnets), circuit, circuit_len);
+	if (!there || there == host)
+		return 0;
+	*by = there;
+	return -EEXIST;
+}
+
+int pool_reserve(struct pool *p, int64_t host, uint32_t addr, const uint8_t *circuit,
+	uint8_t circuit_len, uint64_t now_ms)
+{
+	struct reservation *r, *old;
+	int64_t by;
+	int rc = pool_may_reserve(p, host, addr, circuit, circuit_len, &by);
+
+	if (!rc)
+		rc = vacant(p, addr, now_ms, &r);
+	if (rc)
+		return rc;
+	old = reserve_by_host(&p->reserve, host);
+	rc = reserve_give(&p->reserve, r, host, circuit, circuit_len);
+	if (rc) {
+		if (r != old)
+			vacate(p, r, now_ms);
+		return rc;
+	}
+	if (old && old != r)
+		vacate(p, old, now_ms);
+	if (old == r)
+		let_end(r); /* by the old terms: whoever holds it asks anew */
+	return 0;
+}
+
+void pool_unreserve(struct pool *p, int64_t host, uint64_t now_ms)
+{
+	struct reservation *r = host ? reserve_by_host(&p->reserve, host) : NULL;
+
+	if (r)
+		vacate(p, r, now_ms);
+}
+
+int64_t pool_host_at(
+	const struct pool *p, unsigned subnet, const uint8_t *circuit, uint8_t circuit_len)
+{
+	const struct reservation *r =
+		reserve_by_circuit(&p->reserve, network_of(p, subnet), circuit, circuit_len);
+
+	return r ? r->host : 0;
+}
+
+/* ---- looking up ---- */
+
 const struct lease *pool_by_mac(const struct pool *p, unsigned subnet, const uint8_t mac[6])
 {
-	const uint32_t slot = slot_of_mac(p, subnet, mac);
+	const uint32_t slot = slot_of_mac(p, network_of(p, subnet), mac);
 
 	return slot == NONE ? NULL : &p->slots[slot].lease;
 }
 
 const struct lease *pool_by_addr(const struct pool *p, uint32_t addr)
 {
+	const struct reservation *r = reserve_by_addr(&p->reserve, addr);
 	const uint32_t slot = slot_of_addr(p, addr);
 
-	return slot == NONE ? NULL : &p->slots[slot].lease;
+	if (r)
+		return &r->lease;
+	return slot == NONE || !p->slots[slot].lease.addr ? NULL : &p->slots[slot].lease;
+}
+
+const struct lease *pool_mine(const struct pool *p, const struct pool_ask *ask, uint64_t now_ms)
+{
+	const struct reservation *r = claim(p, ask);
+
+	if (r && is_free_for(r, ask, now_ms))
+		return &r->lease;
+	return pool_by_mac(p, ask->subnet, ask->mac);
+}
+
+const struct lease *pool_held(
+	const struct pool *p, unsigned subnet, const uint8_t mac[6], uint64_t now_ms)
+{
+	const struct reservation *r = reserve_by_holder(&p->reserve, network_of(p, subnet), mac);
+	const struct lease *l = pool_by_mac(p, subnet, mac);
+
+	if (r && r->lease.state != LEASE_OFFERED && held_by(&r->lease, mac, now_ms))
+		return &r->lease;
+	return l && lease_held(l, now_ms) ? l : NULL;
 }
 
 bool pool_is_own(const struct pool *p, uint32_t addr)
@@ -271,277 +607,434 @@ bool pool_is_own(const struct pool *p, uint32_t addr)
 	return false;
 }
 
-/* The order of RFC 2131 section 4.3.1. */
-static int choose(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *slot)
-{
-	const struct pool_subnet *sub = &p->subnets[ask->subnet];
-	const uint32_t wishes[] = {
-		slot_of_mac(p, ask->subnet, ask->mac),
-		slot_in_subnet(sub, ask->requested),
-		sub->all.n ? sub->all.items[0] : NONE,
-	};
-	int rc = -EBUSY;
+/* ---- offers ---- */
 
-	for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
-		if (wishes[i] == NONE)
-			continue;
-		rc = may_take(p, ask, wishes[i], now_ms);
-		if (!rc) {
-			*slot = wishes[i];
-			return 0;
-		}
-	}
-	return rc == -EBUSY ? -ENOSPC : rc;
+/* Use the slot if the host may have it; *rc says why not. */
+static bool suits(
+	struct pool *p, const struct pool_ask *ask, uint32_t slot, uint64_t now_ms, int *rc)
+{
+	int why;
+
+	if (slot == NONE)
+		return false;
+	why = may_take(p, ask, slot, now_ms);
+	if (why == -EDQUOT || !why)
+		*rc = why;
+	return !why;
 }
 
-int pool_offer(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *addr)
+/* The order of RFC 2131 section 4.3.1. Returns 0, -ENOSPC, -EDQUOT. */
+static int choose(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *slot)
 {
-	uint32_t slot;
+	const uint32_t network = network_of(p, ask->subnet);
+	const struct heap *used = &p->networks[network].used;
+	int rc = -ENOSPC;
+
+	*slot = slot_of_mac(p, network, ask->mac);
+	if (suits(p, ask, *slot, now_ms, &rc))
+		return 0;
+	for (size_t i = 0; i < ask->n_others; i++) {
+		*slot = slot_of_mac(p, network, ask->others[i]);
+		if (suits(p, ask, *slot, now_ms, &rc))
+			return 0;
+	}
+	*slot = slot_in_network(p, network, ask->requested);
+	if (suits(p, ask, *slot, now_ms, &rc))
+		return 0;
+	*slot = fresh_slot(p, network);
+	if (suits(p, ask, *slot, now_ms, &rc))
+		return 0;
+	*slot = used->n ? used->items[0] : NONE;
+	suits(p, ask, *slot, now_ms, &rc);
+	return rc;
+}
+
+/* Room for one more offer. 0, or -ENOSPC when known hosts have it all and an unknown one asks. */
+static int room_for_offer(struct pool *p, bool known, uint64_t now_ms)
+{
+	for (int i = 0; i < 2; i++)
+		heap_expire(p, &p->offers[i], now_ms);
+	if (p->offers[0].n + p->offers[1].n < POOL_OFFERS_MAX)
+		return 0;
+	if (!p->offers[0].n && !known)
+		return -ENOSPC;
+	set_free(p, p->offers[p->offers[0].n ? 0 : 1].items[0], now_ms);
+	return 0;
+}
+
+static int offer_slot(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *addr)
+{
 	const struct lease *l;
+	uint32_t slot;
 	int rc = choose(p, ask, now_ms, &slot);
 
 	if (rc)
 		return rc;
 	l = &p->slots[slot].lease;
+	/* what runs is its own, as may_take found */
+	if (l->state != LEASE_LEASED || !lease_held(l, now_ms)) {
+		rc = p->slots[slot].pos[HEAP_OFFERS] ? 0 : room_for_offer(p, ask->known, now_ms);
+		if (rc)
+			return rc;
+		own(p, slot, ask->mac, now_ms);
+		set_state(p, slot, LEASE_OFFERED, ask->known, now_ms + POOL_OFFER_MS);
+	}
 	*addr = l->addr;
-	if (l->state == LEASE_LEASED && lease_held(l, now_ms))
-		return 0; /* its own, as may_take found */
-	heap_expire(p, &p->offers, now_ms);
-	if (p->offers.n >= POOL_OFFERS_MAX && !p->slots[slot].pos[HEAP_OFFERS])
-		set_free(p, p->offers.items[0], now_ms);
-	own(p, slot, ask->mac, now_ms);
-	set_state(p, slot, LEASE_OFFERED, ask->known, now_ms + POOL_OFFER_MS);
 	return 0;
+}
+
+int pool_offer(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *addr)
+{
+	struct reservation *r = claim(p, ask);
+	int rc;
+
+	if (r && is_free_for(r, ask, now_ms)) {
+		if (!lease_held(&r->lease, now_ms) || r->lease.state == LEASE_OFFERED)
+			hold_reserved(p, r, ask, LEASE_OFFERED, now_ms + POOL_OFFER_MS);
+		*addr = r->lease.addr;
+		return 0;
+	}
+	rc = offer_slot(p, ask, now_ms, addr);
+	return rc ? rc : r != NULL;
 }
 
 void pool_withdraw(struct pool *p, unsigned subnet, const uint8_t mac[6], uint64_t now_ms)
 {
-	const uint32_t slot = slot_of_mac(p, subnet, mac);
+	const uint32_t network = network_of(p, subnet), slot = slot_of_mac(p, network, mac);
+	struct reservation *r = reserve_by_holder(&p->reserve, network, mac);
 
 	if (slot != NONE && p->slots[slot].lease.state == LEASE_OFFERED)
 		set_free(p, slot, now_ms);
+	if (r && r->lease.state == LEASE_OFFERED)
+		free_reserved(r, now_ms);
+}
+
+/* ---- leases ---- */
+
+static int commit_reserved(struct pool *p, struct reservation *r, const struct pool_ask *ask,
+	uint64_t expires_ms, uint64_t now_ms)
+{
+	if (r->network != network_of(p, ask->subnet) || !r->host)
+		return -ENOENT;
+	if (!is_for(p, r, ask, now_ms))
+		return -EACCES;
+	if (!is_free_for(r, ask, now_ms))
+		return -EBUSY;
+	hold_reserved(p, r, ask, LEASE_LEASED, expires_ms);
+	return 0;
+}
+
+/*
+ * A host that was plugged in elsewhere gives up the address of its old circuit, and makes it free
+ * for whoever is there now. Returns it, or 0.
+ */
+static uint32_t leave_circuit(struct pool *p, const struct pool_ask *ask, uint64_t now_ms)
+{
+	struct reservation *r =
+		reserve_by_holder(&p->reserve, network_of(p, ask->subnet), ask->mac);
+
+	if (!r || !r->circuit || !ask->circuit_len || at_circuit(r, ask) || !same_machine(r, ask) ||
+		!held_by(&r->lease, ask->mac, now_ms))
+		return 0;
+	free_reserved(r, now_ms);
+	return r->lease.addr;
 }
 
 int pool_commit(struct pool *p, const struct pool_ask *ask, uint64_t expires_ms, uint64_t now_ms,
 	uint32_t *left)
 {
-	const uint32_t slot = slot_in_subnet(&p->subnets[ask->subnet], ask->requested);
+	struct reservation *r = reserve_by_addr(&p->reserve, ask->requested);
+	uint32_t slot, old;
 	int rc;
 
-	if (slot == NONE || p->slots[slot].lease.state == LEASE_RESERVED)
-		return -ENOENT;
-	rc = may_take(p, ask, slot, now_ms);
+	if (r) {
+		rc = commit_reserved(p, r, ask, expires_ms, now_ms);
+		if (!rc)
+			*left = 0;
+		return rc;
+	}
+	slot = slot_in_network(p, network_of(p, ask->subnet), ask->requested);
+	rc = slot == NONE ? -ENOENT : may_take(p, ask, slot, now_ms);
 	if (rc)
 		return rc;
-	*left = own(p, slot, ask->mac, now_ms);
+	*left = leave_circuit(p, ask, now_ms);
+	old = own(p, slot, ask->mac, now_ms);
+	if (old)
+		*left = old;
 	set_state(p, slot, LEASE_LEASED, ask->known, expires_ms);
 	return 0;
 }
 
-/* The slot of an address that this host holds, or NONE. */
-static uint32_t held_by(const struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms)
-{
-	const uint32_t slot = slot_of_addr(p, addr);
-
-	if (slot == NONE || !p->slots[slot].hashed || memcmp(p->slots[slot].lease.mac, mac, 6) ||
-		!lease_held(&p->slots[slot].lease, now_ms))
-		return NONE;
-	return slot;
-}
-
 int pool_release(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms)
 {
-	const uint32_t slot = held_by(p, addr, mac, now_ms);
+	struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	const uint32_t slot = r ? NONE : slot_of_addr(p, addr);
 
-	if (slot == NONE)
+	if (r && held_by(&r->lease, mac, now_ms))
+		free_reserved(r, now_ms);
+	else if (slot != NONE && hashed(p, slot) && held_by(&p->slots[slot].lease, mac, now_ms))
+		set_free(p, slot, now_ms);
+	else
 		return -ENOENT;
-	set_free(p, slot, now_ms);
 	return 0;
+}
+
+/* How many addresses of the network rest because of this host. */
+static unsigned n_declined(
+	const struct pool *p, uint32_t network, const uint8_t mac[6], uint64_t now_ms)
+{
+	const struct reservation *r = reserve_by_holder(&p->reserve, network, mac);
+	unsigned n = r && r->lease.state == LEASE_DECLINED && lease_held(&r->lease, now_ms);
+
+	for (uint32_t slot = of_mac(p, *chain_of(p, network, mac), network, mac); slot != NONE;
+		slot = of_mac(p, p->slots[slot].next, network, mac))
+		n += p->slots[slot].lease.state == LEASE_DECLINED &&
+		     lease_held(&p->slots[slot].lease, now_ms);
+	return n;
 }
 
 int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms)
 {
-	const uint32_t slot = held_by(p, addr, mac, now_ms);
+	struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	const uint32_t slot = r ? NONE : slot_of_addr(p, addr);
+	struct pool_network *n;
+	uint32_t share;
 
-	if (slot == NONE)
+	if (slot != NONE ? !hashed(p, slot) || !held_by(&p->slots[slot].lease, mac, now_ms)
+			 : !r || !held_by(&r->lease, mac, now_ms))
 		return -ENOENT;
-	unhash(p, slot); /* the host shall not come back to it */
+	n = r ? &p->networks[r->network] : network_of_slot(p, slot);
+	if (n_declined(p, (uint32_t)(n - p->networks), mac, now_ms) >= POOL_DECLINES_MAX)
+		return -EDQUOT;
+	if (r) {
+		r->lease.state = LEASE_DECLINED;
+		r->lease.expires_ms = now_ms + POOL_DECLINE_MS;
+		return 0;
+	}
+	heap_expire(p, &n->resting, now_ms);
+	share = n->n_given / REST_SHARE;
+	if (n->resting.n >= (share ? share : 1))
+		return -EDQUOT;
 	set_state(p, slot, LEASE_DECLINED, false, now_ms + POOL_DECLINE_MS);
 	return 0;
 }
 
 int pool_end(struct pool *p, uint32_t addr, bool forget, uint64_t now_ms)
 {
-	const uint32_t slot = slot_of_addr(p, addr);
-	struct slot *s = slot == NONE ? NULL : &p->slots[slot];
+	static const uint8_t nobody[6];
+	struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	const uint32_t slot = r ? NONE : slot_of_addr(p, addr);
+	struct lease *l = r ? &r->lease : slot == NONE ? NULL : &p->slots[slot].lease;
 
-	if (!s || s->lease.state == LEASE_RESERVED)
+	if (!l || (!lease_held(l, now_ms) && !(forget && memcmp(l->mac, nobody, 6))))
 		return -ENOENT;
-	if (!lease_held(&s->lease, now_ms) && !(forget && s->hashed))
-		return -ENOENT;
+	forget |= l->state == LEASE_DECLINED;
+	if (r) {
+		free_reserved(r, now_ms);
+		if (forget)
+			reserve_hold(&p->reserve, r, nobody);
+		return 0;
+	}
 	set_free(p, slot, now_ms);
-	if (forget)
+	if (forget) {
 		unhash(p, slot);
-	if (!s->hashed)
-		memset(s->lease.mac, 0, sizeof s->lease.mac);
+		memset(l->mac, 0, sizeof l->mac);
+	}
 	return 0;
 }
 
-void pool_each(const struct pool *p, uint64_t now_ms, void (*fn)(void *arg, const struct lease *l),
-	void *arg)
-{
-	for (uint32_t i = 0; i < p->n_slots; i++) {
-		const struct slot *s = &p->slots[i];
+/* ---- showing ---- */
 
-		/* an address of two ranges is shown once */
-		if (s->hashed ||
-			(lease_held(&s->lease, now_ms) && slot_of_addr(p, s->lease.addr) == i))
-			fn(arg, &s->lease);
-	}
+static int compare_addr(const void *a, const void *b)
+{
+	const struct lease *const *x = a, *const *y = b;
+
+	return (*x)->addr < (*y)->addr ? -1 : (*x)->addr > (*y)->addr;
 }
 
-int pool_load(struct pool *p, const struct lease *l)
+/* The reservations above that address, ascending, NULL behind them; NULL without memory. */
+static const struct lease **reserved_above(const struct pool *p, uint32_t after)
 {
-	const uint32_t slot = slot_of_addr(p, l->addr);
-	uint32_t other;
+	const struct lease **list = calloc(p->reserve.n + 1u, sizeof *list);
+	uint32_t n = 0;
 
-	if (l->state != LEASE_FREE && l->state != LEASE_LEASED && l->state != LEASE_DECLINED)
-		return -EINVAL;
-	if (slot == NONE || p->slots[slot].lease.state == LEASE_RESERVED)
-		return -ENOENT;
-	if (l->state == LEASE_DECLINED) {
-		unhash(p, slot);
-		set_state(p, slot, LEASE_DECLINED, false, l->expires_ms);
-		return 0;
+	if (!list)
+		return NULL;
+	for (uint32_t i = 0; i < p->reserve.n; i++) {
+		if (p->reserve.items[i].lease.addr > after)
+			list[n++] = &p->reserve.items[i].lease;
 	}
-	other = slot_of_mac(p, p->slots[slot].subnet, l->mac);
-	if (other != NONE && p->slots[other].lease.expires_ms > l->expires_ms)
-		return -EEXIST;
-	own(p, slot, l->mac, 0);
-	set_state(p, slot, l->state, l->known, l->expires_ms);
+	qsort(list, n, sizeof *list, compare_addr);
+	return list;
+}
+
+/* All below `end`, from *at on, which moves. false: fn has seen enough. */
+static bool show_reserved(const struct lease ***at, uint64_t end, pool_show *fn, void *arg)
+{
+	for (; **at && (**at)->addr < end; ++*at) {
+		if (!fn(arg, **at))
+			return false;
+	}
+	return true;
+}
+
+static bool show_range(const struct pool *p, const struct range *r, uint32_t after, uint64_t now_ms,
+	const struct lease ***reserved, pool_show *fn, void *arg)
+{
+	for (uint64_t a = after < r->first ? r->first : (uint64_t)after + 1; a <= r->last; a++) {
+		const uint32_t slot = r->slot + (uint32_t)(a - r->first);
+		const struct lease *l = &p->slots[slot].lease;
+
+		if (!hashed(p, slot) && !lease_held(l, now_ms))
+			continue;
+		if (!show_reserved(reserved, a, fn, arg) || !fn(arg, l))
+			return false;
+	}
+	return true;
+}
+
+int pool_each(const struct pool *p, uint32_t after, uint64_t now_ms, pool_show *fn, void *arg)
+{
+	const struct lease **list = reserved_above(p, after), **at = list;
+	bool more = true;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->ranges.n && more; i++)
+		more = show_range(p, &p->ranges.by_addr[i], after, now_ms, &at, fn, arg);
+	if (more)
+		show_reserved(&at, UINT64_MAX, fn, arg);
+	free(list);
+	return 0;
+}
+
+/* ---- at start ---- */
+
+static void load_reserved(
+	struct pool *p, struct reservation *r, const struct lease *l, uint32_t machine)
+{
+	reserve_hold(&p->reserve, r, l->mac);
+	r->machine = machine;
+	r->lease.state = l->state;
+	r->lease.known = l->known;
+	r->lease.expires_ms = l->expires_ms;
+	if (!r->host)
+		let_end(r);
+}
+
+static int load_slot(struct pool *p, uint32_t slot, const struct lease *l)
+{
+	const struct range *range = ranges_of_slot(&p->ranges, slot);
+	const uint32_t other = slot_of_mac(p, network_of(p, range->subnet), l->mac);
+
+	if (l->state == LEASE_DECLINED) {
+		touch(p, slot);
+		unhash(p, slot);
+		hash(p, slot, l->mac);
+	} else {
+		if (other != NONE && p->slots[other].lease.expires_ms > l->expires_ms)
+			return -EEXIST;
+		own(p, slot, l->mac, 0);
+	}
+	set_state(p, slot, l->state == LEASE_ENDING ? LEASE_LEASED : (enum lease_state)l->state,
+		l->known, l->expires_ms);
+	return 0;
+}
+
+int pool_load(struct pool *p, const struct lease *l, uint32_t machine, uint64_t now_ms)
+{
+	struct reservation *r = reserve_by_addr(&p->reserve, l->addr);
+	const uint32_t slot = slot_of_addr(p, l->addr);
+	int rc;
+
+	if (l->state == LEASE_OFFERED || l->state > LEASE_ENDING)
+		return -EINVAL;
+	if (!r && slot != NONE)
+		return load_slot(p, slot, l);
+	if (!r) {
+		if (!usable_subnet(p, l->addr, &rc) || l->state == LEASE_DECLINED ||
+			!lease_held(l, now_ms))
+			return -ENOENT;
+		rc = add_reservation(p, l->addr, now_ms, &r);
+		if (rc)
+			return rc;
+	}
+	load_reserved(p, r, l, machine);
 	return 0;
 }
 
 /* ---- building ---- */
 
-static void add_range(struct pool *p, unsigned subnet, struct config_range r)
-{
-	struct pool_subnet *s = &p->subnets[subnet];
-	const uint32_t n = r.last - r.first + 1;
-
-	s->ranges[s->n_ranges++] = (struct pool_range){ r.first, r.last, p->n_slots };
-	s->n_slots += n;
-	p->n_slots += n;
-}
-
-static bool never_given(const struct pool *p, unsigned subnet, uint32_t addr)
-{
-	const struct config_subnet *s = &p->cfg->subnets[subnet];
-
-	if ((addr & s->mask) != s->net || addr == s->net || addr == (s->net | ~s->mask) ||
-		addr == s->router || pool_is_own(p, addr))
-		return true;
-	for (size_t i = 0; i < s->n_dns; i++)
-		if (addr == s->dns[i])
-			return true;
-	for (size_t i = 0; i < p->cfg->n_relays; i++)
-		if (addr == p->cfg->relays[i])
-			return true;
-	return false;
-}
-
-static void init_slot(struct pool *p, unsigned subnet, uint32_t slot, uint32_t addr)
-{
-	struct slot *s = &p->slots[slot];
-
-	s->lease.addr = addr;
-	s->subnet = (uint8_t)subnet;
-	/* an address of two ranges belongs to the first */
-	if (slot_of_addr(p, addr) != slot || never_given(p, subnet, addr)) {
-		s->lease.state = LEASE_RESERVED;
-		s->lease.expires_ms = NEVER_GIVEN;
-	} else {
-		p->subnets[subnet].n_given++;
-		heap_update(p, &p->subnets[subnet].all, slot, true);
-	}
-}
-
-static void init_subnet(struct pool *p, unsigned subnet, uint32_t first_slot)
-{
-	struct pool_subnet *s = &p->subnets[subnet];
-
-	s->all = (struct heap){ HEAP_ALL, 0, p->heap_items + first_slot };
-	s->guests = (struct heap){ HEAP_GUESTS, 0, p->heap_items + p->n_slots + first_slot };
-	for (size_t i = 0; i < s->n_ranges; i++)
-		for (uint32_t k = 0; k <= s->ranges[i].last - s->ranges[i].first; k++)
-			init_slot(p, subnet, s->ranges[i].slot + k, s->ranges[i].first + k);
-}
-
 static int take_memory(struct pool *p, const uint32_t *own_addrs, size_t n_own)
 {
+	const size_t n = p->ranges.n_slots;
 	size_t chains = 1;
 
-	while (chains < p->n_slots)
+	while (2 * chains <= n)
 		chains *= 2;
 	p->mask = (uint32_t)(chains - 1);
-	p->slots = calloc(p->n_slots + 1u, sizeof *p->slots);
-	p->by_mac = malloc(chains * sizeof *p->by_mac);
-	p->heap_items = calloc(3u * p->n_slots + 1u, sizeof *p->heap_items);
+	/* all zeros, and untouched until an address is used: the kernel gives no memory before */
+	p->slots = calloc(n + 1, sizeof *p->slots);
+	p->by_mac = calloc(chains, sizeof *p->by_mac);
+	p->heap_items = calloc(3 * n + 2 * POOL_OFFERS_MAX, sizeof *p->heap_items);
+	p->networks = calloc(p->ranges.n_networks + 1, sizeof *p->networks);
 	p->own = calloc(n_own + 1, sizeof *p->own);
-	if (!p->slots || !p->by_mac || !p->heap_items || !p->own)
+	if (!p->slots || !p->by_mac || !p->heap_items || !p->networks || !p->own)
 		return -ENOMEM;
-	memset(p->by_mac, 0xff, chains * sizeof *p->by_mac); /* NONE */
 	if (n_own)
 		memcpy(p->own, own_addrs, n_own * sizeof *p->own);
 	p->n_own = n_own;
 	return 0;
 }
 
+static void share_heaps(struct pool *p)
+{
+	uint32_t *items = p->heap_items;
+
+	for (int i = 0; i < 2; i++, items += POOL_OFFERS_MAX)
+		p->offers[i] = (struct heap){ HEAP_OFFERS, 0, items };
+	for (size_t i = 0; i < p->ranges.n_networks; i++) {
+		const struct ranges_network *r = &p->ranges.networks[i];
+		struct pool_network *n = &p->networks[i];
+
+		n->n_given = r->n_given;
+		n->used = (struct heap){ HEAP_USED, 0, items };
+		n->guests = (struct heap){ HEAP_LIMITED, 0, items + r->n_slots };
+		n->resting = (struct heap){ HEAP_LIMITED, 0, items + 2 * (size_t)r->n_slots };
+		items += 3 * (size_t)r->n_slots;
+	}
+}
+
 int pool_new(const struct config *cfg, const uint32_t *own_addrs, size_t n_own, struct pool **out)
 {
 	struct pool *p = calloc(1, sizeof *p);
-	uint64_t total = 0;
-	uint32_t slot = 0;
 	int rc = -ENOMEM;
 
 	if (!p)
 		return rc;
 	p->cfg = cfg;
-	for (unsigned i = 0; i < cfg->n_subnets; i++) {
-		for (size_t k = 0; k < cfg->subnets[i].n_ranges; k++) {
-			const struct config_range r = cfg->subnets[i].ranges[k];
-
-			if (r.first > r.last)
-				continue;
-			total += (uint64_t)r.last - r.first + 1;
-			rc = -E2BIG;
-			if (total > POOL_ADDRESSES_MAX)
-				goto err_pool;
-			add_range(p, i, r);
-		}
+	rc = ranges_init(&p->ranges, cfg, own_addrs, n_own);
+	if (!rc)
+		rc = take_memory(p, own_addrs, n_own);
+	if (rc) {
+		pool_free(p);
+		return rc;
 	}
-	rc = take_memory(p, own_addrs, n_own);
-	if (rc)
-		goto err_pool;
-	p->offers = (struct heap){ HEAP_OFFERS, 0, p->heap_items + 2 * (size_t)p->n_slots };
-	for (unsigned i = 0; i < cfg->n_subnets; i++) {
-		init_subnet(p, i, slot);
-		slot += p->subnets[i].n_slots;
-	}
+	share_heaps(p);
 	*out = p;
 	return 0;
-err_pool:
-	pool_free(p);
-	return rc;
 }
 
 void pool_free(struct pool *p)
 {
 	if (!p)
 		return;
+	ranges_fini(&p->ranges);
+	reserve_fini(&p->reserve);
 	free(p->slots);
 	free(p->by_mac);
 	free(p->heap_items);
+	free(p->networks);
 	free(p->own);
 	free(p);
 }

@@ -43,12 +43,12 @@ static void lease_row(struct table *t, const struct json *l)
 	if (json_is_int(expires))
 		snprintf(exact, sizeof exact, "%" PRId64, json_int(expires, 0));
 	format_age(held ? left : -left, age);
-	snprintf(ago, sizeof ago, "%s%s", age, held ? "" : " ago");
+	snprintf(ago, sizeof ago, "%s%s", *exact ? age : "never", held || !*exact ? "" : " ago");
 	table_cell(t, json_get_str(l, "addr", "-"), NULL);
 	table_cell(t, json_get_str(l, "mac", "-"), json_get_str(l, "mac", ""));
 	table_cell(t, json_get_str(l, "host", "-"), json_get_str(l, "host", ""));
 	table_cell(t, json_get_str(l, "state", "-"), NULL);
-	table_cell(t, *exact ? ago : "never", exact);
+	table_cell(t, ago, exact);
 	table_cell(t, json_bool(json_get(l, "known"), false) ? "yes" : "no", NULL);
 	table_cell(t, json_get_str(l, "subnet", "-"), json_get_str(l, "subnet", ""));
 }
@@ -98,16 +98,18 @@ static void print_leases(const struct ctl *c, const struct json *const *leases, 
 
 /* ---- choosing ---- */
 
-/* Leases that a command is about; nodes borrow from the answer. */
+/* Leases that a command is about; nodes borrow from the pages. */
 struct leases {
-	struct answer answer;
+	struct answer *pages;
 	const struct json **nodes;
-	size_t n;
+	size_t n, n_pages;
 };
 
 static void leases_fini(struct leases *l)
 {
-	answer_fini(&l->answer);
+	for (size_t i = 0; i < l->n_pages; i++)
+		answer_fini(&l->pages[i]);
+	free(l->pages);
 	free(l->nodes);
 	*l = (struct leases){ 0 };
 }
@@ -119,27 +121,43 @@ static bool is_addr(const char *word)
 	return inet_pton(AF_INET, word, &a) == 1;
 }
 
-/* Ask by a query; of the answer keep all, or with a list what is named by host or by address. */
+/* Of one page keep all, or with a list what is named by host or by address. */
+static void keep_named(struct leases *l, const struct json *page, const struct hostlist *want)
+{
+	l->nodes = reallocarray(l->nodes, l->n + json_len(page) + 1, sizeof *l->nodes);
+	if (!l->nodes)
+		errx(CTL_FAILED, "out of memory");
+	for (size_t i = 0; i < json_len(page); i++) {
+		const struct json *lease = json_at(page, i);
+
+		if (!want || hostlist_has(want, json_get_str(lease, "host", "")) ||
+			hostlist_has(want, json_get_str(lease, "addr", "")))
+			l->nodes[l->n++] = lease;
+	}
+}
+
+/* Ask by a query, page by page. */
 static int fetch(struct ctl *c, const char *query, const struct hostlist *want, struct leases *out)
 {
-	const struct json *all;
+	const char *after = "0.0.0.0";
 	char path[256];
-	int rc;
 
-	snprintf(path, sizeof path, LEASES_PATH "%s", query);
-	rc = client_get(c, path, &out->answer);
-	if (rc)
-		return rc;
-	all = json_get(out->answer.doc, "leases");
-	out->nodes = calloc(json_len(all) + 1, sizeof *out->nodes);
-	if (!out->nodes)
-		errx(CTL_FAILED, "out of memory");
-	for (size_t i = 0; i < json_len(all); i++) {
-		const struct json *l = json_at(all, i);
+	while (after) {
+		struct answer *a;
+		int rc;
 
-		if (!want || hostlist_has(want, json_get_str(l, "host", "")) ||
-			hostlist_has(want, json_get_str(l, "addr", "")))
-			out->nodes[out->n++] = l;
+		snprintf(path, sizeof path, LEASES_PATH "%s%cafter=%s", query, *query ? '&' : '?',
+			after);
+		out->pages = reallocarray(out->pages, out->n_pages + 1, sizeof *out->pages);
+		if (!out->pages)
+			errx(CTL_FAILED, "out of memory");
+		a = &out->pages[out->n_pages];
+		rc = client_get(c, path, a);
+		if (rc)
+			return rc;
+		out->n_pages++;
+		keep_named(out, json_get(a->doc, "leases"), want);
+		after = json_get_str(a->doc, "next", NULL);
 	}
 	return CTL_OK;
 }
@@ -270,7 +288,7 @@ static void keep_ends(struct leases *l, bool forget)
 	for (size_t i = 0; i < l->n; i++) {
 		const char *state = json_get_str(l->nodes[i], "state", "");
 
-		if (strcmp(state, "reserved") && (forget || strcmp(state, "free")))
+		if (forget ? json_is_str(json_get(l->nodes[i], "mac")) : strcmp(state, "free") != 0)
 			l->nodes[n++] = l->nodes[i];
 	}
 	l->n = n;

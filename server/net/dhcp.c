@@ -3,6 +3,37 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "server/bytes.h"
+#include "server/net/dhcp_opt.h"
+
+#define RELAY_CIRCUIT 1
+#define RELAY_REMOTE  2
+
+static const uint8_t *relay_option(const struct dhcp_query *q, uint8_t tag, uint8_t *len)
+{
+	struct rd r = { q->relay, q->relay + q->relay_len, false };
+	struct dhcp_opt o;
+
+	while (dhcp_tlv_next(&r, &o) > 0) {
+		if (o.tag == tag && o.len) {
+			*len = o.len;
+			return o.val;
+		}
+	}
+	*len = 0;
+	return NULL;
+}
+
+const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len)
+{
+	return relay_option(q, RELAY_CIRCUIT, len);
+}
+
+const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len)
+{
+	return relay_option(q, RELAY_REMOTE, len);
+}
+
 /* A bool from another process may hold any byte; reading it as a bool would be undefined. */
 static bool flag_ok(const bool *flag)
 {

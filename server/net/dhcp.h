@@ -107,6 +107,13 @@ struct dhcp_answer {
 };
 
 /*
+ * What the relay says of where the client is plugged in (option 82, RFC 3046 sub-options 1 and 2):
+ * a pointer into q->relay, *len bytes; NULL and 0 when it is absent or empty. Pure.
+ */
+const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len);
+const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len);
+
+/*
  * True when every field is in the range that is written above: texts end inside their array, enums
  * and lengths fit, flags are 0 or 1. The messages come from another process. Pure.
  */

@@ -98,16 +98,6 @@ static enum drop drop_of(int error)
 
 /* ---- from the network to core ---- */
 
-static bool relay_listed(const struct net *n, uint32_t giaddr)
-{
-	const struct config *cfg = &n->server->cfg;
-
-	for (size_t i = 0; i < cfg->n_relays; i++)
-		if (cfg->relays[i] == giaddr)
-			return true;
-	return false;
-}
-
 static void on_packet(struct port *p, const struct mmsghdr *m, const struct sockaddr_in *from)
 {
 	struct net *n = p->net;
@@ -124,7 +114,7 @@ static void on_packet(struct port *p, const struct mmsghdr *m, const struct sock
 		drop(n, drop_of(rc), ep->ifname, src);
 		return;
 	}
-	if (q.giaddr && !relay_listed(n, q.giaddr)) {
+	if (q.giaddr && !config_has_relay(&n->server->cfg, q.giaddr)) {
 		drop(n, DROP_RELAY, ep->ifname, q.giaddr);
 		return;
 	}
@@ -217,7 +207,7 @@ static bool answer_ok(const struct net *n, const struct dhcp_answer *a)
 	const struct dhcp_query *q = &a->query;
 
 	return dhcp_answer_ok(a) && q->endpoint < n->server->n_endpoints &&
-	       (!q->giaddr || relay_listed(n, q->giaddr)) &&
+	       (!q->giaddr || config_has_relay(&n->server->cfg, q->giaddr)) &&
 	       (!q->port4011 || (q->src_addr && q->src_port));
 }
 

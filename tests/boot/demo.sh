@@ -56,7 +56,7 @@ prove() {
 	done
 	say "bytes over the wire to n1"
 	lab_sizes n1 | sed 's/^# //'
-	lab_within n1 $((48 << 20)) || lab_not_ok 'more than 48 MiB'
+	lab_within n1 $((LAB_WIRE_MIB << 20)) || lab_not_ok "more than $LAB_WIRE_MIB MiB"
 }
 
 look_around() {

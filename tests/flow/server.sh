@@ -97,10 +97,12 @@ rights() { # ROLE: not root, no capability
 		grep -qE '^NoNewPrivs:\s+1' "/proc/$pid/status"
 }
 for role in core http net sign; do check "$role has no rights" rights $role; done
-for role in core http net sign; do
-	locked() { grep -E '^Seccomp:\s+2' "/proc/$(role_pid $role)/status"; }
-	check "$role is locked in" locked
-done
+locked() { grep -E '^Seccomp:\s+2' "/proc/$(role_pid "$1")/status"; }
+if grep -q __asan_init "$B/musterd"; then
+	echo "skip - server: roles are not locked in under the address sanitizer, which traces itself"
+else
+	for role in core http net sign; do check "$role is locked in" locked $role; done
+fi
 no_database() { ! ls -l "/proc/$(role_pid "$1")/fd" | grep muster.db; }
 for role in http net sign; do check "$role has no database open" no_database $role; done
 no_socket() { ! ls -l "/proc/$(role_pid core)/net/../fd" | grep -c socket | awk '$1 > 4 {exit 1}' | grep .; }

@@ -41,6 +41,7 @@ wraps sqlite3.h db/sql.c
 wraps curl/curl.h agent/fetch.c server/ctl/client.c
 wraps sodium.h images/minisig.c
 wraps 'openssl/.*' images/digest.c
+wraps lzma.h agent/unpack.c
 wraps jansson.h images/json.c
 wraps seccomp.h server/sandbox.c
 

@@ -204,6 +204,11 @@ static void test_sign(void)
 
 int main(int argc, char **argv)
 {
+	static struct config_subnet subnet = { .net = 0x0a4d0000,
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.ranges = { { 0x0a4d0064, 0x0a4d00c8 } } };
 	char path[600];
 	unsigned seed = (unsigned)getpid();
 
@@ -216,11 +221,7 @@ int main(int argc, char **argv)
 	snprintf(server.cfg.state_dir, sizeof server.cfg.state_dir, "%s", argv[1]);
 	server.cfg.admission = ADMISSION_OPEN;
 	server.cfg.n_subnets = 1;
-	server.cfg.subnets[0] = (struct config_subnet){ .net = 0x0a4d0000,
-		.mask = 0xffffff00,
-		.prefix = 24,
-		.n_ranges = 1,
-		.ranges = { { 0x0a4d0064, 0x0a4d00c8 } } };
+	server.cfg.subnets = &subnet;
 	server.n_endpoints = 1;
 	server.endpoints[0] = (struct endpoint){ .ifname = "lo",
 		.addr = 0x0a4d0001,

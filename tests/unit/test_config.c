@@ -22,14 +22,19 @@ static const char good[] = "; a comment\n"
 			   "[dhcp]\n"
 			   "mode = full\n"
 			   "lease-time = 2h\n"
-			   "relays = 10.9.0.1, 10.9.1.1\n"
+			   "relays = 10.9.1.1, 10.9.0.1, 10.9.1.1\n"
+			   "[subnet 10.78.0.0/16]\n"
+			   "network = lab\n"
+			   "range = 10.78.1.0-10.78.1.255\n"
+			   "exclude = 10.78.1.7\n"
+			   "exclude = 10.78.1.20-10.78.1.29, 10.78.1.40\n"
 			   "[subnet 10.77.0.0/24]\n"
+			   "network = lab\n"
 			   "range = 10.77.0.100-10.77.0.120\n"
 			   "range = 10.77.0.130-10.77.0.140\n"
 			   "router = 10.77.0.1\n"
 			   "dns = 10.77.0.1 10.77.0.2\n"
-			   "[subnet 10.78.0.0/16]\n"
-			   "range = 10.78.1.0-10.78.1.255\n"
+			   "[subnet 10.79.0.0/24]\n"
 			   "[quirk old-rom]\n"
 			   "match-mac = 52:54:00:aa\n"
 			   "match-arch = 0\n"
@@ -55,11 +60,19 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.lease_s, 7200);
 	assert_int_equal(c.n_relays, 2);
 	assert_int_equal(c.relays[1], 0x0a090101);
-	assert_int_equal(c.n_subnets, 2);
+	assert_true(config_has_relay(&c, 0x0a090001));
+	assert_false(config_has_relay(&c, 0x0a090002));
+	assert_int_equal(c.n_subnets, 3);
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
 	assert_int_equal(c.subnets[0].n_dns, 2);
 	assert_int_equal(c.subnets[1].mask, 0xffff0000);
+	assert_int_equal(c.subnets[1].n_excludes, 3);
+	assert_int_equal(c.subnets[1].excludes[0].last, 0x0a4e0107);
+	assert_int_equal(c.subnets[1].excludes[1].last, 0x0a4e011d);
+	assert_true(config_same_network(&c.subnets[0], &c.subnets[1]));
+	assert_false(config_same_network(&c.subnets[0], &c.subnets[2]));
+	assert_true(config_same_network(&c.subnets[2], &c.subnets[2]));
 	assert_int_equal(c.quirks[0].mac_len, 4);
 	assert_int_equal(c.quirks[0].mac[3], 0xaa);
 	assert_string_equal(c.quirks[0].loader, "undionly.kpxe");
@@ -68,6 +81,42 @@ static void reads_all_keys(void **state)
 	assert_int_equal(config_check(&c, "x.conf", err, sizeof err), 0);
 	assert_ptr_equal(config_subnet_of(&c, 0x0a4e0101), &c.subnets[1]);
 	assert_null(config_subnet_of(&c, 0x0a4f0101));
+	assert_null(config_subnet_of(&c, 0x01010101));
+	config_fini(&c);
+	config_fini(&c);
+}
+
+/* Branch offices behind relays: each address finds its own subnet, whatever the file's order. */
+static void finds_one_of_many(void **state)
+{
+	enum { SUBNETS = 1500 };
+	static char text[SUBNETS * 80];
+	static struct config c;
+	char err[300] = "";
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < SUBNETS; i++) {
+		const unsigned net = i * 7 % SUBNETS; /* all of them, not ascending */
+
+		n += (size_t)snprintf(text + n, sizeof text - n,
+			"[dhcp]\nrelays=10.%u.%u.1\n[subnet 10.%u.%u.0/24]\nrange=10.%u.%u.9-10.%u.%u.99\n",
+			net / 256, net % 256, net / 256, net % 256, net / 256, net % 256, net / 256,
+			net % 256);
+	}
+	config_defaults(&c);
+	assert_int_equal(config_parse(text, n, "x.conf", &c, err, sizeof err), 0);
+	assert_int_equal(c.n_subnets, SUBNETS);
+	for (uint32_t i = 0; i < SUBNETS; i++) {
+		const uint32_t net = 0x0a000000 + (i << 8);
+
+		assert_int_equal(config_subnet_of(&c, net + 255)->net, net);
+		assert_int_equal(config_subnet_of(&c, net)->ranges[0].first, net + 9);
+		assert_true(config_has_relay(&c, net + 1));
+		assert_false(config_has_relay(&c, net + 2));
+	}
+	assert_null(config_subnet_of(&c, 0x0a000000 + (SUBNETS << 8)));
+	config_fini(&c);
 }
 
 static const struct {
@@ -87,8 +136,29 @@ static const struct {
 		"x.conf:2: the range ends before it begins" },
 	{ "ranges overlap", "[subnet 10.0.0.0/24]\nrange = 10.0.0.1-10.0.0.9, 10.0.0.9-10.0.0.20\n",
 		"x.conf:2: the range overlaps another one" },
+	{ "exclusion outside", "[subnet 10.0.0.0/24]\nexclude = 10.0.1.1\n",
+		"x.conf:2: the exclusion leaves its subnet" },
+	{ "exclusion backwards", "[subnet 10.0.0.0/24]\n\nexclude = 10.0.0.9-10.0.0.1\n",
+		"x.conf:3: the exclusion ends before it begins" },
+	{ "no exclusion", "[subnet 10.0.0.0/24]\nexclude = all\n",
+		"x.conf:2: an exclusion is FIRST-LAST, such as 10.77.0.100-10.77.0.200, or one address" },
+	{ "one address is no range", "[subnet 10.0.0.0/24]\nrange = 10.0.0.1\n",
+		"x.conf:2: a range is FIRST-LAST, such as 10.77.0.100-10.77.0.200" },
+	{ "17 ranges",
+		"[subnet 10.0.0.0/24]\nrange = 10.0.0.1-10.0.0.1 10.0.0.2-10.0.0.2 10.0.0.3-10.0.0.3"
+		" 10.0.0.4-10.0.0.4 10.0.0.5-10.0.0.5 10.0.0.6-10.0.0.6 10.0.0.7-10.0.0.7"
+		" 10.0.0.8-10.0.0.8 10.0.0.9-10.0.0.9 10.0.0.10-10.0.0.10 10.0.0.11-10.0.0.11"
+		" 10.0.0.12-10.0.0.12 10.0.0.13-10.0.0.13 10.0.0.14-10.0.0.14 10.0.0.15-10.0.0.15"
+		" 10.0.0.16-10.0.0.16\nrange = 10.0.0.17-10.0.0.17\n",
+		"x.conf:3: more than 16 ranges" },
+	{ "network twice", "[subnet 10.0.0.0/24]\nnetwork = a\nnetwork = b\n",
+		"x.conf:3: 'network' is given twice" },
 	{ "host bits", "[subnet 10.0.0.1/24]\n", "x.conf:1: 10.0.0.1 has bits set beyond /24" },
 	{ "subnets overlap", "[subnet 10.0.0.0/8]\n[subnet 10.1.0.0/16]\n",
+		"x.conf:2: the subnet overlaps another one" },
+	{ "a subnet inside of a later one", "[subnet 10.1.0.0/16]\n[subnet 10.0.0.0/8]\n",
+		"x.conf:2: the subnet overlaps another one" },
+	{ "the same subnet", "[subnet 10.1.0.0/16]\n[subnet 10.1.0.0/16]\n",
 		"x.conf:2: the subnet overlaps another one" },
 	{ "relative path", "[server]\nstate-dir = var\n", "x.conf:2: 'var' is no absolute path" },
 	{ "short lease", "[dhcp]\nlease-time = 5s\n", "x.conf:2: a lease is at least 60s" },
@@ -120,6 +190,7 @@ static void refuses_wrong_text(void **state)
 					 err, sizeof err),
 			-EINVAL);
 		assert_string_equal(err, wrong[i].want);
+		config_fini(&c);
 	}
 }
 
@@ -143,6 +214,7 @@ static void survives_every_prefix(void **state)
 	for (size_t n = 0; n < sizeof good; n++) {
 		config_defaults(&c);
 		config_parse(good, n, "x.conf", &c, err, sizeof err);
+		config_fini(&c);
 	}
 }
 
@@ -171,6 +243,7 @@ static void checks_over_keys(void **state)
 			0);
 		assert_int_equal(config_check(&c, "x.conf", err, sizeof err), -EINVAL);
 		assert_string_equal(err, rows[i].want);
+		config_fini(&c);
 	}
 }
 
@@ -178,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_all_keys),
+		cmocka_unit_test(finds_one_of_many),
 		cmocka_unit_test(refuses_wrong_text),
 		cmocka_unit_test(refuses_nul),
 		cmocka_unit_test(survives_every_prefix),

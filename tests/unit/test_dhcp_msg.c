@@ -606,6 +606,67 @@ static void test_answer_ok(void **state)
 #undef SPOIL
 }
 
+/* Where the client is plugged in: rows {name, value of option 82, circuit, remote}. */
+static void test_relay_place(void **state)
+{
+	static const struct {
+		const char *name, *relay;
+		size_t len;
+		const char *circuit, *remote;
+	} rows[] = {
+		{ "no relay", BYTES(""), NULL, NULL },
+		{ "both",
+			BYTES("\x01\x04"
+			      "sw1/"
+			      "\x02\x03"
+			      "abc"),
+			"sw1/", "abc" },
+		{ "the other order",
+			BYTES("\x02\x03"
+			      "abc"
+			      "\x05\x04\x0a\x09\x00\x00"
+			      "\x01\x01"
+			      "7"),
+			"7", "abc" },
+		{ "empty ones", BYTES("\x01\x00\x02\x00"), NULL, NULL },
+		{ "the first of two",
+			BYTES("\x01\x01"
+			      "a"
+			      "\x01\x01"
+			      "b"),
+			"a", NULL },
+		{ "cut short",
+			BYTES("\x01\x02"
+			      "a"),
+			NULL, NULL },
+		{ "cut after the first",
+			BYTES("\x01\x01"
+			      "a"
+			      "\x02\x09"
+			      "b"),
+			"a", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q = { .relay_len = (uint8_t)rows[i].len };
+		const char *want[2] = { rows[i].circuit, rows[i].remote };
+		const uint8_t *got[2];
+		uint8_t len[2] = { 99, 99 };
+
+		print_message("row: %s\n", rows[i].name);
+		memcpy(q.relay, rows[i].relay, rows[i].len);
+		got[0] = dhcp_query_circuit(&q, &len[0]);
+		got[1] = dhcp_query_remote(&q, &len[1]);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(len[k], want[k] ? strlen(want[k]) : 0);
+			assert_int_equal(!got[k], !want[k]);
+			if (want[k])
+				assert_memory_equal(got[k], want[k], len[k]);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -620,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_encode_full),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_answer_ok),
+		cmocka_unit_test(test_relay_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

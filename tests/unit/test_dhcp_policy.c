@@ -11,25 +11,31 @@
 #include "server/bytes.h"
 #include "server/core/dhcp_policy.h"
 
-#define SERVER 0x0a4d0001u /* 10.77.0.1 */
-#define NET(n) (0x0a4d0000u + (n))
-#define FAR(n) (0x0a090000u + (n)) /* 10.9.0.0/24, behind the relay 10.9.0.1 */
-#define OTHER  0x0a4d0002u	   /* another server */
-#define URL    "http://10.77.0.1"
-#define SCRIPT URL "/boot.ipxe"
-#define UKI    URL "/efi/agent.efi"
-#define START  1000000000000u
+#define SERVER	 0x0a4d0001u /* 10.77.0.1 */
+#define NET(n)	 (0x0a4d0000u + (n))
+#define FAR(n)	 (0x0a090000u + (n)) /* 10.9.0.0/24, behind the relay 10.9.0.1 */
+#define ANNEX(n) (0x0a090100u + (n)) /* 10.9.1.0/24 on the same link */
+#define OTHER	 0x0a4d0002u	     /* another server */
+#define URL	 "http://10.77.0.1"
+#define SCRIPT	 URL "/boot.ipxe"
+#define UKI	 URL "/efi/agent.efi"
+#define START	 1000000000000u
 
-static struct config cfg_of(enum dhcp_mode mode)
-{
-	struct config c = { .lease_s = 3600,
-		.authoritative = true,
-		.dhcp_mode = mode,
-		.n_subnets = 2,
-		.n_relays = 1,
-		.relays = { FAR(1) } };
-
-	c.subnets[0] = (struct config_subnet){ .net = NET(0),
+/* Ascending, as config.h wants them. */
+static struct config_subnet subnets[] = {
+	{ .net = FAR(0),
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.n_ranges = 1,
+		.network = "branch",
+		.ranges = { { FAR(100), FAR(199) } },
+		.router = FAR(1) },
+	{ .net = ANNEX(0),
+		.mask = 0xffffff00,
+		.prefix = 24,
+		.network = "branch",
+		.router = ANNEX(1) },
+	{ .net = NET(0),
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
@@ -37,14 +43,19 @@ static struct config cfg_of(enum dhcp_mode mode)
 		.router = SERVER,
 		.n_dns = 1,
 		.dns = { SERVER },
-		.domain = "lab" };
-	c.subnets[1] = (struct config_subnet){ .net = FAR(0),
-		.mask = 0xffffff00,
-		.prefix = 24,
-		.n_ranges = 1,
-		.ranges = { { FAR(100), FAR(199) } },
-		.router = FAR(1) };
-	return c;
+		.domain = "lab" },
+};
+static uint32_t relays[] = { FAR(1) };
+
+static struct config cfg_of(enum dhcp_mode mode)
+{
+	return (struct config){ .lease_s = 3600,
+		.authoritative = true,
+		.dhcp_mode = mode,
+		.n_subnets = ARRAY_LEN(subnets),
+		.subnets = subnets,
+		.n_relays = ARRAY_LEN(relays),
+		.relays = relays };
 }
 
 /* A packet of host `host`; the tests say what else is in it. */
@@ -87,6 +98,7 @@ struct world {
 	struct pool *pool;
 	uint64_t now;
 	bool known;
+	int64_t host;
 };
 
 static void world_init(struct world *w, enum dhcp_mode mode)
@@ -96,6 +108,7 @@ static void world_init(struct world *w, enum dhcp_mode mode)
 	w->cfg = cfg_of(mode);
 	w->now = START;
 	w->known = true;
+	w->host = 0;
 	assert_int_equal(pool_new(&w->cfg, own, 2, &w->pool), 0);
 }
 
@@ -106,6 +119,7 @@ static struct dhcp_decision ask(struct world *w, const struct dhcp_query *q)
 	int rc;
 
 	env.known = w->known;
+	env.host = w->host;
 	rc = dhcp_decide(&env, w->pool, q, w->now, &d);
 	assert_int_equal(rc, d.answer);
 	return d;
@@ -516,6 +530,229 @@ static void test_relay_options(void **state)
 	pool_free(w.pool);
 }
 
+/*
+ * RFC 5107 again: with the relay as its server, a client renews and gives up through the relay,
+ * which adds the same options; and what comes past it is taken as well.
+ */
+static void test_renewal_through_relay(void **state)
+{
+	static const struct {
+		const char *name;
+		int type;
+		bool relayed;
+		uint32_t server_id, requested, ciaddr;
+		int want;
+		enum dhcp_reason reason;
+	} rows[] = {
+		{ "offer", D, true, 0, 0, 0, OFFER, DHCP_REASON_OFFERED },
+		{ "lease", R, true, FAR(1), FAR(100), 0, ACK, DHCP_REASON_LEASED },
+		{ "our own identifier is as good", R, true, SERVER, FAR(100), 0, ACK,
+			DHCP_REASON_LEASED },
+		{ "renewal through the relay", R, true, 0, 0, FAR(100), ACK, DHCP_REASON_RENEWED },
+		{ "renewal past the relay", R, false, 0, 0, FAR(100), ACK, DHCP_REASON_RENEWED },
+		{ "renewal of the link's other subnet", R, true, 0, 0, ANNEX(7), NAK,
+			DHCP_REASON_OTHER_ADDRESS },
+		{ "renewal of another link's address", R, true, 0, 0, NET(100), NAK,
+			DHCP_REASON_WRONG_NETWORK },
+		{ "another relay's identifier", R, true, FAR(2), FAR(100), 0, NO,
+			DHCP_REASON_OTHER_SERVER },
+		{ "an override that nobody made", REL, false, FAR(1), 0, FAR(100), NO,
+			DHCP_REASON_OTHER_SERVER },
+		{ "decline through the relay", DECL, true, FAR(1), FAR(100), 0, NO,
+			DHCP_REASON_DECLINED },
+		{ "another offer", D, true, 0, 0, 0, OFFER, DHCP_REASON_OFFERED },
+		{ "another lease", R, true, FAR(1), FAR(101), 0, ACK, DHCP_REASON_LEASED },
+		{ "release through the relay", REL, true, FAR(1), 0, FAR(101), NO,
+			DHCP_REASON_RELEASED },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q = query((enum dhcp_type)rows[i].type, DHCP_CLIENT_OTHER, 1);
+		struct dhcp_decision d;
+
+		print_message("row: %s\n", rows[i].name);
+		q.server_id = rows[i].server_id;
+		q.requested = rows[i].requested;
+		q.ciaddr = rows[i].ciaddr;
+		if (rows[i].relayed) {
+			q.giaddr = 0x0a0a0a0a; /* the relay's address on our side */
+			q.link_select = FAR(0);
+			q.id_override = FAR(1);
+		}
+		d = ask(&w, &q);
+		assert_string_equal(dhcp_reason_text(d.reason), dhcp_reason_text(rows[i].reason));
+		assert_int_equal(d.answer ? d.reply.type : NO, rows[i].want);
+		if (d.answer)
+			assert_int_equal(d.reply.server_id, rows[i].relayed ? FAR(1) : SERVER);
+	}
+	pool_free(w.pool);
+}
+
+/* Two subnets on one link: either is right, and mask, router and options are the address's own. */
+static void test_shared_network(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	q.giaddr = FAR(1);
+	w.host = 1;
+	assert_int_equal(pool_reserve(w.pool, 1, ANNEX(7), NULL, 0, START), 0);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.yiaddr, ANNEX(7));
+	assert_int_equal(d.reply.router, ANNEX(1));
+	assert_int_equal(d.reply.broadcast, ANNEX(255));
+	q.type = DHCP_REQUEST;
+	q.requested = ANNEX(7); /* INIT-REBOOT */
+	assert_int_equal(ask(&w, &q).reply.type, DHCP_ACK);
+	q.requested = 0;
+	q.ciaddr = ANNEX(7);
+	d = ask(&w, &q);
+	assert_int_equal(d.reply.type, DHCP_ACK);
+	assert_int_equal(d.reply.router, ANNEX(1));
+	q.type = DHCP_INFORM;
+	assert_int_equal(ask(&w, &q).reply.router, ANNEX(1));
+	q.ciaddr = FAR(9);
+	assert_int_equal(ask(&w, &q).reply.router, FAR(1));
+	q.type = DHCP_REQUEST;
+	q.ciaddr = 0;
+	q.requested = NET(100);
+	assert_int_equal(ask(&w, &q).reason, DHCP_REASON_WRONG_NETWORK);
+	pool_free(w.pool);
+}
+
+/* A reservation through the states of RFC 2131. */
+static void test_reservation(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t is; /* host in the inventory */
+		unsigned card;
+		int type;
+		uint32_t server_id, requested, ciaddr;
+		int want;
+		enum dhcp_reason reason;
+		uint32_t addr;
+	} rows[] = {
+		{ "before it is reserved", 1, 1, D, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(100) },
+		{ "lease", 1, 1, R, SERVER, NET(100), 0, ACK, DHCP_REASON_LEASED, NET(100) },
+		{ "reserve NET(50)", 1, 0, 0, 0, 0, 0, NO, 0, 0 },
+		{ "another host cannot have it", 0, 2, R, SERVER, NET(50), 0, NAK,
+			DHCP_REASON_ADDRESS_RESERVED, 0 },
+		{ "nor reboot with it", 0, 2, R, 0, NET(50), 0, NAK, DHCP_REASON_NO_RECORD, 0 },
+		{ "nor renew it", 0, 2, R, 0, 0, NET(50), NAK, DHCP_REASON_ADDRESS_RESERVED, 0 },
+		{ "the old address may be renewed", 1, 1, R, 0, 0, NET(100), ACK,
+			DHCP_REASON_RENEWED, NET(100) },
+		{ "but not at a reboot", 1, 1, R, 0, NET(100), 0, NAK, DHCP_REASON_OTHER_ADDRESS,
+			0 },
+		{ "DISCOVER that asks for the old one", 1, 1, D, 0, NET(100), 0, OFFER,
+			DHCP_REASON_OFFERED, NET(50) },
+		{ "it still runs on the old one", 1, 1, R, 0, 0, NET(100), ACK, DHCP_REASON_RENEWED,
+			NET(100) },
+		{ "another server was chosen", 1, 1, R, OTHER, NET(44), 0, NO,
+			DHCP_REASON_OTHER_SERVER, 0 },
+		{ "SELECTING", 1, 1, R, SERVER, NET(50), 0, ACK, DHCP_REASON_LEASED, NET(50) },
+		{ "INIT-REBOOT", 1, 1, R, 0, NET(50), 0, ACK, DHCP_REASON_RENEWED, NET(50) },
+		{ "RENEWING", 1, 1, R, 0, 0, NET(50), ACK, DHCP_REASON_RENEWED, NET(50) },
+		{ "a second machine of that host", 1, 3, D, 0, 0, 0, OFFER, DHCP_REASON_CONTESTED,
+			NET(101) },
+		{ "takes it all the same", 1, 3, R, SERVER, NET(50), 0, NAK,
+			DHCP_REASON_ADDRESS_TAKEN, 0 },
+		{ "or takes what it got", 1, 3, R, SERVER, NET(101), 0, ACK, DHCP_REASON_LEASED,
+			NET(101) },
+		{ "the first one goes", 1, 1, REL, SERVER, 0, NET(50), NO, DHCP_REASON_RELEASED,
+			0 },
+		{ "the second one follows", 1, 3, D, 0, 0, 0, OFFER, DHCP_REASON_OFFERED, NET(50) },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dhcp_query q =
+			query((enum dhcp_type)rows[i].type, DHCP_CLIENT_OTHER, rows[i].card);
+		struct dhcp_decision d;
+
+		print_message("row: %s\n", rows[i].name);
+		if (!rows[i].type) {
+			assert_int_equal(pool_reserve(w.pool, 1, NET(50), NULL, 0, START), 0);
+			continue;
+		}
+		w.host = rows[i].is;
+		q.server_id = rows[i].server_id;
+		q.requested = rows[i].requested;
+		q.ciaddr = rows[i].ciaddr;
+		d = ask(&w, &q);
+		assert_string_equal(dhcp_reason_text(d.reason), dhcp_reason_text(rows[i].reason));
+		assert_int_equal(d.answer ? d.reply.type : NO, rows[i].want);
+		if (d.answer)
+			assert_int_equal(d.reply.yiaddr, rows[i].addr);
+	}
+	pool_free(w.pool);
+}
+
+/* Two machines with one MAC address: the UUID tells them apart, whatever order its bytes have. */
+static void test_cloned_mac(void **state)
+{
+	static const uint8_t swap[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	struct dhcp_query a = query(DHCP_DISCOVER, DHCP_CLIENT_PXE, 1), loader, b;
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	w.host = 1;
+	assert_int_equal(pool_reserve(w.pool, 1, NET(50), NULL, 0, START), 0);
+	a.has_uuid = true;
+	for (uint8_t i = 0; i < 16; i++)
+		a.uuid[i] = (uint8_t)(i * 7 + 1);
+	b = loader = a;
+	b.uuid[15]++;
+	for (int i = 0; i < 16; i++)
+		loader.uuid[i] = a.uuid[swap[i]];
+	assert_int_equal(ask(&w, &a).reply.yiaddr, NET(50));
+	a.type = DHCP_REQUEST;
+	a.server_id = SERVER;
+	a.requested = NET(50);
+	d = ask(&w, &a);
+	assert_int_equal(d.reply.type, DHCP_ACK);
+	assert_int_not_equal(d.change.machine, 0);
+	assert_int_equal(ask(&w, &loader).reply.yiaddr, NET(50));
+	d = ask(&w, &b);
+	assert_int_equal(d.reason, DHCP_REASON_CONTESTED);
+	assert_int_equal(d.reply.yiaddr, NET(100));
+	pool_free(w.pool);
+}
+
+/* What rests is limited, and the server says so instead of giving its range away. */
+static void test_declined_too_often(void **state)
+{
+	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
+	struct dhcp_decision d;
+	struct world w;
+
+	(void)state;
+	world_init(&w, DHCP_FULL);
+	for (unsigned i = 0; i <= POOL_DECLINES_MAX; i++) {
+		q.type = DHCP_DISCOVER;
+		q.server_id = 0;
+		q.requested = ask(&w, &q).reply.yiaddr;
+		q.type = DHCP_DECLINE;
+		q.server_id = SERVER;
+		d = ask(&w, &q);
+		assert_int_equal(d.reason, i < POOL_DECLINES_MAX ? DHCP_REASON_DECLINED
+								 : DHCP_REASON_DECLINED_TOO_OFTEN);
+		assert_int_equal(d.change.op,
+			i < POOL_DECLINES_MAX ? DHCP_CHANGE_DECLINE : DHCP_CHANGE_NONE);
+	}
+	pool_free(w.pool);
+}
+
 /* The answer to an agent's INFORM goes where it says: near, or where it came from. */
 static void test_agent_inform(void **state)
 {
@@ -582,6 +819,11 @@ int main(void)
 		cmocka_unit_test(test_boot_data),
 		cmocka_unit_test(test_network_data),
 		cmocka_unit_test(test_relay_options),
+		cmocka_unit_test(test_renewal_through_relay),
+		cmocka_unit_test(test_shared_network),
+		cmocka_unit_test(test_reservation),
+		cmocka_unit_test(test_cloned_mac),
+		cmocka_unit_test(test_declined_too_often),
 		cmocka_unit_test(test_agent_inform),
 		cmocka_unit_test(test_two_hosts),
 		cmocka_unit_test(test_reasons_have_words),

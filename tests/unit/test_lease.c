@@ -15,27 +15,32 @@
 #define START 1000000000000u /* a wall clock: 2001 */
 
 /* Subnet 0: 10.77.0.100-199, with router, server and DNS inside; subnet 1: 10.78.0.10-13. */
-static struct config cfg_of(void)
-{
-	struct config c = { .lease_s = 3600, .authoritative = true, .n_subnets = 2 };
-
-	c.subnets[0] = (struct config_subnet){ .net = NET,
+static const struct config_subnet two_subnets[2] = {
+	{ .net = NET,
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
 		.ranges = { { NET + 100, NET + 199 } },
 		.router = NET + 100,
 		.n_dns = 1,
-		.dns = { NET + 102 } };
-	c.subnets[1] = (struct config_subnet){ .net = 0x0a4e0000,
+		.dns = { NET + 102 } },
+	{ .net = 0x0a4e0000,
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
-		.ranges = { { 0x0a4e000a, 0x0a4e000d } } };
-	return c;
+		.ranges = { { 0x0a4e000a, 0x0a4e000d } } },
+};
+
+static struct config cfg_of(struct config_subnet subnets[2])
+{
+	memcpy(subnets, two_subnets, sizeof two_subnets);
+	return (struct config){
+		.lease_s = 3600, .authoritative = true, .n_subnets = 2, .subnets = subnets
+	};
 }
 
 struct fixture {
+	struct config_subnet subnets[2];
 	struct config cfg;
 	struct pool *pool;
 };
@@ -45,7 +50,7 @@ static int setup(void **state)
 	static struct fixture f;
 	const uint32_t own[] = { NET + 1, NET + 101 };
 
-	f.cfg = cfg_of();
+	f.cfg = cfg_of(f.subnets);
 	*state = &f;
 	return pool_new(&f.cfg, own, 2, &f.pool);
 }
@@ -238,36 +243,37 @@ static void test_load(void **state)
 		.known = true,
 		.expires_ms = START + HOUR };
 
-	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(pool_load(p, &l, 0, START), 0);
 	assert_int_equal(offer(p, 2, true, NET + 110, START), NET + 103);
 	assert_int_equal(offer(p, 1, true, 0, START), NET + 110);
 	l.addr = NET + 111;
 	l.expires_ms--;
-	assert_int_equal(pool_load(p, &l), -EEXIST);
+	assert_int_equal(pool_load(p, &l, 0, START), -EEXIST);
 	l.expires_ms += 2;
-	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(pool_load(p, &l, 0, START), 0);
 	assert_int_equal(offer(p, 1, true, 0, START), NET + 111);
 	l.addr = NET + 100;
-	assert_int_equal(pool_load(p, &l), -ENOENT);
+	assert_int_equal(pool_load(p, &l, 0, START), -ENOENT);
 	l.addr = 1;
-	assert_int_equal(pool_load(p, &l), -ENOENT);
+	assert_int_equal(pool_load(p, &l, 0, START), -ENOENT);
 	l.addr = NET + 112;
 	l.state = LEASE_OFFERED;
-	assert_int_equal(pool_load(p, &l), -EINVAL);
+	assert_int_equal(pool_load(p, &l, 0, START), -EINVAL);
 	l.state = LEASE_DECLINED;
-	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(pool_load(p, &l, 0, START), 0);
 	assert_int_equal(commit(p, 3, true, NET + 112, START), -EBUSY);
 	l = (struct lease){
 		.addr = NET + 113, .mac = { 0x52, 0x54, 0, 0, 0, 9 }, .expires_ms = START - 1
 	};
-	assert_int_equal(pool_load(p, &l), 0);
+	assert_int_equal(pool_load(p, &l, 0, START), 0);
 	assert_int_equal(offer(p, 9, true, 0, START), NET + 113);
 }
 
 /* Ranges that overlap give an address once; those outside their subnet none. */
 static void test_odd_ranges(void **state)
 {
-	struct config c = cfg_of();
+	struct config_subnet subnets[2];
+	struct config c = cfg_of(subnets);
 	struct pool *p;
 	unsigned given = 0;
 
@@ -282,6 +288,8 @@ static void test_odd_ranges(void **state)
 	assert_int_equal(given, 9 + 5); /* 101, 103-110; 250-254 */
 	pool_free(p);
 
+	c.subnets[0].net = 0x0a000000;
+	c.subnets[0].mask = 0xff000000;
 	c.subnets[0].ranges[0] = (struct config_range){ 0, 0xffffffff };
 	assert_int_equal(pool_new(&c, NULL, 0, &p), -E2BIG);
 	c.subnets[0].ranges[0] = (struct config_range){ 2, 1 };
@@ -322,48 +330,242 @@ static void test_end(void **state)
 }
 
 struct seen {
-	unsigned n[LEASE_RESERVED + 1];
+	unsigned n[LEASE_ENDING + 1];
+	unsigned calls, limit;
 	uint32_t last;
 };
 
-static void see(void *arg, const struct lease *l)
+static bool see(void *arg, const struct lease *l)
 {
 	struct seen *s = arg;
 
 	assert_true(l->addr > s->last);
 	s->last = l->addr;
 	s->n[l->state]++;
+	return ++s->calls < s->limit;
 }
 
-/* What is held, remembered or never to be given is shown, once each; what was never used is not. */
+/* What is held, remembered or reserved is shown, in order, by pages; what was never used is not. */
 static void test_each(void **state)
 {
 	struct pool *p = ((struct fixture *)*state)->pool;
-	struct seen s = { 0 };
+	struct seen s = { .limit = 100 };
 
 	assert_int_equal(commit(p, 1, true, NET + 103, START), 0);
-	assert_int_equal(commit(p, 2, true, NET + 104, START), 0);
-	assert_int_equal(release(p, 2, NET + 104, START), 0);
-	assert_int_equal(offer(p, 3, true, 0, START), NET + 105);
-	pool_each(p, START, see, &s);
-	assert_int_equal(s.n[LEASE_LEASED], 1);
-	assert_int_equal(s.n[LEASE_FREE], 1);
+	assert_int_equal(commit(p, 2, true, NET + 105, START), 0);
+	assert_int_equal(release(p, 2, NET + 105, START), 0);
+	assert_int_equal(offer(p, 3, true, 0, START), NET + 104);
+	assert_int_equal(pool_reserve(p, 9, NET + 150, NULL, 0, START), 0); /* in the range */
+	assert_int_equal(pool_reserve(p, 8, NET + 20, NULL, 0, START), 0);  /* below */
+	assert_int_equal(pool_reserve(p, 7, NET + 103, NULL, 0, START), 0); /* held by another */
+	assert_int_equal(pool_each(p, 0, START, see, &s), 0);
+	assert_int_equal(s.n[LEASE_ENDING], 1);
 	assert_int_equal(s.n[LEASE_OFFERED], 1);
-	assert_int_equal(s.n[LEASE_RESERVED], 3); /* router, own address, DNS */
+	assert_int_equal(s.n[LEASE_FREE], 3);
+	assert_int_equal(s.calls, 5);
+	assert_int_equal(s.last, NET + 150);
+	s = (struct seen){ .limit = 2 };
+	assert_int_equal(pool_each(p, NET + 20, START, see, &s), 0);
+	assert_int_equal(s.calls, 2);
+	assert_int_equal(s.last, NET + 104);
+	s = (struct seen){ .limit = 2, .last = NET + 105 };
+	assert_int_equal(pool_each(p, NET + 105, START, see, &s), 0);
+	assert_int_equal(s.calls, 1);
+	s = (struct seen){ .limit = 2 };
+	assert_int_equal(pool_each(p, UINT32_MAX, START, see, &s), 0);
+	assert_int_equal(s.calls, 0);
+}
+
+/* The end of a reserved address's lease leaves the reservation. */
+static void test_end_reserved(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	static const uint8_t nobody[6];
+	struct pool_ask a = ask_of(1, true, NET + 20);
+	uint32_t left;
+
+	a.host = 8;
+	assert_int_equal(pool_reserve(p, 8, NET + 20, NULL, 0, START), 0);
+	assert_int_equal(pool_end(p, NET + 20, true, START), -ENOENT);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(pool_end(p, NET + 20, false, START), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, a.mac, 6);
+	assert_int_equal(pool_end(p, NET + 20, true, START), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, nobody, 6);
+	assert_int_equal(pool_offer(p, &a, START, &left), 0);
+	assert_int_equal(left, NET + 20);
+}
+
+/* Holes in the ranges: alone, at an edge, over an edge, overlapping each other, outside. */
+static void test_exclusions(void **state)
+{
+	struct config_subnet subnets[2];
+	struct config c = cfg_of(subnets);
+	const struct config_range excludes[] = { { NET + 120, NET + 120 }, { NET + 90, NET + 104 },
+		{ NET + 196, NET + 199 }, { NET + 119, NET + 121 }, { NET + 20, NET + 30 } };
+	struct pool *p;
+	unsigned given = 0;
+
+	(void)state;
+	memcpy(c.subnets[0].excludes, excludes, sizeof excludes);
+	c.subnets[0].n_excludes = 5;
+	c.subnets[1].excludes[0] = (struct config_range){ 0x0a4e0000, 0x0a4e00ff };
+	c.subnets[1].n_excludes = 1;
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	assert_int_equal(offer(p, 0, true, NET + 120, START), NET + 105);
+	assert_int_equal(commit(p, 0, true, NET + 104, START), -ENOENT);
+	assert_int_equal(commit(p, 0, true, NET + 119, START), -ENOENT);
+	assert_int_equal(commit(p, 0, true, NET + 122, START), 0);
+	while (offer(p, given, true, 0, START))
+		given++;
+	assert_int_equal(given, 100 - 5 - 3 - 4);
+	pool_free(p);
+}
+
+/* Two subnets on one link: every way to an address leads into both; a third network is apart. */
+static void test_shared_network(void **state)
+{
+	static struct config_subnet subnets[] = {
+		{ .net = 0x0a010000,
+			.mask = 0xffffff00,
+			.network = "lab",
+			.n_ranges = 1,
+			.ranges = { { 0x0a01000a, 0x0a01000b } } },
+		{ .net = 0x0a020000,
+			.mask = 0xffffff00,
+			.n_ranges = 1,
+			.ranges = { { 0x0a02000a, 0x0a02000b } } },
+		{ .net = 0x0a030000,
+			.mask = 0xffffff00,
+			.network = "lab",
+			.n_ranges = 1,
+			.ranges = { { 0x0a03000a, 0x0a03000f } } },
+	};
+	const struct config c = { .n_subnets = 3, .subnets = subnets };
+	struct pool_ask a = ask_of(5, true, 0), guest = ask_of(9, false, 0);
+	struct pool *p;
+	uint32_t addr, left;
+
+	(void)state;
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	assert_int_equal(offer(p, 1, true, 0, START), 0x0a01000a);
+	assert_int_equal(offer(p, 2, true, 0, START), 0x0a01000b);
+	assert_int_equal(offer(p, 3, true, 0, START), 0x0a03000a); /* the first subnet is full */
+	assert_int_equal(offer(p, 4, true, 0x0a03000f, START), 0x0a03000f); /* requested */
+	a.subnet = 2; /* the same network by its other subnet */
+	a.requested = 0x0a03000b;
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(pool_by_addr(p, 0x0a03000b)->subnet, 2);
+	a.subnet = 0;
+	assert_int_equal(pool_offer(p, &a, START, &addr), 0);
+	assert_int_equal(addr, 0x0a03000b); /* own lease, wherever it is in the network */
+	assert_int_equal(pool_by_mac(p, 0, a.mac)->addr, 0x0a03000b);
+	assert_int_equal(offer(p, 5, true, 0, START + 2 * HOUR), 0x0a03000b); /* remembered */
+	a.requested = 0x0a02000a;
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), -ENOENT);
+	a.subnet = 1; /* a host has one address in each network */
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(left, 0);
+	assert_int_equal(pool_by_mac(p, 0, a.mac)->addr, 0x0a03000b);
+	/* a quarter of the eight addresses of both subnets */
+	assert_int_equal(pool_offer(p, &guest, START, &addr), 0);
+	guest.mac[5]++;
+	assert_int_equal(pool_offer(p, &guest, START, &addr), 0);
+	guest.mac[5]++;
+	assert_int_equal(pool_offer(p, &guest, START, &addr), -EDQUOT);
+	pool_free(p);
+}
+
+/* A swapped card: the host comes with a new MAC address, and is known by its UUID. */
+static void test_swapped_card(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	uint8_t others[2][6];
+	struct pool_ask card = ask_of(2, true, 0);
+	uint32_t addr;
+
+	memcpy(others[0], ask_of(7, true, 0).mac, 6);
+	memcpy(others[1], ask_of(1, true, 0).mac, 6);
+	card.others = (const uint8_t(*)[6])others;
+	card.n_others = 2;
+	assert_int_equal(commit(p, 1, true, NET + 150, START), 0);
+	assert_int_equal(pool_offer(p, &card, START, &addr), 0);
+	assert_int_equal(addr, NET + 103); /* the old card still has it */
+	pool_withdraw(p, 0, card.mac, START);
+	card.mac[5] = 3;
+	assert_int_equal(release(p, 1, NET + 150, START), 0);
+	assert_int_equal(pool_offer(p, &card, START, &addr), 0);
+	assert_int_equal(addr, NET + 150);
+	assert_int_equal(commit(p, 3, true, NET + 150, START), 0);
+	assert_int_equal(offer(p, 1, true, 0, START), NET + 104);
+}
+
+/* 97 addresses: nine may rest; three of one host. What rests comes back after its time. */
+static void test_decline_quota(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct pool_ask a = ask_of(1, true, 0);
+	uint64_t now = START;
+	uint32_t addr;
+
+	for (unsigned i = 0; i < 4; i++) {
+		addr = offer(p, 1, true, 0, now);
+		assert_int_equal(addr, NET + 103 + i);
+		assert_int_equal(
+			pool_decline(p, addr, a.mac, now), i < POOL_DECLINES_MAX ? 0 : -EDQUOT);
+	}
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 106); /* not taken from it */
+	for (unsigned host = 2; host < 9; host++) {
+		addr = offer(p, host, true, 0, now + 1000);
+		assert_int_equal(pool_decline(p, addr, ask_of(host, true, 0).mac, now + 1000),
+			host < 8 ? 0 : -EDQUOT);
+	}
+	now += POOL_DECLINE_MS;
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 106);
+	assert_int_equal(pool_decline(p, NET + 106, a.mac, now), 0); /* its three came back */
+	assert_int_equal(commit(p, 1, true, NET + 103, now), 0);
+	assert_int_equal(offer(p, 1, true, 0, now), NET + 103);
+}
+
+/* When the offers are full, the oldest of an unknown host gives way, and never a known host's. */
+static void test_offers_full(void **state)
+{
+	struct config_subnet subnet = { .net = 0x0a000000,
+		.mask = 0xffff0000,
+		.n_ranges = 1,
+		.ranges = { { 0x0a000001, 0x0a00fffe } } };
+	const struct config c = { .n_subnets = 1, .subnets = &subnet };
+	struct pool_ask guest = ask_of(900000, false, 0);
+	struct pool *p;
+	uint32_t addr;
+
+	(void)state;
+	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
+	assert_int_equal(offer(p, 0, true, 0, START), 0x0a000001);
+	for (unsigned i = 1; i < POOL_OFFERS_MAX; i++)
+		assert_int_not_equal(offer(p, i, false, 0, START + 1), 0);
+	for (unsigned i = 1; i < POOL_OFFERS_MAX; i++)
+		assert_int_not_equal(offer(p, 100000 + i, i % 2, 0, START + 2), 0);
+	assert_true(lease_held(pool_by_addr(p, 0x0a000001), START + 2));
+	for (unsigned i = 0; i < POOL_OFFERS_MAX; i++)
+		assert_int_not_equal(offer(p, 200000 + i, true, 0, START + 3), 0);
+	assert_int_equal(pool_offer(p, &guest, START + 3, &addr), -ENOSPC);
+	assert_int_not_equal(offer(p, 900001, true, 0, START + 3), 0);
+	pool_free(p);
 }
 
 /* 60,000 hosts: offers are given up, oldest first, above the limit; each lease is found again. */
 static void test_many(void **state)
 {
 	enum { HOSTS = 60000 };
-	struct config c = { .n_subnets = 1 };
-	struct pool *p;
-
-	(void)state;
-	c.subnets[0] = (struct config_subnet){ .net = 0x0a000000,
+	struct config_subnet subnet = { .net = 0x0a000000,
 		.mask = 0xffff0000,
 		.n_ranges = 1,
 		.ranges = { { 0x0a000001, 0x0a00fffe } } };
+	struct config c = { .n_subnets = 1, .subnets = &subnet };
+	struct pool *p;
+
+	(void)state;
 	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
 	for (unsigned i = 0; i < POOL_OFFERS_MAX + 10; i++)
 		assert_int_equal(offer(p, i, true, 0, START + i), 0x0a000001 + i);
@@ -389,7 +591,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_reserved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_swapped_card, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_decline_quota, setup, teardown),
 		cmocka_unit_test(test_odd_ranges),
+		cmocka_unit_test(test_exclusions),
+		cmocka_unit_test(test_shared_network),
+		cmocka_unit_test(test_offers_full),
 		cmocka_unit_test(test_many),
 	};
 

@@ -133,6 +133,12 @@ static int count_lease(void *arg, const struct store_lease *l)
 	return 0;
 }
 
+static int keep_lease(void *arg, const struct store_lease *l)
+{
+	*(struct store_lease *)arg = *l;
+	return 0;
+}
+
 static void committed_leases_survive(void **state)
 {
 	struct fixture *f = *state;
@@ -154,6 +160,112 @@ static void committed_leases_survive(void **state)
 	sum = (struct store_lease){ 0 };
 	assert_int_equal(store_lease_each(f->s, count_lease, &sum), 0);
 	assert_int_equal(sum.expires_ms, 0);
+}
+
+/* A renewal names no UUID: what was known of the machine stays, until another MAC address comes. */
+static void lease_keeps_its_machine(void **state)
+{
+	struct fixture *f = *state;
+	struct store_lease l = { .addr = 1, .state = 2, .machine = 77 }, found;
+	const uint32_t steps[][2] = { { 77, 77 }, { 0, 77 }, { 78, 78 } };
+
+	memcpy(l.mac, mac_a, 6);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		l.machine = steps[i][0];
+		assert_int_equal(store_lease_put(f->s, &l), 0);
+		assert_int_equal(store_lease_each(f->s, keep_lease, &found), 0);
+		assert_int_equal(found.machine, steps[i][1]);
+	}
+	memcpy(l.mac, mac_b, 6);
+	l.machine = 0;
+	assert_int_equal(store_lease_put(f->s, &l), 0);
+	assert_int_equal(store_lease_each(f->s, keep_lease, &found), 0);
+	assert_int_equal(found.machine, 0);
+}
+
+static int count_reservation(void *arg, const struct store_reservation *r)
+{
+	*(uint64_t *)arg += r->addr;
+	return 0;
+}
+
+static void an_address_is_reserved_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { 0 }, b = { 0 };
+	struct store_reservation r = { .addr = 100, .circuit_len = 3, .circuit = "sw1" }, found;
+	uint64_t sum = 0;
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	r.host = a.id;
+	assert_int_equal(store_reservation_of(f->s, a.id, &found), -ENOENT);
+	assert_int_equal(store_reservation_put(f->s, &r), 0);
+	assert_int_equal(store_reservation_put(f->s, &r), 0);
+	r.host = b.id;
+	assert_int_equal(store_reservation_put(f->s, &r), -EEXIST);
+	r.addr = 101;
+	r.circuit_len = 0;
+	assert_int_equal(store_reservation_put(f->s, &r), 0);
+	r.addr = 100;
+	assert_int_equal(store_reservation_put(f->s, &r), -EEXIST);
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_reservation_of(f->s, a.id, &found), 0);
+	assert_int_equal(found.circuit_len, 3);
+	assert_memory_equal(found.circuit, "sw1", 3);
+	assert_int_equal(store_reservation_at(f->s, 101, &found), 0);
+	assert_int_equal(found.host, b.id);
+	assert_int_equal(found.circuit_len, 0);
+	assert_int_equal(store_reservation_each(f->s, count_reservation, &sum), 0);
+	assert_int_equal(sum, 201);
+	assert_int_equal(store_host_rm(f->s, a.id), 0); /* its reservation goes with it */
+	assert_int_equal(store_reservation_put(f->s, &r), 0);
+	assert_int_equal(store_reservation_at(f->s, 101, &found), -ENOENT);
+	assert_int_equal(store_reservation_rm(f->s, b.id), 0);
+	assert_int_equal(store_reservation_of(f->s, b.id, &found), -ENOENT);
+}
+
+static void client_ids_and_places(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { 0 }, b = { 0 }, found;
+	struct host_identity id = { .client_id_len = 3, .client_id = { 0xff, 1, 2 }, .n_macs = 1 };
+	struct store_place place = { .relay = 0x0a090001, .circuit_len = 2, .circuit = "ab" };
+	uint8_t macs[3][6];
+	char *text;
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_a), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_b), 0);
+	assert_int_equal(store_host_macs(f->s, b.id, macs, 3), 2);
+	assert_int_equal(store_host_macs(f->s, b.id, macs, 1), 1);
+	assert_int_equal(store_host_macs(f->s, a.id, macs, 3), 0);
+	memcpy(id.macs[0], mac_a, 6);
+	assert_int_equal(store_host_client_id_put(f->s, a.id, id.client_id, 3), 0);
+	assert_int_equal(store_host_client_id_put(f->s, a.id, id.client_id, 3), 0);
+	assert_int_equal(store_host_client_id_put(f->s, b.id, id.client_id, 3), -EEXIST);
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, a.id); /* people have named it */
+	id.id = b.id;
+	assert_int_equal(store_host_find(f->s, &id, &found), 0);
+	assert_int_equal(found.id, b.id);
+	assert_int_equal(store_host_client_id_put(f->s, a.id, NULL, 0), 0);
+	assert_int_equal(store_host_client_id_put(f->s, b.id, id.client_id, 3), 0);
+	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	place.remote_len = 1;
+	place.circuit_len = 0;
+	place.remote[0] = 0xfe;
+	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	assert_int_equal(store_json_host(f->s, b.name, &text), 0);
+	assert_non_null(strstr(text, "\"ip\":null,\"client_id\":\"ff0102\",\"circuit\":null,"
+				     "\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
+				     "\"remote\":\"fe\"},"));
+	free(text);
+	assert_int_equal(store_json_host(f->s, a.name, &text), 0);
+	assert_non_null(strstr(text, "\"place\":null,"));
+	free(text);
 }
 
 static void boots_are_found_again(void **state)
@@ -299,6 +411,9 @@ int main(void)
 		T(identity_is_weighed),
 		T(a_mac_moves_to_its_new_host),
 		T(committed_leases_survive),
+		T(lease_keeps_its_machine),
+		T(an_address_is_reserved_once),
+		T(client_ids_and_places),
 		T(boots_are_found_again),
 		T(progress_keeps_one_row),
 		T(image_of_the_highest_release_wins),
