@@ -112,6 +112,7 @@ struct store_lease {
 };
 
 int store_lease_put(struct store *s, const struct store_lease *l);
+int store_lease_rm(struct store *s, uint32_t addr); /* 0 also when there was none */
 /* Call fn for each lease; it returns 0 to go on. */
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg);
 
@@ -252,7 +253,6 @@ int store_json_host(struct store *s, const char *name, char **out);  /* -ENOENT 
 int store_json_boots(struct store *s, const char *host, char **out); /* of one host, newest first */
 int store_json_boot(struct store *s, int64_t id, char **out);	     /* with events; -ENOENT */
 int store_json_events(struct store *s, int64_t after, int limit, char **out);
-int store_json_leases(struct store *s, char **out);
 int store_json_images(struct store *s, char **out);
 int store_json_image(struct store *s, const char *name, char **out); /* newest; -ENOENT */
 /* The counters of GET /api/v1/status: an object. now_ms decides which leases count. */

@@ -138,17 +138,6 @@ int store_json_events(struct store *s, int64_t after, int limit, char **out)
 		"ii", after, (int64_t)limit);
 }
 
-int store_json_leases(struct store *s, char **out)
-{
-	return sql_value(s->q, out,
-		"SELECT json_object('leases', json_group_array(json(o))) FROM (SELECT json_object("
-		"'addr', " ADDR("l.addr") ", 'mac', " MAC("l.mac") ", 'host', (SELECT name FROM host_mac m"
-		" JOIN host h ON h.id = m.host WHERE m.mac = l.mac), 'expires', l.expires_ms, 'state',"
-		" json_extract('[\"free\",\"offered\",\"leased\",\"declined\",\"ending\"]',"
-		" '$[' || l.state || ']')) AS o FROM lease l ORDER BY l.addr)",
-		"");
-}
-
 int store_json_images(struct store *s, char **out)
 {
 	return sql_value(s->q, out,

@@ -420,6 +420,11 @@ int store_lease_put(struct store *s, const struct store_lease *l)
 		(int64_t)l->known, (int64_t)l->machine, (int64_t)l->expires_ms);
 }
 
+int store_lease_rm(struct store *s, uint32_t addr)
+{
+	return sql_run(s->q, "DELETE FROM lease WHERE addr = ?", "i", (int64_t)addr);
+}
+
 int store_lease_each(struct store *s, int (*fn)(void *arg, const struct store_lease *l), void *arg)
 {
 	struct sql_row *r = sql_start(s->q,

@@ -99,6 +99,8 @@ static const struct {
 	{ HTTP_GET, "/api/v1/boots/*", api_get_boot },
 	{ HTTP_GET, "/api/v1/events", api_get_events },
 	{ HTTP_GET, "/api/v1/leases", api_get_leases },
+	{ HTTP_GET, "/api/v1/leases/*", api_get_lease },
+	{ HTTP_DELETE, "/api/v1/leases/*", api_delete_lease },
 	{ HTTP_GET, "/api/v1/dhcp/servers", api_get_dhcp_servers },
 	{ HTTP_POST, "/api/v1/dhcp/probe", api_post_dhcp_probe },
 	{ HTTP_GET, "/api/v1/images", api_get_images },

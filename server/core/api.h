@@ -23,7 +23,7 @@ api_fn api_get_hosts, api_get_host, api_post_host, api_patch_host, api_delete_ho
 /* api_boots.c */
 api_fn api_get_boots, api_get_boot, api_get_events;
 /* api_leases.c */
-api_fn api_get_leases;
+api_fn api_get_leases, api_get_lease, api_delete_lease;
 /* api_dhcp.c */
 api_fn api_get_dhcp_servers, api_post_dhcp_probe;
 /* api_images.c */

@@ -840,6 +840,95 @@ int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
 	return 0;
 }
 
+int pool_end(struct pool *p, uint32_t addr, bool forget, uint64_t now_ms)
+{
+	static const uint8_t nobody[6];
+	struct reservation *r = reserve_by_addr(&p->reserve, addr);
+	const uint32_t slot = r ? NONE : slot_of_addr(p, addr);
+	struct lease *l = r ? &r->lease : slot == NONE ? NULL : &p->slots[slot].lease;
+
+	if (!l || (!lease_held(l, now_ms) && !(forget && memcmp(l->mac, nobody, 6))))
+		return -ENOENT;
+	forget |= l->state == LEASE_DECLINED;
+	if (r) {
+		free_reserved(r, now_ms);
+		if (forget)
+			reserve_hold(&p->reserve, r, nobody);
+		return 0;
+	}
+	set_free(p, slot, now_ms);
+	if (forget) {
+		unhash(p, slot);
+		memset(l->mac, 0, sizeof l->mac);
+	}
+	return 0;
+}
+
+/* ---- showing ---- */
+
+static int compare_addr(const void *a, const void *b)
+{
+	const struct lease *const *x = a, *const *y = b;
+
+	return (*x)->addr < (*y)->addr ? -1 : (*x)->addr > (*y)->addr;
+}
+
+/* The reservations above that address, ascending, NULL behind them; NULL without memory. */
+static const struct lease **reserved_above(const struct pool *p, uint32_t after)
+{
+	const struct lease **list = calloc(p->reserve.n + 1u, sizeof *list);
+	uint32_t n = 0;
+
+	if (!list)
+		return NULL;
+	for (uint32_t i = 0; i < p->reserve.n; i++) {
+		if (p->reserve.items[i].lease.addr > after)
+			list[n++] = &p->reserve.items[i].lease;
+	}
+	qsort(list, n, sizeof *list, compare_addr);
+	return list;
+}
+
+/* All below `end`, from *at on, which moves. false: fn has seen enough. */
+static bool show_reserved(const struct lease ***at, uint64_t end, pool_show *fn, void *arg)
+{
+	for (; **at && (**at)->addr < end; ++*at) {
+		if (!fn(arg, **at))
+			return false;
+	}
+	return true;
+}
+
+static bool show_range(const struct pool *p, const struct range *r, uint32_t after, uint64_t now_ms,
+	const struct lease ***reserved, pool_show *fn, void *arg)
+{
+	for (uint64_t a = after < r->first ? r->first : (uint64_t)after + 1; a <= r->last; a++) {
+		const uint32_t slot = r->slot + (uint32_t)(a - r->first);
+		const struct lease *l = &p->slots[slot].lease;
+
+		if (!hashed(p, slot) && !lease_held(l, now_ms))
+			continue;
+		if (!show_reserved(reserved, a, fn, arg) || !fn(arg, l))
+			return false;
+	}
+	return true;
+}
+
+int pool_each(const struct pool *p, uint32_t after, uint64_t now_ms, pool_show *fn, void *arg)
+{
+	const struct lease **list = reserved_above(p, after), **at = list;
+	bool more = true;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->ranges.n && more; i++)
+		more = show_range(p, &p->ranges.by_addr[i], after, now_ms, &at, fn, arg);
+	if (more)
+		show_reserved(&at, UINT64_MAX, fn, arg);
+	free(list);
+	return 0;
+}
+
 /* ---- at start ---- */
 
 static void load_reserved(

@@ -33,7 +33,8 @@
  * logarithm of the number of ranges. An address that was never used costs no resident memory.
  *
  * Times are wall clock in milliseconds, because they are stored. Pure except for memory: pool_new,
- * pool_load and pool_reserve allocate, nothing else does. Not for several threads.
+ * pool_load and pool_reserve allocate, pool_each does for its time, nothing else. Not for several
+ * threads.
  */
 #ifndef MUSTER_SERVER_CORE_LEASE_H
 #define MUSTER_SERVER_CORE_LEASE_H
@@ -169,5 +170,21 @@ int pool_decline(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t n
  * Returns 0; -ENOENT when it is in no range or never to be given; -EBUSY when it is leased.
  */
 int pool_rest(struct pool *p, uint32_t addr, uint64_t now_ms);
+
+/*
+ * An administrator ends what holds an address: a lease, an offer, or the rest after a DECLINE. The
+ * owner is remembered unless `forget`; then, and after a rest, the record's mac is zero.
+ * Returns 0; -ENOENT for an address that is not ours to give, and when nobody holds it (with
+ * `forget`: nor is remembered).
+ */
+int pool_end(struct pool *p, uint32_t addr, bool forget, uint64_t now_ms);
+
+/* Returns false to see no more; must not change the pool. */
+typedef bool pool_show(void *arg, const struct lease *l);
+/*
+ * Call fn for each address above `after` that is held, remembered or reserved (mac is zero when
+ * nobody ever held it), ascending. Returns 0 or -ENOMEM.
+ */
+int pool_each(const struct pool *p, uint32_t after, uint64_t now_ms, pool_show *fn, void *arg);
 
 #endif

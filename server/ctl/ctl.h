@@ -55,6 +55,12 @@ void ctl_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Wrong arguments: TEXT (NULL when getopt has spoken), then the verb's usage; returns CTL_USAGE. */
 int ctl_usage(const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * "TEXT? [y/N]" on a terminal. CTL_OK on y; CTL_FAILED otherwise; CTL_USAGE where nobody can be
+ * asked, because the verb's --yes is missing.
+ */
+int ctl_confirm(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Sleep so many milliseconds: between two questions to the server. */
 void ctl_pause(unsigned ms);
 

@@ -71,6 +71,23 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 	return CTL_USAGE;
 }
 
+int ctl_confirm(const char *fmt, ...)
+{
+	char text[1024], answer[16];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	format_clean(text);
+	if (!isatty(STDIN_FILENO))
+		return ctl_fail(CTL_USAGE, "%s? needs --yes where nobody can be asked", text);
+	fprintf(stderr, "%s? [y/N] ", text);
+	if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y'))
+		return ctl_fail(CTL_FAILED, "nothing was changed");
+	return CTL_OK;
+}
+
 void ctl_pause(unsigned ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);

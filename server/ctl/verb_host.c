@@ -173,6 +173,22 @@ static void put_line(const char *label, const char *value)
 	printf("  %-12s %s\n", label, format_clean(clean));
 }
 
+/* Where it was seen last: the relay, and the port there. */
+static void put_place(const struct json *place)
+{
+	static const char *const keys[] = { "relay", "circuit", "remote" };
+	char line[512];
+	struct text t = { .out = line, .size = sizeof line };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *value = json_get_str(place, keys[i], NULL);
+
+		if (value)
+			text_put(&t, "%s%s %s", t.len ? ", " : "", keys[i], value);
+	}
+	put_line("place", t.len ? line : NULL);
+}
+
 static void put_facts(const struct json *facts)
 {
 	const struct json *cpu = json_get(facts, "cpu"), *nics = json_get(facts, "nics"),
@@ -300,6 +316,8 @@ static void show_host(const struct ctl *c, const struct json *h)
 	put_line("admitted", admitted ? "yes" : "no, in the waiting room");
 	put_line("code", admitted ? NULL : json_get_str(h, "code", NULL));
 	put_line("address", json_get_str(h, "addr", NULL));
+	put_line("reserved", json_get_str(h, "ip", NULL));
+	put_place(json_get(h, "place"));
 	snprintf(machine, sizeof machine, "%s %s", json_get_str(h, "vendor", ""),
 		json_get_str(h, "product", ""));
 	put_line("machine", strcmp(machine, " ") ? machine : NULL);
@@ -307,6 +325,8 @@ static void show_host(const struct ctl *c, const struct json *h)
 	put_line("uuid", json_get_str(h, "uuid", NULL));
 	for (size_t i = 0; i < json_len(macs); i++)
 		put_line(i ? "" : "mac", json_str(json_at(macs, i), NULL));
+	put_line("client id", json_get_str(h, "client_id", NULL));
+	put_line("circuit", json_get_str(h, "circuit", NULL));
 	if (seen_ms)
 		printf("  %-12s %s ago\n", "seen",
 			format_age((int64_t)now_wall_ms() - seen_ms, seen));
@@ -361,6 +381,10 @@ enum {
 	OPT_SERIAL,
 	OPT_IMAGE,
 	OPT_NO_IMAGE,
+	OPT_IP,
+	OPT_NO_IP,
+	OPT_CLIENT_ID,
+	OPT_CIRCUIT,
 	OPT_NAME,
 	OPT_YES,
 	OPT_DRY_RUN
@@ -368,14 +392,17 @@ enum {
 
 /* What a change says; the same options mean the same with every verb that knows them. */
 struct change {
-	const char *mac, *uuid, *serial, *image, *name;
-	bool no_image, admitted, yes, dry_run;
+	const char *mac, *uuid, *serial, *image, *ip, *client_id, *circuit, *name;
+	bool no_image, no_ip, admitted, yes, dry_run;
 };
 
 static const struct option add_options[] = {
 	{ "mac", required_argument, NULL, OPT_MAC },
 	{ "uuid", required_argument, NULL, OPT_UUID },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "ip", required_argument, NULL, OPT_IP },
+	{ "client-id", required_argument, NULL, OPT_CLIENT_ID },
+	{ "circuit", required_argument, NULL, OPT_CIRCUIT },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
@@ -383,6 +410,8 @@ static const struct option add_options[] = {
 static const struct option set_options[] = {
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "no-image", no_argument, NULL, OPT_NO_IMAGE },
+	{ "ip", required_argument, NULL, OPT_IP },
+	{ "no-ip", no_argument, NULL, OPT_NO_IP },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
@@ -421,6 +450,18 @@ static int parse_change(struct ctl *c, int argc, char **argv, const struct optio
 		case OPT_NO_IMAGE:
 			ch->no_image = true;
 			break;
+		case OPT_IP:
+			ch->ip = optarg;
+			break;
+		case OPT_NO_IP:
+			ch->no_ip = true;
+			break;
+		case OPT_CLIENT_ID:
+			ch->client_id = optarg;
+			break;
+		case OPT_CIRCUIT:
+			ch->circuit = optarg;
+			break;
 		case OPT_NAME:
 			ch->name = optarg;
 			break;
@@ -456,8 +497,13 @@ static char *change_body(const struct change *ch, const char *name)
 	member(&w, "uuid", ch->uuid);
 	member(&w, "serial", ch->serial);
 	member(&w, "image", ch->image);
+	member(&w, "ip", ch->ip);
+	member(&w, "client_id", ch->client_id);
+	member(&w, "circuit", ch->circuit);
 	if (ch->no_image)
 		jw_null(&w, "image");
+	if (ch->no_ip)
+		jw_null(&w, "ip");
 	if (ch->admitted)
 		jw_bool(&w, "admitted", true);
 	jw_end_obj(&w);
@@ -520,8 +566,9 @@ int verb_host_add(struct ctl *c, int argc, char **argv)
 
 	if (!rc && names.n != 1)
 		rc = ctl_usage(c, "one host at a time, each has its own identity");
-	if (!rc && !ch.mac && !ch.uuid && !ch.serial)
-		rc = ctl_usage(c, "how is it known? --mac, --uuid or --serial");
+	if (!rc && !ch.mac && !ch.uuid && !ch.serial && !ch.client_id && !ch.circuit)
+		rc = ctl_usage(
+			c, "how is it known? --mac, --uuid, --serial, --client-id or --circuit");
 	if (!rc)
 		rc = send_change(c, "POST", "/api/v1/hosts", &ch, names.names[0]);
 	if (!rc && !ch.dry_run)
@@ -532,13 +579,35 @@ int verb_host_add(struct ctl *c, int argc, char **argv)
 
 static int check_set(struct ctl *c, const struct change *ch, const struct hostlist *names)
 {
-	if (!ch->image && !ch->no_image && !ch->name)
-		return ctl_usage(c, "what shall change? --image, --no-image or --name");
-	if (ch->image && ch->no_image)
-		return ctl_usage(c, "--image and --no-image exclude each other");
-	if (ch->name && names->n != 1)
-		return ctl_usage(c, "--name is for one host");
+	if (!ch->image && !ch->no_image && !ch->ip && !ch->no_ip && !ch->name)
+		return ctl_usage(
+			c, "what shall change? --image, --no-image, --ip, --no-ip or --name");
+	if ((ch->image && ch->no_image) || (ch->ip && ch->no_ip))
+		return ctl_usage(c, "--image and --no-image, --ip and --no-ip exclude each other");
+	if ((ch->name || ch->ip) && names->n != 1)
+		return ctl_usage(c, "--name and --ip are for one host");
 	return CTL_OK;
+}
+
+/* What has been set, for people: "image kvm, address 10.77.0.7, now n08". */
+static void say_set(const struct change *ch, char *out, size_t size)
+{
+	const struct {
+		bool set;
+		const char *what, *value;
+	} parts[] = {
+		{ ch->image, "image ", ch->image },
+		{ ch->no_image, "image of the server's default", "" },
+		{ ch->ip, "address ", ch->ip },
+		{ ch->no_ip, "no reserved address", "" },
+		{ ch->name, "now ", ch->name },
+	};
+	struct text t = { .out = out, .size = size };
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (parts[i].set)
+			text_put(&t, "%s%s%s", t.len ? ", " : "", parts[i].what, parts[i].value);
+	}
 }
 
 int verb_host_set(struct ctl *c, int argc, char **argv)
@@ -550,14 +619,10 @@ int verb_host_set(struct ctl *c, int argc, char **argv)
 
 	if (!rc)
 		rc = check_set(c, &ch, &names);
-	snprintf(what, sizeof what, "%s%s%s%s%s",
-		ch.image      ? "image "
-		: ch.no_image ? "image of the server's default"
-			      : "",
-		ch.image ? ch.image : "", ch.name && (ch.image || ch.no_image) ? ", " : "",
-		ch.name ? "now " : "", ch.name ? ch.name : "");
-	if (!rc)
+	if (!rc) {
+		say_set(&ch, what, sizeof what);
 		rc = change_each(c, "PATCH", &ch, &names, what);
+	}
 	hostlist_fini(&names);
 	return rc;
 }
@@ -574,20 +639,12 @@ int verb_host_approve(struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
-/* Ask on a terminal; without one only --yes will do. */
 static int confirm_rm(struct hostlist *names)
 {
-	char folded[FOLDED_MAX], answer[16];
+	char folded[FOLDED_MAX];
 
-	hostlist_fold(names, folded, sizeof folded);
-	if (!isatty(STDIN_FILENO))
-		return ctl_fail(
-			CTL_USAGE, "forgetting %s needs --yes where nobody can be asked", folded);
-	fprintf(stderr, "Forget %zu host%s, %s, and their record? [y/N] ", names->n,
-		names->n == 1 ? "" : "s", folded);
-	if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y'))
-		return ctl_fail(CTL_FAILED, "nothing was changed");
-	return CTL_OK;
+	return ctl_confirm("Forget %zu host%s, %s, and their record", names->n,
+		names->n == 1 ? "" : "s", hostlist_fold(names, folded, sizeof folded));
 }
 
 int verb_host_rm(struct ctl *c, int argc, char **argv)

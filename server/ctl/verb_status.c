@@ -1,14 +1,12 @@
-/* verb_status.c: `muster status` and `muster lease list`. */
+/* verb_status.c: `muster status`. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "server/bytes.h"
 #include "server/ctl/client.h"
 #include "server/ctl/format.h"
 #include "server/ctl/table.h"
 #include "server/ctl/verbs.h"
-#include "server/loop.h"
 
 static int64_t count(const struct json *hosts, const char *key)
 {
@@ -94,53 +92,6 @@ int verb_status(struct ctl *c, int argc, char **argv)
 		puts(json_get_str(a.doc, "server", ""));
 	else
 		print_status(a.doc);
-	answer_fini(&a);
-	return CTL_OK;
-}
-
-/* ---- leases ---- */
-
-static void lease_row(struct table *t, const struct json *l)
-{
-	int64_t expires = json_get_int(l, "expires", 0), now = (int64_t)now_wall_ms();
-	char left[FORMAT_MAX], exact[FORMAT_MAX];
-
-	table_cell(t, json_get_str(l, "addr", "-"), NULL);
-	table_cell(t, json_get_str(l, "mac", "-"), NULL);
-	table_cell(t, json_get_str(l, "host", "-"), json_get_str(l, "host", ""));
-	table_cell(t, json_get_str(l, "state", "-"), NULL);
-	snprintf(exact, sizeof exact, "%" PRId64, expires);
-	table_cell(t, expires > now ? format_age(expires - now, left) : "expired", exact);
-}
-
-int verb_lease_list(struct ctl *c, int argc, char **argv)
-{
-	static const struct column columns[] = {
-		{ "ADDRESS", COL_LEFT, COL_ALWAYS },
-		{ "MAC", COL_LEFT, COL_ALWAYS },
-		{ "HOST", COL_LEFT, COL_ALWAYS },
-		{ "STATE", COL_LEFT, COL_ALWAYS },
-		{ "EXPIRES", COL_RIGHT, COL_ALWAYS },
-	};
-	const struct json *leases;
-	struct answer a;
-	struct table t;
-	int rc;
-
-	if (argc > 1)
-		return ctl_usage(c, "'%s' is too much", argv[1]);
-	rc = client_get(c, "/api/v1/leases", &a);
-	if (rc)
-		return rc;
-	leases = json_get(a.doc, "leases");
-	table_init(&t, columns, ARRAY_LEN(columns));
-	for (size_t i = 0; i < json_len(leases); i++)
-		lease_row(&t, json_at(leases, i));
-	if (c->format == CTL_JSON)
-		puts(a.text);
-	else
-		table_print(&t, c);
-	table_fini(&t);
 	answer_fini(&a);
 	return CTL_OK;
 }

@@ -18,12 +18,19 @@ const struct verb verbs[] = {
 		"make a host known before it is switched on",
 		"  --mac MAC        one of its network cards\n"
 		"  --uuid UUID      of its mainboard, as SMBIOS has it\n"
-		"  --serial TEXT    its serial number; one of the three is needed\n"
+		"  --serial TEXT    its serial number\n"
+		"  --client-id HEX  what its DHCP client calls itself (option 61)\n"
+		"  --circuit HEX    the relay's port that it hangs on (option 82); one of the five\n"
+		"                   is needed\n"
+		"  --ip ADDRESS     reserve this address for it\n"
 		"  --image IMAGE    what it shall boot\n"
 		"  --dry-run        only say what would be sent\n" },
-	{ "host", "set", verb_host_set, "NAMES --image IMAGE", "change what is known or wanted",
+	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS",
+		"change what is known or wanted",
 		"  --image IMAGE    what it shall boot from now on\n"
 		"  --no-image       the server's default again\n"
+		"  --ip ADDRESS     reserve this address, for one host\n"
+		"  --no-ip          no reserved address\n"
 		"  --name NEW       another name, for one host\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",
@@ -77,7 +84,18 @@ const struct verb verbs[] = {
 	{ "key", "show", verb_key_show, "KEY", "the public half of a key's file, or of a kept key",
 		NULL },
 
-	{ "lease", "list", verb_lease_list, "", "addresses that hosts have", NULL },
+	{ "lease", "list", verb_lease_list, "[NAMES] [--state STATE]",
+		"addresses that hosts have or had",
+		"  --state STATE    free (ended or reserved: its host is remembered), offered,\n"
+		"                   leased, declined, ending (reserved for another by now)\n"
+		"  --subnet SUBNET  of this subnet only, such as 10.77.0.0/24\n" },
+	{ "lease", "show", verb_lease_show, "ADDRESS|NAME", "one address, or those of one host",
+		NULL },
+	{ "lease", "release", verb_lease_release, "ADDRESSES|NAMES [--yes]",
+		"end leases now; a host that still uses its address asks again",
+		"  --forget         and forget whose it was: the host may get another one\n"
+		"  --yes            do not ask\n"
+		"  --dry-run        only say what would be ended\n" },
 };
 
 const size_t n_verbs = ARRAY_LEN(verbs);

@@ -316,6 +316,100 @@ static void test_odd_ranges(void **state)
 	pool_free(NULL);
 }
 
+/* An administrator ends what holds an address, and may have the owner forgotten. */
+static void test_end(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	static const uint8_t nobody[6];
+	uint64_t now = START;
+
+	assert_int_equal(pool_end(p, NET + 103, false, now), -ENOENT); /* nobody's */
+	assert_int_equal(pool_end(p, NET + 100, true, now), -ENOENT);  /* the router's */
+	assert_int_equal(pool_end(p, NET + 9, true, now), -ENOENT);    /* in no range */
+	assert_int_equal(commit(p, 1, true, NET + 103, now), 0);
+	assert_int_equal(pool_end(p, NET + 103, false, now + 1), 0);
+	assert_false(lease_held(pool_by_addr(p, NET + 103), now + 1));
+	assert_int_equal(pool_end(p, NET + 103, false, now + 1), -ENOENT);
+	assert_int_equal(offer(p, 1, true, 0, now + 2), NET + 103);  /* remembered */
+	assert_int_equal(pool_end(p, NET + 103, false, now + 2), 0); /* an offer */
+	assert_int_equal(pool_end(p, NET + 103, true, now + 2), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 103)->mac, nobody, 6);
+	assert_int_equal(pool_end(p, NET + 103, true, now + 2), -ENOENT);
+	assert_int_equal(offer(p, 1, true, 0, now + 3), NET + 104);
+	assert_int_equal(commit(p, 1, true, NET + 104, now + 3), 0);
+	assert_int_equal(pool_decline(p, NET + 104, ask_of(1, true, 0).mac, now + 4), 0);
+	assert_int_equal(pool_end(p, NET + 104, false, now + 5), 0); /* it need not rest */
+	assert_memory_equal(pool_by_addr(p, NET + 104)->mac, nobody, 6);
+	assert_int_equal(offer(p, 2, true, NET + 104, now + 6), NET + 104);
+}
+
+struct seen {
+	unsigned n[LEASE_ENDING + 1];
+	unsigned calls, limit;
+	uint32_t last;
+};
+
+static bool see(void *arg, const struct lease *l)
+{
+	struct seen *s = arg;
+
+	assert_true(l->addr > s->last);
+	s->last = l->addr;
+	s->n[l->state]++;
+	return ++s->calls < s->limit;
+}
+
+/* What is held, remembered or reserved is shown, in order, by pages; what was never used is not. */
+static void test_each(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	struct seen s = { .limit = 100 };
+
+	assert_int_equal(commit(p, 1, true, NET + 103, START), 0);
+	assert_int_equal(commit(p, 2, true, NET + 105, START), 0);
+	assert_int_equal(release(p, 2, NET + 105, START), 0);
+	assert_int_equal(offer(p, 3, true, 0, START), NET + 104);
+	assert_int_equal(pool_reserve(p, 9, NET + 150, NULL, 0, START), 0); /* in the range */
+	assert_int_equal(pool_reserve(p, 8, NET + 20, NULL, 0, START), 0);  /* below */
+	assert_int_equal(pool_reserve(p, 7, NET + 103, NULL, 0, START), 0); /* held by another */
+	assert_int_equal(pool_each(p, 0, START, see, &s), 0);
+	assert_int_equal(s.n[LEASE_ENDING], 1);
+	assert_int_equal(s.n[LEASE_OFFERED], 1);
+	assert_int_equal(s.n[LEASE_FREE], 3);
+	assert_int_equal(s.calls, 5);
+	assert_int_equal(s.last, NET + 150);
+	s = (struct seen){ .limit = 2 };
+	assert_int_equal(pool_each(p, NET + 20, START, see, &s), 0);
+	assert_int_equal(s.calls, 2);
+	assert_int_equal(s.last, NET + 104);
+	s = (struct seen){ .limit = 2, .last = NET + 105 };
+	assert_int_equal(pool_each(p, NET + 105, START, see, &s), 0);
+	assert_int_equal(s.calls, 1);
+	s = (struct seen){ .limit = 2 };
+	assert_int_equal(pool_each(p, UINT32_MAX, START, see, &s), 0);
+	assert_int_equal(s.calls, 0);
+}
+
+/* The end of a reserved address's lease leaves the reservation. */
+static void test_end_reserved(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	static const uint8_t nobody[6];
+	struct pool_ask a = ask_of(1, true, NET + 20);
+	uint32_t left;
+
+	a.host = 8;
+	assert_int_equal(pool_reserve(p, 8, NET + 20, NULL, 0, START), 0);
+	assert_int_equal(pool_end(p, NET + 20, true, START), -ENOENT);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(pool_end(p, NET + 20, false, START), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, a.mac, 6);
+	assert_int_equal(pool_end(p, NET + 20, true, START), 0);
+	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, nobody, 6);
+	assert_int_equal(pool_offer(p, &a, START, &left), 0);
+	assert_int_equal(left, NET + 20);
+}
+
 /* Holes in the ranges: alone, at an edge, over an edge, overlapping each other, outside. */
 static void test_exclusions(void **state)
 {
@@ -534,6 +628,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_subnet, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_reserved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swapped_card, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_decline_quota, setup, teardown),
 		cmocka_unit_test(test_odd_ranges),

@@ -223,6 +223,11 @@ static void committed_leases_survive(void **state)
 	assert_int_equal(sum.expires_ms, 1);
 	assert_int_equal(sum.addr, 0x0a4d0064);
 	assert_memory_equal(sum.mac, mac_b, 6);
+	assert_int_equal(store_lease_rm(f->s, 0x0a4d0064), 0);
+	assert_int_equal(store_lease_rm(f->s, 0x0a4d0064), 0);
+	sum = (struct store_lease){ 0 };
+	assert_int_equal(store_lease_each(f->s, count_lease, &sum), 0);
+	assert_int_equal(sum.expires_ms, 0);
 }
 
 /* A renewal names no UUID: what was known of the machine stays, until another MAC address comes. */
@@ -500,8 +505,8 @@ static void image_of_the_highest_release_wins(void **state)
 static void lists_are_json(void **state)
 {
 	struct fixture *f = *state;
-	static int (*const lists[])(struct store *, char **) = { store_json_hosts,
-		store_json_leases, store_json_images };
+	static int (*const lists[])(
+		struct store *, char **) = { store_json_hosts, store_json_images };
 	struct store_host h = {
 		.has_uuid = true, .uuid = { 0xab }, .serial = "\"); DROP TABLE host;--"
 	};

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Leases as an administrator meets them: a real client gets one; it is listed, shown and released;
+# reservations of other DHCP servers are imported; the doctor looks at it all. Needs root for
+# network namespaces.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+B=${B:-build/release}
+failed=0
+work=$(mktemp -d)
+ns=musls$$ cns=muslc$$
+server=
+
+ok() { echo "ok leases: $1"; }
+not_ok() { echo "not ok leases: $1"; failed=1; }
+check() { local name=$1; shift; if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; sed 's/^/# /' "$work/out"; fi; }
+
+cleanup() {
+	[ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+	ip netns del "$cns" 2>/dev/null
+	ip netns del "$ns" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+if [ "$(id -u)" != 0 ] || ! ip netns add "$ns" 2>/dev/null; then
+	echo "skip - leases: needs root and network namespaces"
+	exit 0
+fi
+if ! tests/support/unpack.sh busybox-static build/packages 2>"$work/out"; then
+	echo "skip - leases: $(cat "$work/out")"
+	exit 0
+fi
+busybox=$PWD/build/packages/busybox-static/bin/busybox
+
+mac=52:54:00:00:00:07
+ip netns add "$cns"
+ip -n "$ns" link set lo up
+ip -n "$ns" link add eth0 type veth peer name eth0 netns "$cns"
+ip -n "$ns" addr add 10.77.0.1/24 dev eth0
+ip -n "$ns" link set eth0 up
+ip -n "$cns" link set eth0 address $mac up
+chmod 755 "$work"
+
+cat >"$work/conf" <<EOF
+[server]
+name = flow
+state-dir = $work/state
+run-dir = $work/run
+user = nobody
+interface = eth0
+admission = open
+image = kvm
+[dhcp]
+mode = full
+[subnet 10.77.0.0/24]
+range = 10.77.0.100-10.77.0.120
+router = 10.77.0.110
+[tftp]
+enabled = no
+[http]
+listen = 0.0.0.0:80
+EOF
+
+muster() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
+wait_for() { # CONDITION...: at most 5 s
+	for _ in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	return 1
+}
+exits() { local want=$1; shift; "$@"; local got=$?; [ "$got" = "$want" ] || { echo "exit $got, not $want"; return 1; }; }
+says() { local want=$1; shift; "$@" 2>&1 | tee "$work/said" | grep -F -- "$want" || { cat "$work/said"; echo "does not say: $want"; return 1; }; }
+start() {
+	ip netns exec "$ns" "$B/musterd" -f -c "$work/conf" >>"$work/log" 2>&1 &
+	server=$!
+	wait_for muster status
+}
+lease() { # ask for a lease, once: the client's script only says which one it got
+	ip netns exec "$cns" "$busybox" udhcpc -i eth0 -n -q -t 3 -T 1 -s "$work/script" 2>/dev/null
+}
+# shellcheck disable=SC2016 # expanded by the client
+printf '#!/bin/sh\n[ "$1" != bound ] || echo "$ip"\n' >"$work/script"
+chmod 755 "$work/script"
+
+check "the server starts" start
+nothing() { muster -o json lease list | jq -e '.leases == []'; }
+check "nothing is listed that nobody ever had" nothing
+
+# ---- a lease
+addr=$(lease)
+got() { echo "got '$addr'"; [[ $addr == 10.77.0.1* ]]; }
+check "a client gets an address" got
+check "a host with that card is known" exits 0 muster host add n07 --mac $mac
+check "it is listed with its host" says "$addr  $mac  n07   leased" muster lease list
+check "by state" says "$addr" muster lease list --state leased
+check "by subnet and host" says "$addr" muster lease list --subnet 10.77.0.0/24 n07
+check "a state that is none exits 1" exits 1 muster lease list --state lost
+check "a subnet that is none exits 1" exits 1 muster lease list --subnet 10.99.0.0/24
+check "what an option cannot take exits 2" exits 2 muster lease list --state 'a&b'
+check "by address" says "n07" muster lease show "$addr"
+check "by name" says "$addr" muster lease show n07
+json() { muster -o json lease show "$addr" | jq -e --arg mac "$mac" '.mac == $mac and .state == "leased" and .known and .subnet == "10.77.0.0/24" and .expires > 1e12'; }
+check "as JSON" json
+check "an address of no range exits 3" exits 3 muster lease show 10.77.0.9
+check "an unknown host exits 3" exits 3 muster lease show n99
+check "names of machines" says "$addr" muster -o name lease list --state leased
+
+# ---- its end
+held() { [ "$(muster -o json lease show "$addr" | jq -r .state)" = "$1" ]; }
+check "without --yes nobody is asked in a script: exit 2" exits 2 muster lease release "$addr"
+check "a dry run says what would end" says "$addr" muster lease release n07 --dry-run
+check "and ends nothing" held leased
+check "release ends it" exits 0 muster lease release n07 --yes
+check "at once" held free
+check "a second time there is nothing to end: exit 3" exits 3 muster lease release n07 --yes
+kill -9 "$(pgrep -P "$server" -x musterd-core)"
+check "the end survives kill -9 of core" wait_for held free
+same() { [ "$(lease)" = "$addr" ]; }
+check "the host is remembered and gets the same address" same
+check "--forget" exits 0 muster lease release "$addr" --forget --yes
+check "the host is not remembered" says "$addr  -" muster lease show "$addr"
+other() { local now; now=$(lease); echo "$now after $addr"; [ -n "$now" ] && [ "$now" != "$addr" ]; }
+check "it gets another address" other
+
+kill -TERM "$server"
+wait "$server"
+server=
+exit $failed
