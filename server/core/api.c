@@ -92,6 +92,7 @@ static const struct {
 	{ HTTP_GET, "/api/v1/status", get_status },
 	{ HTTP_GET, "/api/v1/hosts", api_get_hosts },
 	{ HTTP_POST, "/api/v1/hosts", api_post_host },
+	{ HTTP_POST, "/api/v1/hosts/import", api_post_import },
 	{ HTTP_GET, "/api/v1/hosts/*", api_get_host },
 	{ HTTP_PATCH, "/api/v1/hosts/*", api_patch_host },
 	{ HTTP_DELETE, "/api/v1/hosts/*", api_delete_host },

@@ -20,6 +20,8 @@ typedef void api_fn(struct call *k);
 
 /* api_hosts.c */
 api_fn api_get_hosts, api_get_host, api_post_host, api_patch_host, api_delete_host;
+/* api_import.c */
+api_fn api_post_import;
 /* api_boots.c */
 api_fn api_get_boots, api_get_boot, api_get_events;
 /* api_leases.c */
