@@ -96,6 +96,14 @@ const struct verb verbs[] = {
 		"  --forget         and forget whose it was: the host may get another one\n"
 		"  --yes            do not ask\n"
 		"  --dry-run        only say what would be ended\n" },
+	{ "lease", "import", verb_lease_import, "FILE [--from FORMAT] [--dry-run]",
+		"take over the reservations of another DHCP server; all of them or none",
+		"  --from FORMAT    dnsmasq, isc, kea or csv (default: what the file looks like);\n"
+		"                   csv: mac,ip,name, or columns as a header line names them: mac\n"
+		"                   ip name uuid serial client_id circuit\n"
+		"  --dry-run        say what would change, row by row\n"
+		"  --yes            do not ask\n"
+		"FILE - is standard input. What cannot be taken over is named with its line.\n" },
 };
 
 const size_t n_verbs = ARRAY_LEN(verbs);

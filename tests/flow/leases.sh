@@ -121,6 +121,69 @@ check "the host is not remembered" says "$addr  -" muster lease show "$addr"
 other() { local now; now=$(lease); echo "$now after $addr"; [ -n "$now" ] && [ "$now" != "$addr" ]; }
 check "it gets another address" other
 
+# ---- reservations of other servers
+count() { muster -o json host list | jq '.hosts | length'; }
+reserved() { [ "$(muster -o json host show "$1" | jq -r .ip)" = "$2" ]; }
+unchanged() { local now; now=$(count); echo "$now hosts, $before before"; [ "$now" = "$before" ]; }
+import_text() { printf '%s\n' "$1" | muster lease import - "${@:2}"; }
+cat >"$work/dnsmasq" <<EOF
+# ours
+dhcp-host=52:54:00:01:00:01,set:blue,d1,10.77.0.31,12h
+dhcp-host=52:54:00:01:00:02,ignore
+EOF
+cat >"$work/isc" <<EOF
+subnet 10.77.0.0 netmask 255.255.255.0 {
+	host i1 { hardware ethernet 52:54:00:02:00:01; fixed-address 10.77.0.32; }
+}
+EOF
+cat >"$work/kea" <<EOF
+{ "Dhcp4": { "subnet4": [ { "reservations": [ // ours
+	{ "hw-address": "52:54:00:03:00:01", "ip-address": "10.77.0.33", "hostname": "k1" } ] } ] } }
+EOF
+printf 'name,ip,mac\r\nc1,10.77.0.34,52:54:00:04:00:01\r\n' >"$work/csv"
+for row in dnsmasq:d1:10.77.0.31 isc:i1:10.77.0.32 kea:k1:10.77.0.33 csv:c1:10.77.0.34; do
+	IFS=: read -r format name ip <<<"$row"
+	before=$(count)
+	check "$format: a dry run says what would be added" says "ip $ip" muster lease import "$work/$format" --dry-run
+	check "$format: and changes nothing" unchanged
+	check "$format: the format can be named" says "add" muster lease import "$work/$format" --from "$format" --dry-run
+	check "$format: import" says "1 hosts added" muster lease import "$work/$format" --yes
+	check "$format: the address is reserved" reserved "$name" "$ip"
+	check "$format: a second time it is the same" says "1 were the same already" muster lease import "$work/$format" --yes
+done
+check "what is left out is named with its line" says "dnsmasq:3: not taken over" muster lease import "$work/dnsmasq" --dry-run
+check "another address is shown old and new" says "ip 10.77.0.34 -> 10.77.0.35" import_text "52:54:00:04:00:01,10.77.0.35,c1" --dry-run
+before=$(count)
+check "without --yes nobody is asked in a script: exit 2" exits 2 import_text "52:54:00:09:00:01,10.77.0.39"
+check "an address of another host exits 4" exits 4 import_text "52:54:00:09:00:01,10.77.0.31,x1" --yes
+check "and names the row" says "-:1: 10.77.0.31 is reserved for d1" import_text "52:54:00:09:00:01,10.77.0.31,x1" --yes
+check "cards of two hosts exit 4" exits 4 import_text "52:54:00:01:00:01 52:54:00:02:00:01,,x1" --from csv --yes
+check "the router's address exits 1" exits 1 import_text "52:54:00:09:00:01,10.77.0.110,x1" --yes
+check "a file of no format exits 1" exits 1 import_text "Hello there" --yes
+check "no file exits 1" exits 1 muster lease import "$work/none" --yes
+many() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) printf "52:54:80:%02x:%02x:%02x,10.78.%d.%d,h%d\n", int(i / 65536), int(i / 256) % 256, i % 256, int(i / 250), i % 250 + 1, i }'; }
+many 10000 >"$work/many"
+sed '9999s/,10.*/,10.77.0.999,bad/' "$work/many" >"$work/malformed"
+sed '9999s/,10.*/,10.77.0.31,bad/' "$work/many" >"$work/taken"
+check "row 9,999 of 10,000 is malformed: it is named" says "malformed:9999: '10.77.0.999'" muster lease import "$work/malformed" --yes
+check "row 9,999 of 10,000 is a conflict: it is named" says "taken:9999: 10.77.0.31 is reserved for d1" muster lease import "$work/taken" --yes
+check "nothing of all that changed anything" unchanged
+began=$(date +%s%N)
+check "10,000 rows" says "10000 hosts added" muster lease import "$work/many" --yes
+echo "# 10,000 rows in $((($(date +%s%N) - began) / 1000000)) ms"
+check "10,000 rows again are the same" says "10000 were the same already" muster lease import "$work/many" --yes
+
+# ---- pages
+api() { curl -s --unix-socket "$work/run/muster.sock" "http://x/api/v1/leases?$1"; }
+pages() {
+	api limit=1 | jq -e '(.leases | length) == 1 and .next == .leases[0].addr' &&
+		api "limit=1&after=10.200.0.0" | jq -e '.leases == [] and .next == null'
+}
+refused() { api "$1" | jq -e '.status == 422'; }
+check "a list has pages" pages
+check "a page of no length is refused" refused limit=0
+check "a page after no address is refused" refused after=x
+
 kill -TERM "$server"
 wait "$server"
 server=
