@@ -80,6 +80,10 @@ struct store_place {
 /* Nothing is written when it is there already. */
 int store_host_place_put(struct store *s, int64_t host, const struct store_place *p);
 
+/* Call fn for each relay that hosts were seen through, with their number; it returns 0 to go on. */
+int store_relay_each(
+	struct store *s, int (*fn)(void *arg, uint32_t relay, int64_t hosts), void *arg);
+
 /* ---- reserved addresses: one for a host ---- */
 
 struct store_reservation {

@@ -325,6 +325,22 @@ int store_host_place_put(struct store *s, int64_t host, const struct store_place
 		(size_t)p->circuit_len, bytes_of(p->remote, p->remote_len), (size_t)p->remote_len);
 }
 
+int store_relay_each(
+	struct store *s, int (*fn)(void *arg, uint32_t relay, int64_t hosts), void *arg)
+{
+	struct sql_row *r =
+		sql_start(s->q, "SELECT relay, count(*) FROM host_place GROUP BY relay", "");
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		rc = fn(arg, (uint32_t)sql_int(r, 0), sql_int(r, 1));
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc < 0 ? rc : 0;
+}
+
 int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len)
 {
 	char *copy = strndup(json, len);

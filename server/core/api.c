@@ -90,6 +90,7 @@ static const struct {
 	api_fn *handle;
 } routes[] = {
 	{ HTTP_GET, "/api/v1/status", get_status },
+	{ HTTP_GET, "/api/v1/setup", api_get_setup },
 	{ HTTP_GET, "/api/v1/hosts", api_get_hosts },
 	{ HTTP_POST, "/api/v1/hosts", api_post_host },
 	{ HTTP_POST, "/api/v1/hosts/import", api_post_import },

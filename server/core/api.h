@@ -28,6 +28,8 @@ api_fn api_get_boots, api_get_boot, api_get_events;
 api_fn api_get_leases, api_get_lease, api_delete_lease;
 /* api_dhcp.c */
 api_fn api_get_dhcp_servers, api_post_dhcp_probe;
+/* api_setup.c */
+api_fn api_get_setup;
 /* api_images.c */
 api_fn api_get_images, api_get_image, api_post_image;
 

@@ -25,7 +25,8 @@ struct out_queue {
 	bool waits; /* its role does not keep up: the loop says when there is room */
 };
 
-#define TICKETS_MAX 256 /* that wait for the sign role */
+#define AGENT_IMAGE "agent" /* the image that holds kernel, ramdisk and UKI of the agent */
+#define TICKETS_MAX 256	    /* that wait for the sign role */
 
 /* A ticket request that waits for its signature. */
 struct ticket_wait {

@@ -929,6 +929,21 @@ int pool_each(const struct pool *p, uint32_t after, uint64_t now_ms, pool_show *
 	return 0;
 }
 
+struct pool_fill pool_fill_of(const struct pool *p, unsigned subnet, uint64_t now_ms)
+{
+	const struct pool_network *n = &p->networks[network_of(p, subnet)];
+	struct pool_fill f = { .given = n->n_given };
+
+	for (uint32_t i = 0; i < n->used.n; i++)
+		f.held += lease_held(&p->slots[n->used.items[i]].lease, now_ms);
+	return f;
+}
+
+uint32_t pool_network_of(const struct pool *p, unsigned subnet)
+{
+	return network_of(p, subnet);
+}
+
 /* ---- at start ---- */
 
 static void load_reserved(

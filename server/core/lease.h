@@ -187,4 +187,14 @@ typedef bool pool_show(void *arg, const struct lease *l);
  */
 int pool_each(const struct pool *p, uint32_t after, uint64_t now_ms, pool_show *fn, void *arg);
 
+/* How full a network is: the addresses of its ranges that are for anybody, and those in use. */
+struct pool_fill {
+	uint32_t given, held;
+};
+/* The fill of the network that the subnet belongs to. Its cost goes with the addresses ever used.
+ */
+struct pool_fill pool_fill_of(const struct pool *p, unsigned subnet, uint64_t now_ms);
+/* The number of the subnet's network: the same for subnets that share one. */
+uint32_t pool_network_of(const struct pool *p, unsigned subnet);
+
 #endif

@@ -13,8 +13,6 @@
 #include "server/core/record.h"
 #include "server/core/script.h"
 
-#define AGENT_IMAGE                                                                                \
-	"agent" /* the name of the image that holds kernel, ramdisk and UKI of the agent */
 #define SCRIPT_MAX  8192
 #define PAUSE_S	    10 /* before a host that failed starts again; doubles with each failure */
 #define PAUSE_MAX_S 300

@@ -436,6 +436,26 @@ static void test_exclusions(void **state)
 	pool_free(p);
 }
 
+/* What is held counts, and only that; a reserved address is nobody's to count. */
+static void test_fill(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+
+	assert_int_equal(pool_fill_of(p, 0, START).given, 97); /* without router, DNS and own */
+	assert_int_equal(pool_fill_of(p, 0, START).held, 0);
+	assert_int_equal(commit(p, 1, true, NET + 103, START), 0);
+	assert_int_equal(commit(p, 2, true, NET + 104, START), 0);
+	assert_int_equal(release(p, 2, NET + 104, START), 0);
+	offer(p, 3, true, 0, START);
+	assert_int_equal(pool_fill_of(p, 0, START).held, 2);
+	assert_int_equal(pool_fill_of(p, 0, START + 2 * HOUR).held, 0);
+	assert_int_equal(pool_reserve(p, 7, NET + 150, NULL, 0, START), 0);
+	assert_int_equal(pool_fill_of(p, 0, START).given, 96);
+	assert_int_equal(pool_fill_of(p, 1, START).given, 4);
+	assert_int_equal(pool_fill_of(p, 1, START).held, 0);
+	assert_int_not_equal(pool_network_of(p, 0), pool_network_of(p, 1));
+}
+
 /* Two subnets on one link: every way to an address leads into both; a third network is apart. */
 static void test_shared_network(void **state)
 {
@@ -635,6 +655,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_decline_quota, setup, teardown),
 		cmocka_unit_test(test_odd_ranges),
 		cmocka_unit_test(test_exclusions),
+		cmocka_unit_test_setup_teardown(test_fill, setup, teardown),
 		cmocka_unit_test(test_shared_network),
 		cmocka_unit_test(test_offers_full),
 		cmocka_unit_test(test_many),

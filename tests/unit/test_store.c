@@ -293,17 +293,28 @@ static void an_address_is_reserved_once(void **state)
 	assert_int_equal(store_reservation_of(f->s, b.id, &found), -ENOENT);
 }
 
+static int count_relay(void *arg, uint32_t relay, int64_t hosts)
+{
+	int64_t *sum = arg;
+
+	*sum += relay + hosts;
+	return 0;
+}
+
 static void client_ids_and_places(void **state)
 {
 	struct fixture *f = *state;
 	struct store_host a = { 0 }, b = { 0 }, found;
 	struct host_identity id = { .client_id_len = 3, .client_id = { 0xff, 1, 2 }, .n_macs = 1 };
 	struct store_place place = { .relay = 0x0a090001, .circuit_len = 2, .circuit = "ab" };
+	int64_t relays = 0;
 	uint8_t macs[3][6];
 	char *text;
 
 	assert_int_equal(store_host_add(f->s, &a), 0);
 	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_relay_each(f->s, count_relay, &relays), 0);
+	assert_int_equal(relays, 0);
 	assert_int_equal(store_host_mac_put(f->s, b.id, mac_a), 0);
 	assert_int_equal(store_host_mac_put(f->s, b.id, mac_b), 0);
 	assert_int_equal(store_host_macs(f->s, b.id, macs, 3), 2);
@@ -331,6 +342,8 @@ static void client_ids_and_places(void **state)
 				     "\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
 				     "\"remote\":\"fe\"},"));
 	free(text);
+	assert_int_equal(store_relay_each(f->s, count_relay, &relays), 0);
+	assert_int_equal(relays, 0x0a090001 + 1);
 	assert_int_equal(store_json_host(f->s, a.name, &text), 0);
 	assert_non_null(strstr(text, "\"place\":null,"));
 	free(text);
