@@ -50,6 +50,7 @@ $(B)/embed/%.h: %
 $(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
 EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
 $(B)/server/core/script.o: $(EMBEDDED)
+$(B)/server/ctl/snippet.o: $(patsubst %,$(B)/embed/%.h,$(wildcard server/ctl/snippets/*.in))
 
 $(LIB): $(call OBJ,$(filter-out $(MAINS),$(SRC)))
 	@rm -f $@ && ar rcs $@ $^

@@ -35,7 +35,8 @@ may server/sign server/bytes.h server/log.h server/loop.h server/msg.h server/se
 may server/tftp server/bytes.h server/log.h server/loop.h server/msg.h server/server.h
 may server/core server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
 	server/dhcp_options.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
-may server/ctl server/nearest.h server/bytes.h server/loop.h images/ db/stage.h db/host.h
+may server/ctl server/nearest.h server/bytes.h server/loop.h images/ db/stage.h db/host.h \
+	embed/server/ctl/
 
 wraps microhttpd.h server/http/http.c
 wraps sqlite3.h db/sql.c
