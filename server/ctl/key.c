@@ -18,6 +18,7 @@
 #include "server/bytes.h"
 #include "server/ctl/ctl.h"
 #include "server/ctl/table.h"
+#include "server/ctl/text.h"
 #include "server/ctl/verbs.h"
 
 #define SECRET ".key"
@@ -25,7 +26,7 @@
 
 /* ---- the key folder ---- */
 
-static int default_dir(char out[PATH_MAX])
+static int find_dir(char out[PATH_MAX])
 {
 	const char *dir = getenv("MUSTER_KEYS"), *config = getenv("XDG_CONFIG_HOME");
 	const char *home = getenv("HOME");
@@ -38,8 +39,17 @@ static int default_dir(char out[PATH_MAX])
 	else if (home && *home)
 		n = snprintf(out, PATH_MAX, "%s/.config/muster/keys", home);
 	else
+		return -ENOENT;
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int default_dir(char out[PATH_MAX])
+{
+	int rc = find_dir(out);
+
+	if (rc == -ENOENT)
 		return ctl_fail(CTL_USAGE, "no HOME: give the key folder by --dir or MUSTER_KEYS");
-	return n < PATH_MAX ? CTL_OK : ctl_fail(CTL_FAILED, "the key folder's path is too long");
+	return rc ? ctl_fail(CTL_FAILED, "the key folder's path is too long") : CTL_OK;
 }
 
 /* Make the folder and what is missing above it, for our eyes only. */
@@ -308,11 +318,36 @@ static int list_one(const char *dir, const char *file, struct table *t, struct j
 	return CTL_OK;
 }
 
+static bool ends_with(const struct dirent *e, const char *end)
+{
+	size_t len = strlen(e->d_name), n = strlen(end);
+
+	return e->d_name[0] != '.' && len > n && strcmp(e->d_name + len - n, end) == 0;
+}
+
 static int is_public(const struct dirent *e)
 {
-	size_t len = strlen(e->d_name), n = strlen(PUBLIC);
+	return ends_with(e, PUBLIC);
+}
 
-	return e->d_name[0] != '.' && len > n && strcmp(e->d_name + len - n, PUBLIC) == 0;
+static int is_secret(const struct dirent *e)
+{
+	return ends_with(e, SECRET);
+}
+
+void key_secrets(char dir[PATH_MAX], char *names, size_t size)
+{
+	struct dirent **files = NULL;
+	struct text t = { .out = names, .size = size };
+	int n;
+
+	*dir = *names = 0;
+	n = find_dir(dir) < 0 ? 0 : scandir(dir, &files, is_secret, alphasort);
+	for (int i = 0; i < n; i++) {
+		text_put(&t, "%s%s", i ? ", " : "", files[i]->d_name);
+		free(files[i]);
+	}
+	free(files);
 }
 
 static int list(const struct ctl *c, const char *dir)

@@ -9,9 +9,16 @@
 #ifndef MUSTER_SERVER_CTL_KEY_H
 #define MUSTER_SERVER_CTL_KEY_H
 
+#include <limits.h>
+#include <stddef.h>
+
 #include "images/minisig.h"
 
 int key_read_secret(const char *arg, struct minisig_secret *out); /* minisig_wipe it */
 int key_read_public(const char *arg, struct minisig_public *out);
+
+/* The key folder, and the files of the secret keys in it with ", " between them; "" when there are
+ * none or nobody has such a folder. */
+void key_secrets(char dir[PATH_MAX], char *names, size_t size);
 
 #endif

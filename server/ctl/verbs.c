@@ -5,6 +5,14 @@
 
 const struct verb verbs[] = {
 	{ "", "status", verb_status, "", "what the server is and how its hosts are", NULL },
+	{ "", "doctor", verb_doctor, "[--quick] [--snippet SERVER]",
+		"what keeps hosts from booting, and what to do about it",
+		"  --quick           do not ask the network for other DHCP servers (4 s)\n"
+		"  --snippet SERVER  what another DHCP server has to be told, to paste there:\n"
+		"                    dnsmasq kea isc windows mikrotik pfsense openwrt. Needed where\n"
+		"                    firmware does not put two answers together, so that [dhcp] mode =\n"
+		"                    proxy cannot work\n"
+		"Exit 1 when a check fails.\n" },
 	{ "", "events", verb_events, "[-f] [--since ID] [--host NAMES]",
 		"what hosts did, newest last; -f goes on",
 		"  -f, --follow     go on with what happens from now on\n"

@@ -1,0 +1,363 @@
+/* doctor.c: the checks, one function each, in the order in which they are shown. */
+#include "server/ctl/doctor.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/bytes.h"
+#include "server/ctl/text.h"
+
+#define NEARLY_PERCENT 90		    /* of a network's addresses in use: say so */
+#define SEEN_MS	       (24 * 3600 * 1000LL) /* another DHCP server not heard for so long is gone */
+#define TELL_IT	       "tell it about this server: muster doctor --snippet NAME"
+
+struct exam {
+	const struct doctor_input *in;
+	const struct json *dhcp, *boot, *keys; /* parts of the setup */
+	const char *mode;
+	const char *check; /* that runs */
+	struct doctor_findings *out;
+};
+
+const char *doctor_result_name(enum doctor_result r)
+{
+	static const char *const names[] = { "ok", "warn", "fail" };
+
+	return names[r];
+}
+
+/* One finding; with DOCTOR_OK there is no fix. */
+static void find(struct exam *e, enum doctor_result result, const char *fix, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void find(struct exam *e, enum doctor_result result, const char *fix, const char *fmt, ...)
+{
+	struct doctor_finding *f;
+	va_list ap;
+
+	e->out->worst = result > e->out->worst ? result : e->out->worst;
+	if (e->out->n == DOCTOR_FINDINGS_MAX) {
+		f = &e->out->of[DOCTOR_FINDINGS_MAX - 1];
+		*f = (struct doctor_finding){ e->out->worst, "more", "there is more than is shown",
+			"mend what is shown, then ask again" };
+		return;
+	}
+	f = &e->out->of[e->out->n++];
+	*f = (struct doctor_finding){ .result = result, .check = e->check };
+	snprintf(f->fix, sizeof f->fix, "%s", fix ? fix : "");
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+}
+
+static bool is_mode(const struct exam *e, const char *mode)
+{
+	return !strcmp(e->mode, mode);
+}
+
+static bool is_true(const struct json *o, const char *key)
+{
+	return json_bool(json_get(o, key), false);
+}
+
+/* The texts of a list with ", " between them. */
+static const char *join(const struct json *list, char *out, size_t size)
+{
+	struct text t = { .out = out, .size = size };
+
+	*out = 0;
+	for (size_t i = 0; i < json_len(list); i++)
+		text_put(&t, "%s%s", i ? ", " : "", json_str(json_at(list, i), "?"));
+	return out;
+}
+
+static void check_server(struct exam *e)
+{
+	find(e, DOCTOR_OK, NULL, "it answers; hosts are told %s",
+		json_get_str(e->boot, "url", "?"));
+}
+
+/* ---- DHCP ---- */
+
+static void check_dhcp(struct exam *e)
+{
+	if (is_mode(e, "off"))
+		find(e, DOCTOR_WARN, "[dhcp] mode = full or proxy, or " TELL_IT,
+			"DHCP is off: hosts find this server only when another one names it");
+	else if (is_mode(e, "proxy"))
+		find(e, DOCTOR_OK, NULL, "proxy: another server gives the addresses");
+	else
+		find(e, DOCTOR_OK, NULL, "full: this server gives the addresses");
+}
+
+static void check_subnets(struct exam *e)
+{
+	const struct json *list = json_get(e->dhcp, "interfaces");
+
+	for (size_t i = 0; is_mode(e, "full") && i < json_len(list); i++) {
+		const struct json *o = json_at(list, i);
+		const char *name = json_get_str(o, "name", "?"),
+			   *addr = json_get_str(o, "addr", "?"),
+			   *subnet = json_get_str(o, "subnet", NULL);
+
+		if (subnet)
+			find(e, DOCTOR_OK, NULL, "%s (%s): %s", name, addr, subnet);
+		else
+			find(e, DOCTOR_FAIL, "add a [subnet] with a range, or remove the interface",
+				"hosts on %s get no address: no [subnet] holds its address %s",
+				name, addr);
+	}
+}
+
+static void check_ranges(struct exam *e)
+{
+	static const char fix[] =
+		"a longer range, or a shorter [dhcp] lease-time; muster lease list shows who has them";
+	const struct json *list = json_get(e->dhcp, "networks");
+	char names[160];
+
+	for (size_t i = 0; is_mode(e, "full") && i < json_len(list); i++) {
+		const struct json *o = json_at(list, i);
+		const int64_t all = json_get_int(o, "addresses", 0),
+			      held = json_get_int(o, "held", 0);
+
+		join(json_get(o, "subnets"), names, sizeof names);
+		if (!all)
+			find(e, DOCTOR_OK, NULL, "%s: reserved addresses only", names);
+		else if (held >= all)
+			find(e, DOCTOR_FAIL, fix, "%s: all %" PRId64 " addresses are in use", names,
+				all);
+		else if (held * 100 >= all * NEARLY_PERCENT)
+			find(e, DOCTOR_WARN, fix,
+				"%s: %" PRId64 " of %" PRId64 " addresses are in use", names, held,
+				all);
+		else
+			find(e, DOCTOR_OK, NULL,
+				"%s: %" PRId64 " of %" PRId64 " addresses are in use", names, held,
+				all);
+	}
+}
+
+static void check_reservations(struct exam *e)
+{
+	const struct json *r = json_get(e->dhcp, "reservations");
+	const int64_t outside = json_get_int(r, "outside_total", 0);
+	char names[160];
+
+	if (!outside) {
+		find(e, DOCTOR_OK, NULL, "%" PRId64 ", each in a subnet",
+			json_get_int(r, "total", 0));
+		return;
+	}
+	join(json_get(r, "outside"), names, sizeof names);
+	find(e, DOCTOR_WARN, "add the [subnet], or: muster host set NAME --no-ip",
+		"%" PRId64 " of hosts whose address is in no subnet, and is not given: %s%s",
+		outside, names, (size_t)outside > json_len(json_get(r, "outside")) ? ", ..." : "");
+}
+
+static void check_relays(struct exam *e)
+{
+	const struct json *list = json_get(e->dhcp, "relays");
+
+	for (size_t i = 0; !is_mode(e, "off") && i < json_len(list); i++) {
+		const struct json *o = json_at(list, i);
+		const char *addr = json_get_str(o, "addr", "?");
+		const int64_t hosts = json_get_int(o, "hosts", 0);
+
+		if (is_mode(e, "full") && !json_get_str(o, "subnet", NULL))
+			find(e, DOCTOR_FAIL, "add a [subnet] that holds the relay's address",
+				"hosts behind %s get no address: no [subnet] holds it", addr);
+		else if (!hosts)
+			find(e, DOCTOR_WARN,
+				"switch on a host there; is this server's address the relay's target?",
+				"no host on record was ever seen through %s", addr);
+		else
+			find(e, DOCTOR_OK, NULL, "%s: %" PRId64 " host%s", addr, hosts,
+				hosts == 1 ? "" : "s");
+	}
+}
+
+/* What one other server means depends on what this one does. */
+static void judge_server(struct exam *e, const struct json *o)
+{
+	const char *who = json_get_str(o, "server", json_get_str(o, "source", "?"));
+	const char *file = json_get_str(o, "boot_file", NULL);
+	char where[96];
+
+	snprintf(where, sizeof where, "%s on %s (%s)", who, json_get_str(o, "interface", "?"),
+		json_get_str(o, "mac", "?"));
+	if (is_mode(e, "full") && is_true(o, "addresses"))
+		find(e, DOCTOR_FAIL,
+			"stop it there, or [dhcp] mode = proxy here; where firmware cannot do with two "
+			"answers, mode = off, and " TELL_IT,
+			"%s gives addresses, too: the first answer wins, host by host", where);
+	else if (file)
+		find(e, DOCTOR_WARN, "take the boot file away there; if it must stay, " TELL_IT,
+			"%s tells hosts to boot '%s': some firmware believes it, not muster", where,
+			file);
+	else if (is_mode(e, "full"))
+		find(e, DOCTOR_WARN, "is it a boot server? stop it there",
+			"%s answers hosts, too, without addresses", where);
+	else
+		find(e, DOCTOR_OK, NULL, "%s gives the addresses", where);
+}
+
+static void check_servers(struct exam *e)
+{
+	const struct json *list = json_get(e->in->servers, "servers");
+	size_t heard = 0;
+
+	if (is_mode(e, "off") || !e->in->servers)
+		return; /* nothing listens, or the server cannot tell */
+	for (size_t i = 0; i < json_len(list); i++) {
+		const struct json *o = json_at(list, i);
+
+		if (e->in->now_ms - json_get_int(o, "last", 0) > SEEN_MS)
+			continue;
+		judge_server(e, o);
+		heard++;
+	}
+	if (heard)
+		return;
+	if (is_mode(e, "proxy"))
+		find(e, DOCTOR_WARN, "is the DHCP server on? or [dhcp] mode = full here",
+			"none was heard, and in proxy mode one has to give the addresses");
+	else
+		find(e, DOCTOR_OK, NULL, "none was heard");
+}
+
+/* ---- what hosts load ---- */
+
+static void check_loaders(struct exam *e)
+{
+	const struct json *list = json_get(e->boot, "loaders");
+	const char *dir = json_get_str(e->boot, "loader_dir", "?");
+	char fix[DOCTOR_TEXT_MAX];
+
+	if (!is_true(e->boot, "tftp")) {
+		find(e, DOCTOR_WARN, "[tftp] enabled = yes",
+			"TFTP is off: PXE firmware gets no loader, only UEFI HTTP boot works");
+		return;
+	}
+	snprintf(fix, sizeof fix, "apt-get install ipxe, or copy it to %s", dir);
+	for (size_t i = 0; i < json_len(list); i++) {
+		const struct json *o = json_at(list, i);
+		const char *file = json_get_str(o, "file", "?");
+
+		if (is_true(o, "there"))
+			find(e, DOCTOR_OK, NULL, "%s", file);
+		else
+			find(e, DOCTOR_FAIL, fix, "%s is not in %s", file, dir);
+	}
+}
+
+static void check_agent(struct exam *e)
+{
+	if (is_true(e->boot, "agent"))
+		find(e, DOCTOR_OK, NULL, "the image 'agent' is there");
+	else
+		find(e, DOCTOR_FAIL, "muster image build agent, sign it, muster image import agent",
+			"there is no image 'agent': no host gets further than its loader");
+}
+
+static void check_image(struct exam *e)
+{
+	const char *image = json_get_str(e->boot, "image", NULL);
+
+	if (!image)
+		find(e, DOCTOR_WARN, "[server] image = NAME, or muster host set NAMES --image NAME",
+			"there is no default: a host without an image of its own waits");
+	else if (is_true(e->boot, "image_there"))
+		find(e, DOCTOR_OK, NULL, "the default, '%s', is there", image);
+	else
+		find(e, DOCTOR_FAIL,
+			"muster image import DIR, or another [server] image; muster image list",
+			"the default, '%s', was never imported", image);
+}
+
+/* ---- trust ---- */
+
+static void check_site_key(struct exam *e)
+{
+	if (is_true(e->keys, "site"))
+		find(e, DOCTOR_OK, NULL, "it is there");
+	else
+		find(e, DOCTOR_FAIL, "restart musterd, which makes one; then build the agent anew",
+			"there is no site.key in %s: no boot ticket can be signed",
+			json_get_str(e->keys, "dir", "?"));
+}
+
+static void check_release_keys(struct exam *e)
+{
+	const struct json *trusted = json_get(e->keys, "trusted"),
+			  *secret = json_get(e->keys, "secret");
+	static const char fix[] = "move it to a machine that is not on this network";
+	static const char cost[] = "whoever steals this server signs images that all hosts run";
+	char names[160];
+
+	if (json_len(trusted))
+		find(e, DOCTOR_OK, NULL, "images signed by %s are accepted",
+			join(trusted, names, sizeof names));
+	else
+		find(e, DOCTOR_FAIL, "copy RELEASE.pub to the server's keys/trust",
+			"none is trusted: no image can be imported");
+	if (json_len(secret))
+		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", join(secret, names, sizeof names),
+			json_get_str(e->keys, "dir", "?"), cost);
+	if (*e->in->secret_here)
+		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", e->in->secret_here,
+			e->in->keys_here, cost);
+}
+
+static void check_admission(struct exam *e)
+{
+	const char *admission = json_get_str(e->in->setup, "admission", "?");
+
+	if (!strcmp(admission, "open"))
+		find(e, DOCTOR_WARN, "[server] admission = approve, outside of a lab",
+			"open: whoever is plugged in gets an image and a lasting address");
+	else
+		find(e, DOCTOR_OK, NULL, "%s", admission);
+}
+
+/* ---- all of them ---- */
+
+static const struct {
+	const char *name;
+	void (*run)(struct exam *e);
+} checks[] = {
+	{ "server", check_server },
+	{ "dhcp", check_dhcp },
+	{ "subnets", check_subnets },
+	{ "ranges", check_ranges },
+	{ "reservations", check_reservations },
+	{ "relays", check_relays },
+	{ "other-servers", check_servers },
+	{ "loaders", check_loaders },
+	{ "agent", check_agent },
+	{ "image", check_image },
+	{ "site-key", check_site_key },
+	{ "release-keys", check_release_keys },
+	{ "admission", check_admission },
+};
+
+void doctor_examine(const struct doctor_input *in, struct doctor_findings *out)
+{
+	const struct json *dhcp = json_get(in->setup, "dhcp");
+	struct exam e = {
+		.in = in,
+		.dhcp = dhcp,
+		.boot = json_get(in->setup, "boot"),
+		.keys = json_get(in->setup, "keys"),
+		.mode = json_get_str(dhcp, "mode", "off"),
+		.out = out,
+	};
+
+	out->n = 0;
+	out->worst = DOCTOR_OK;
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		e.check = checks[i].name;
+		checks[i].run(&e);
+	}
+}
