@@ -113,7 +113,8 @@ FUZZ_S ?= 60
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZED := $(wildcard images/*.c server/net/dhcp*.c \
           $(addprefix server/net/,arp.c checksum.c frame.c icmp.c ra.c) server/*.c db/host.c) \
-          $(addprefix server/core/,dhcp_policy.c lease.c ranges.c reserve.c)
+          $(addprefix server/core/,dhcp_policy.c lease.c ranges.c reserve.c) \
+          $(wildcard server/ctl/import*.c)
 build/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \

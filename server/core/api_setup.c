@@ -5,11 +5,9 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/bytes.h"
@@ -176,19 +174,15 @@ static void put_dhcp(struct jw *w, struct core *c)
 
 /* ---- what hosts load ---- */
 
-static void put_loaders(struct jw *w, const struct config *cfg)
+static void put_loaders(struct jw *w, struct core *c)
 {
 	static const char *const files[] = { "undionly.kpxe", "snponly.efi" };
 
 	jw_arr(w, "loaders");
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		char path[PATH_MAX];
-		struct stat st;
-
-		snprintf(path, sizeof path, "%s/%s", cfg->loader_dir, files[i]);
 		jw_obj(w, NULL);
 		jw_str(w, "file", files[i]);
-		jw_bool(w, "there", stat(path, &st) == 0 && S_ISREG(st.st_mode));
+		jw_bool(w, "there", loader_exists(c, files[i], false));
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
@@ -212,7 +206,7 @@ static void put_boot(struct jw *w, struct core *c)
 	jw_str(w, "url", c->server->url);
 	jw_bool(w, "tftp", cfg->tftp);
 	jw_str(w, "loader_dir", cfg->loader_dir);
-	put_loaders(w, cfg);
+	put_loaders(w, c);
 	jw_bool(w, "agent", has_image(c, AGENT_IMAGE));
 	jw_str(w, "image", *cfg->image ? cfg->image : NULL);
 	jw_bool(w, "image_there", *cfg->image && has_image(c, cfg->image));

@@ -102,16 +102,20 @@ static bool is_plain_row(const char *line, size_t len)
 	return plain;
 }
 
-/* Does a column title stand first? */
+/* Does a column title stand first, and other columns behind it? */
 static bool is_header(const char *line, size_t len)
 {
 	static const char *const titles[] = { "mac", "ip", "name", "uuid", "serial", "client_id",
 		"circuit" };
-	const size_t quote = len && *line == '"';
-	const size_t n = strcspn(line + quote, ",\" \t\r\n");
 
+	if (len && *line == '"') {
+		line++;
+		len--;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
-		if (n < len && strlen(titles[i]) == n && !strncasecmp(line + quote, titles[i], n))
+		const size_t n = strlen(titles[i]);
+
+		if (n < len && !strncasecmp(line, titles[i], n) && memchr(",\" \t", line[n], 4))
 			return memchr(line, ',', len) != NULL;
 	}
 	return false;
@@ -147,7 +151,7 @@ int import_guess(const char *text, size_t len)
 		if (first && *line == '"')
 			return IMPORT_CSV;
 		plain = plain && is_plain_row(line, n);
-		block = block || strchr(";{}", line[n - 1]);
+		block = block || memchr(";{}", line[n - 1], 3);
 	}
 	if (first)
 		return -ENOENT;

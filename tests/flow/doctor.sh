@@ -48,7 +48,7 @@ ip -n "$ns" link set eth0 up
 ip -n "$cns" link set eth0 address 52:54:00:00:00:07 up
 chmod 755 "$work"
 mkdir "$work/loaders" "$work/keys"
-touch "$work/loaders/undionly.kpxe"
+echo x >"$work/loaders/undionly.kpxe"
 printf '#!/bin/sh\nexit 0\n' >"$work/in.tftpd"
 chmod 755 "$work/in.tftpd"
 
@@ -112,7 +112,7 @@ check "as JSON" json
 names() { muster -o name doctor --quick | grep -x agent && ! muster -o name doctor --quick | grep -x site-key; }
 check "names of what is to be mended" names
 
-touch "$work/loaders/snponly.efi"
+echo x >"$work/loaders/snponly.efi"
 check "the loader is there now" finds ok loaders snponly.efi
 check "a key pair, secret half and all" exits 0 muster key generate release --dir "$work/keys"
 check "the secret beside the server is named" finds warn release-keys "secret release.key in $work/keys"
@@ -128,6 +128,27 @@ done
 check "ranges that are used up" finds fail ranges "all 4 addresses are in use"
 muster host add far --mac 52:54:00:00:00:77 --ip 10.99.0.7 >/dev/null 2>&1
 check "a reservation in no subnet" finds warn reservations "in no subnet, and is not given: far"
+
+# ---- another DHCP server on the link, which is silent until it is asked
+cat >"$work/rogue" <<EOF
+port=0
+interface=eth0
+bind-interfaces
+no-ping
+dhcp-range=10.77.0.50,10.77.0.60
+dhcp-leasefile=$work/rogue.leases
+user=root
+EOF
+ip -n "$cns" addr add 10.77.0.9/24 dev eth0
+ip netns exec "$cns" dnsmasq -k -C "$work/rogue" 2>>"$work/dnsmasq.log" &
+other=$!
+check "none was heard so far" finds ok other-servers "none was heard"
+probed() { muster -o csv doctor >"$work/csv"; grep '^other-servers,fail,.*10.77.0.9 on eth0' "$work/csv" || { cat "$work/csv"; return 1; }; }
+check "asked, it is named" probed
+check "and remembered" finds fail other-servers "gives addresses, too"
+end "$other"
+other=
+ip -n "$cns" addr flush dev eth0
 
 # ---- what another server is told
 check "an unknown kind of server exits 2" exits 2 muster doctor --snippet netware

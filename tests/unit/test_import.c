@@ -213,6 +213,7 @@ static int parse(struct import *im, enum import_format format, const char *text,
 	int rc;
 
 	*im = (struct import){ 0 };
+	import_guess(b, len); /* whatever it says, it stays within the bytes */
 	rc = import_parse(im, format, b, len);
 	free(b);
 	return rc;
