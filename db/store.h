@@ -254,6 +254,8 @@ int store_file_name(struct store *s, const struct digest *file, char name[MANIFE
 
 int store_json_hosts(struct store *s, char **out);
 int store_json_host(struct store *s, const char *name, char **out);  /* -ENOENT */
+/* Where a relay saw the host: an object as in store_json_host. -ENOENT: no relay did. */
+int store_json_place(struct store *s, int64_t host, char **out);
 int store_json_boots(struct store *s, const char *host, char **out); /* of one host, newest first */
 int store_json_boot(struct store *s, int64_t id, char **out);	     /* with events; -ENOENT */
 int store_json_events(struct store *s, int64_t after, int limit, char **out);

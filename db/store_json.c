@@ -34,14 +34,18 @@
 #define KIND(x)	 "json_extract('[\"linux\",\"xen\"]', '$[' || " x " || ']')"
 #define ROLE(x)	 "json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\"]', '$[' || " x " || ']')"
 
+/* Columns of the place p. */
+#define PLACE_FIELDS                                                                               \
+	"'relay', " ADDR("p.relay") ", 'circuit', " HEX_OR_NULL("p.circuit") ","                       \
+	" 'remote', " HEX_OR_NULL("p.remote")
+
 /* Columns of host h and its newest boot b; b's are NULL for a host that never booted. */
 #define HOST_FIELDS                                                                                \
 	"'name', h.name, 'uuid', " UUID("h.uuid") ", 'serial', h.serial, 'vendor', h.vendor,"        \
 	" 'product', h.product, 'macs', (SELECT json_group_array(" MAC("mac") ") FROM host_mac"        \
 	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
 	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
-	"  json_object('relay', " ADDR("p.relay") ", 'circuit', " HEX_OR_NULL("p.circuit") ","            \
-	"  'remote', " HEX_OR_NULL("p.remote") ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
+	"  json_object(" PLACE_FIELDS ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
 	" 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
 	" 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms, 'created', h.created_ms,"       \
 	" 'booted_image', nullif(b.image, ''), 'version', nullif(b.version, ''),"                      \
@@ -99,6 +103,12 @@ int store_json_host(struct store *s, const char *name, char **out)
 		"  FROM boot b WHERE b.host = h.id ORDER BY b.id DESC LIMIT 10)))" HOST_FROM
 		" WHERE h.name = ?",
 		"t", name);
+}
+
+int store_json_place(struct store *s, int64_t host, char **out)
+{
+	return sql_value(s->q, out,
+		"SELECT json_object(" PLACE_FIELDS ") FROM host_place p WHERE p.host = ?", "i", host);
 }
 
 int store_json_boots(struct store *s, const char *host, char **out)

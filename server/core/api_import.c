@@ -33,7 +33,7 @@ struct row {
 	struct host_identity id;  /* as the row says */
 	struct store_host had, h; /* before and after; id 0: a new host */
 	struct reserve_wish wish;
-	bool new_client_id;
+	bool new_client_id, new_circuit;
 	uint8_t new_macs[HOST_MACS_MAX][6];
 	size_t n_new_macs;
 	bool applied;
@@ -207,6 +207,18 @@ static bool has_new_client_id(struct core *c, const struct row *r)
 	return find(c, &id, &host) < 0;
 }
 
+static bool has_new_circuit(struct core *c, const struct row *r)
+{
+	const struct store_reservation *now = &r->wish.r;
+	struct store_reservation had;
+	int rc = r->had.id ? store_reservation_of(c->store, r->had.id, &had) : -ENOENT;
+
+	if (rc != -ENOENT)
+		core_must(c, rc, "reservation of");
+	return now->circuit_len && (rc || had.circuit_len != now->circuit_len ||
+					   memcmp(had.circuit, now->circuit, now->circuit_len));
+}
+
 static enum verdict compare(const struct row *r)
 {
 	if (!r->had.id)
@@ -237,6 +249,7 @@ static bool judge(struct call *k, struct json *body, struct row *r)
 		!r->wish.r.circuit_len)
 		return refuse(r, ROW_BAD, "nothing says who the host is");
 	r->new_client_id = has_new_client_id(k->c, r);
+	r->new_circuit = has_new_circuit(k->c, r);
 	r->verdict = compare(r);
 	return true;
 }
@@ -374,7 +387,7 @@ static void put_changes(struct jw *w, const struct row *r, const struct json *bo
 	put_change(w, "serial", r->had.serial, r->h.serial);
 	if (r->new_client_id)
 		put_change(w, "client_id", "", json_get_str(body, "client_id", ""));
-	if (r->wish.changed)
+	if (r->new_circuit)
 		put_change(w, "circuit", "", json_get_str(body, "circuit", ""));
 }
 

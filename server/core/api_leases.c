@@ -12,20 +12,22 @@
 #include "server/core/api.h"
 #include "server/log.h"
 
+#define STATE_RESERVED (LEASE_ENDING + 1) /* for a host that does not hold it now */
+
 static const char *const state_names[] = {
 	[LEASE_FREE] = "free",
 	[LEASE_OFFERED] = "offered",
 	[LEASE_LEASED] = "leased",
 	[LEASE_DECLINED] = "declined",
 	[LEASE_ENDING] = "ending",
+	[STATE_RESERVED] = "reserved",
 };
 
-#define LIMIT_DEFAULT 10000
-#define LIMIT_MAX     40000 /* leases that HTTP_ANSWER_MAX holds for sure */
+#define LIMIT_MAX 10000 /* leases that HTTP_ANSWER_MAX holds for sure, each with its place */
 
 /* What ?state= ?subnet= ?host= leave over. */
 struct filter {
-	int state;			    /* enum lease_state, or -1: all */
+	int state;			    /* as in state_names, or -1: all */
 	const struct config_subnet *subnet; /* or NULL: all */
 	bool host;			    /* only with these MAC addresses and this address */
 	uint8_t macs[HOST_MACS_MAX][6];
@@ -41,9 +43,11 @@ struct listing {
 	struct jw w;
 };
 
-static enum lease_state state_now(const struct core *c, const struct lease *l)
+static int state_now(const struct core *c, const struct lease *l)
 {
-	return lease_held(l, (uint64_t)c->wall_ms) ? (enum lease_state)l->state : LEASE_FREE;
+	if (lease_held(l, (uint64_t)c->wall_ms))
+		return l->state;
+	return pool_reserved_for(c->pool, l->addr) ? STATE_RESERVED : LEASE_FREE;
 }
 
 static bool has_owner(const struct lease *l)
@@ -53,22 +57,19 @@ static bool has_owner(const struct lease *l)
 	return memcmp(l->mac, nobody, sizeof nobody) != 0;
 }
 
-/* The host with the lease's MAC address, or the address is reserved for; "" when there is none. */
+/* The host that the address is reserved for, or the one with the lease's MAC address; its name is
+ * "" when there is none. */
 static void host_of(struct core *c, const struct lease *l, struct store_host *out)
 {
 	struct host_identity id = { .n_macs = 1 };
-	struct store_reservation r;
-	int rc;
+	int rc = -ENOENT;
 
 	*out = (struct store_host){ 0 };
-	if (has_owner(l)) {
-		memcpy(id.macs[0], l->mac, sizeof l->mac);
+	memcpy(id.macs[0], l->mac, sizeof l->mac);
+	if (state_now(c, l) == STATE_RESERVED)
+		rc = store_host_by_id(c->store, pool_reserved_for(c->pool, l->addr), out);
+	else if (has_owner(l))
 		rc = store_host_find(c->store, &id, out);
-	} else {
-		rc = store_reservation_at(c->store, l->addr, &r);
-		if (!rc)
-			rc = store_host_by_id(c->store, r.host, out);
-	}
 	if (rc != -ENOENT)
 		core_must(c, rc, "host of lease");
 }
@@ -90,19 +91,34 @@ static void put_subnet(struct jw *w, const struct config_subnet *s)
 	jw_str(w, "subnet", text);
 }
 
-static void put_lease(
-	struct jw *w, const struct core *c, const struct lease *l, const struct store_host *h)
+/* Where a relay saw the host last. */
+static void put_place(struct jw *w, struct core *c, int64_t host)
 {
-	const enum lease_state state = state_now(c, l);
+	char *place = NULL;
+	int rc = store_json_place(c->store, host, &place);
+
+	if (rc != -ENOENT)
+		core_must(c, rc, "place");
+	if (place)
+		jw_raw(w, "place", place);
+	else
+		jw_null(w, "place");
+	free(place);
+}
+
+static void put_lease(struct jw *w, struct core *c, const struct lease *l)
+{
 	const struct config_subnet *subnet = config_subnet_of(c->cfg, l->addr);
+	struct store_host h;
 	char mac[HOST_MAC_TEXT];
 
+	host_of(c, l, &h);
 	host_mac_print(l->mac, mac);
 	jw_obj(w, NULL);
 	put_addr(w, "addr", l->addr);
 	jw_str(w, "mac", has_owner(l) ? mac : NULL);
-	jw_str(w, "host", *h->name ? h->name : NULL);
-	jw_str(w, "state", state_names[state]);
+	jw_str(w, "host", *h.name ? h.name : NULL);
+	jw_str(w, "state", state_names[state_now(c, l)]);
 	jw_bool(w, "known", l->known);
 	if (l->expires_ms)
 		jw_int(w, "expires", (int64_t)l->expires_ms);
@@ -110,33 +126,35 @@ static void put_lease(
 		jw_null(w, "expires"); /* nobody had it yet */
 	if (subnet)
 		put_subnet(w, subnet);
+	put_place(w, c, h.id);
 	jw_end_obj(w);
 }
 
 /* ---- GET ---- */
 
-static bool of_host(const struct filter *f, const struct lease *l)
+static bool of_host(const struct core *c, const struct filter *f, const struct lease *l)
 {
+	if (state_now(c, l) == STATE_RESERVED)
+		return l->addr == f->reserved;
 	for (int i = 0; i < f->n_macs; i++) {
 		if (!memcmp(f->macs[i], l->mac, sizeof l->mac))
 			return true;
 	}
-	return !has_owner(l) && l->addr == f->reserved;
+	return false;
 }
 
 static bool is_wanted(const struct listing *li, const struct lease *l)
 {
 	const struct filter *f = &li->want;
 
-	return (f->state < 0 || state_now(li->c, l) == (enum lease_state)f->state) &&
+	return (f->state < 0 || state_now(li->c, l) == f->state) &&
 	       (!f->subnet || config_subnet_of(li->c->cfg, l->addr) == f->subnet) &&
-	       (!f->host || of_host(f, l));
+	       (!f->host || of_host(li->c, f, l));
 }
 
 static bool list_lease(void *arg, const struct lease *l)
 {
 	struct listing *li = arg;
-	struct store_host h;
 
 	if (!is_wanted(li, l))
 		return true;
@@ -144,8 +162,7 @@ static bool list_lease(void *arg, const struct lease *l)
 		li->more = true;
 		return false;
 	}
-	host_of(li->c, l, &h);
-	put_lease(&li->w, li->c, l, &h);
+	put_lease(&li->w, li->c, l);
 	li->last = l->addr;
 	li->n++;
 	return true;
@@ -165,7 +182,7 @@ static int read_state(struct call *k, int *out)
 	}
 	if (*out < 0)
 		answer_problem(k->a, 422, "state",
-			"state is free, offered, leased, declined or ending",
+			"state is free, offered, leased, declined, ending or reserved",
 			"no lease has the state '%s'", word);
 	return *out >= 0;
 }
@@ -221,7 +238,7 @@ static int read_page(struct call *k, uint32_t *after, uint32_t *limit)
 {
 	char text[32];
 	struct in_addr a = { 0 };
-	unsigned long n = LIMIT_DEFAULT;
+	unsigned long n = LIMIT_MAX;
 	char *end = text;
 
 	if (query_get(k->q->h->query, "after", text, sizeof text) &&
@@ -286,12 +303,10 @@ void api_get_lease(struct call *k)
 {
 	const struct lease *l = lease_of_path(k);
 	struct jw w = { 0 };
-	struct store_host h;
 
 	if (!l)
 		return;
-	host_of(k->c, l, &h);
-	put_lease(&w, k->c, l, &h);
+	put_lease(&w, k->c, l);
 	answer_jw(k->a, 200, &w);
 }
 

@@ -551,6 +551,13 @@ void pool_unreserve(struct pool *p, int64_t host, uint64_t now_ms)
 		vacate(p, r, now_ms);
 }
 
+int64_t pool_reserved_for(const struct pool *p, uint32_t addr)
+{
+	const struct reservation *r = reserve_by_addr(&p->reserve, addr);
+
+	return r ? r->host : 0;
+}
+
 int64_t pool_host_at(
 	const struct pool *p, unsigned subnet, const uint8_t *circuit, uint8_t circuit_len)
 {

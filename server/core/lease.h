@@ -115,6 +115,8 @@ int pool_may_reserve(const struct pool *p, int64_t host, uint32_t addr, const ui
 	uint8_t circuit_len, int64_t *by);
 /* End the host's reservation, if it has one. */
 void pool_unreserve(struct pool *p, int64_t host, uint64_t now_ms);
+/* The host that the address is reserved for, or 0. */
+int64_t pool_reserved_for(const struct pool *p, uint32_t addr);
 /* The host whose reservation is at that circuit of the subnet's network, or 0. */
 int64_t pool_host_at(
 	const struct pool *p, unsigned subnet, const uint8_t *circuit, uint8_t circuit_len);

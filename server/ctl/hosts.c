@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/bytes.h"
+#include "server/ctl/text.h"
+
 #define ONE_BY_ONE 4 /* up to so many hosts are asked for singly, more by the whole list */
 
 const char *hosts_name(const struct json *host)
@@ -141,6 +144,21 @@ const struct json *hosts_find(const struct hosts *h, const char *name)
 			return h->nodes[i];
 	}
 	return NULL;
+}
+
+const char *hosts_place(const struct json *place, char *out, size_t size)
+{
+	static const char *const keys[] = { "relay", "circuit", "remote" };
+	struct text t = { .out = out, .size = size };
+
+	*out = 0;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *value = json_get_str(place, keys[i], NULL);
+
+		if (value)
+			text_put(&t, "%s%s %s", t.len ? ", " : "", keys[i], value);
+	}
+	return out;
 }
 
 void hosts_fini(struct hosts *h)

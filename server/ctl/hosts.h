@@ -26,6 +26,8 @@ int hosts_fetch(struct ctl *c, const struct hostlist *names, struct hosts *out);
 
 const char *hosts_name(const struct json *host);
 const struct json *hosts_find(const struct hosts *h, const char *name); /* or NULL */
+/* Where a relay saw it, for people: "relay 10.9.0.1, circuit 0102"; "" when none did. */
+const char *hosts_place(const struct json *place, char *out, size_t size);
 void hosts_fini(struct hosts *h);
 
 #endif

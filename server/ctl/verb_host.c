@@ -173,22 +173,6 @@ static void put_line(const char *label, const char *value)
 	printf("  %-12s %s\n", label, format_clean(clean));
 }
 
-/* Where it was seen last: the relay, and the port there. */
-static void put_place(const struct json *place)
-{
-	static const char *const keys[] = { "relay", "circuit", "remote" };
-	char line[512];
-	struct text t = { .out = line, .size = sizeof line };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const char *value = json_get_str(place, keys[i], NULL);
-
-		if (value)
-			text_put(&t, "%s%s %s", t.len ? ", " : "", keys[i], value);
-	}
-	put_line("place", t.len ? line : NULL);
-}
-
 static void put_facts(const struct json *facts)
 {
 	const struct json *cpu = json_get(facts, "cpu"), *nics = json_get(facts, "nics"),
@@ -306,7 +290,7 @@ static void show_host(const struct ctl *c, const struct json *h)
 {
 	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders");
 	bool admitted = json_bool(json_get(h, "admitted"), false);
-	char machine[160], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX];
+	char machine[160], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX], place[512];
 	int64_t seen_ms = json_get_int(h, "seen", 0);
 
 	snprintf(name, sizeof name, "%s", hosts_name(h));
@@ -317,7 +301,7 @@ static void show_host(const struct ctl *c, const struct json *h)
 	put_line("code", admitted ? NULL : json_get_str(h, "code", NULL));
 	put_line("address", json_get_str(h, "addr", NULL));
 	put_line("reserved", json_get_str(h, "ip", NULL));
-	put_place(json_get(h, "place"));
+	put_line("place", hosts_place(json_get(h, "place"), place, sizeof place));
 	snprintf(machine, sizeof machine, "%s %s", json_get_str(h, "vendor", ""),
 		json_get_str(h, "product", ""));
 	put_line("machine", strcmp(machine, " ") ? machine : NULL);

@@ -33,12 +33,20 @@ static const struct option release_options[] = {
 
 /* ---- showing ---- */
 
+/* Does somebody have it now? Not so when its lease has ended, or it is only reserved. */
+static bool is_held(const struct json *l)
+{
+	const char *state = json_get_str(l, "state", "");
+
+	return strcmp(state, "free") != 0 && strcmp(state, "reserved") != 0;
+}
+
 static void lease_row(struct table *t, const struct json *l)
 {
 	const struct json *expires = json_get(l, "expires");
-	const bool held = strcmp(json_get_str(l, "state", ""), "free") != 0;
+	const bool held = is_held(l);
 	const int64_t left = json_int(expires, 0) - (int64_t)now_wall_ms();
-	char age[FORMAT_MAX], ago[FORMAT_MAX + 8], exact[FORMAT_MAX] = "";
+	char age[FORMAT_MAX], ago[FORMAT_MAX + 8], exact[FORMAT_MAX] = "", place[512];
 
 	if (json_is_int(expires))
 		snprintf(exact, sizeof exact, "%" PRId64, json_int(expires, 0));
@@ -51,6 +59,8 @@ static void lease_row(struct table *t, const struct json *l)
 	table_cell(t, ago, exact);
 	table_cell(t, json_bool(json_get(l, "known"), false) ? "yes" : "no", NULL);
 	table_cell(t, json_get_str(l, "subnet", "-"), json_get_str(l, "subnet", ""));
+	hosts_place(json_get(l, "place"), place, sizeof place);
+	table_cell(t, *place ? place : "-", place);
 }
 
 static void print_json(const struct json *const *leases, size_t n)
@@ -82,6 +92,7 @@ static void print_leases(const struct ctl *c, const struct json *const *leases, 
 		{ "EXPIRES", COL_RIGHT, COL_ALWAYS },
 		{ "KNOWN", COL_LEFT, COL_WIDE },
 		{ "SUBNET", COL_LEFT, COL_WIDE },
+		{ "PLACE", COL_LEFT, COL_WIDE },
 	};
 	struct table t;
 
@@ -286,9 +297,7 @@ static void keep_ends(struct leases *l, bool forget)
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		const char *state = json_get_str(l->nodes[i], "state", "");
-
-		if (forget ? json_is_str(json_get(l->nodes[i], "mac")) : strcmp(state, "free") != 0)
+		if (forget ? json_is_str(json_get(l->nodes[i], "mac")) : is_held(l->nodes[i]))
 			l->nodes[n++] = l->nodes[i];
 	}
 	l->n = n;

@@ -94,8 +94,8 @@ const struct verb verbs[] = {
 
 	{ "lease", "list", verb_lease_list, "[NAMES] [--state STATE]",
 		"addresses that hosts have or had",
-		"  --state STATE    free (ended or reserved: its host is remembered), offered,\n"
-		"                   leased, declined, ending (reserved for another by now)\n"
+		"  --state STATE    free (ended, its host is remembered), offered, leased, declined,\n"
+		"                   ending (reserved for another by now), reserved (not in use now)\n"
 		"  --subnet SUBNET  of this subnet only, such as 10.77.0.0/24\n" },
 	{ "lease", "show", verb_lease_show, "ADDRESS|NAME", "one address, or those of one host",
 		NULL },

@@ -151,8 +151,16 @@ for row in dnsmasq:d1:10.77.0.31 isc:i1:10.77.0.32 kea:k1:10.77.0.33 csv:c1:10.7
 	check "$format: the address is reserved" reserved "$name" "$ip"
 	check "$format: a second time it is the same" says "1 were the same already" muster lease import "$work/$format" --yes
 done
+check "a reserved address that nobody has is listed so" says "10.77.0.31  -    d1    reserved" muster lease list d1
+check "by that state" says "10.77.0.33" muster lease list --state reserved
+check "as JSON it has a place, or null" jq -e '.place == null and .state == "reserved" and .host == "d1"' <(muster -o json lease show 10.77.0.31)
 check "what is left out is named with its line" says "dnsmasq:3: not taken over" muster lease import "$work/dnsmasq" --dry-run
 check "another address is shown old and new" says "ip 10.77.0.34 -> 10.77.0.35" import_text "52:54:00:04:00:01,10.77.0.35,c1" --dry-run
+port() { import_text "$(printf 'mac,circuit,ip\n%s,7031,%s' "$1" "$2")" "${@:3}"; }
+check "a host at a relay's circuit" says "1 hosts added" port 52:54:00:05:00:01 10.77.0.36 --yes
+moves() { port 52:54:00:05:00:01 10.77.0.37 --dry-run | grep ' ip 10.77.0.36 -> 10.77.0.37$'; }
+check "another address there is all that changes" moves
+check "the circuit of another host exits 4" exits 4 port 52:54:00:05:00:02 10.77.0.38 --yes
 before=$(count)
 check "without --yes nobody is asked in a script: exit 2" exits 2 import_text "52:54:00:09:00:01,10.77.0.39"
 check "an address of another host exits 4" exits 4 import_text "52:54:00:09:00:01,10.77.0.31,x1" --yes

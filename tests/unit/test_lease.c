@@ -451,6 +451,8 @@ static void test_fill(void **state)
 	assert_int_equal(pool_fill_of(p, 0, START + 2 * HOUR).held, 0);
 	assert_int_equal(pool_reserve(p, 7, NET + 150, NULL, 0, START), 0);
 	assert_int_equal(pool_fill_of(p, 0, START).given, 96);
+	assert_int_equal(pool_reserved_for(p, NET + 150), 7);
+	assert_int_equal(pool_reserved_for(p, NET + 103), 0);
 	assert_int_equal(pool_fill_of(p, 1, START).given, 4);
 	assert_int_equal(pool_fill_of(p, 1, START).held, 0);
 	assert_int_not_equal(pool_network_of(p, 0), pool_network_of(p, 1));

@@ -347,6 +347,10 @@ static void client_ids_and_places(void **state)
 	assert_int_equal(store_json_host(f->s, a.name, &text), 0);
 	assert_non_null(strstr(text, "\"place\":null,"));
 	free(text);
+	assert_int_equal(store_json_place(f->s, a.id, &text), -ENOENT);
+	assert_int_equal(store_json_place(f->s, b.id, &text), 0);
+	assert_string_equal(text, "{\"relay\":\"10.9.0.1\",\"circuit\":null,\"remote\":\"fe\"}");
+	free(text);
 }
 
 static void boots_are_found_again(void **state)
