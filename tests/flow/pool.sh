@@ -132,6 +132,8 @@ check "the old address is kept until its lease ends" says "offer 10.9.0.152" ask
 check "the place is on record" says '"place":{"relay":"10.9.0.1","circuit":"737739","remote":"616263"}' api GET /hosts/a
 place() { "$B/muster" --socket "$work/run/muster.sock" -o json host list | grep -F '"place":{"relay":"10.9.0.1"'; }
 check "and in the list" place
+check "and with its leases" says '"host":"a","state":"' api GET "/leases?host=a"
+check "of which each has the place" says '"place":{"relay":"10.9.0.1","circuit":"737739","remote":"616263"}' api GET "/leases?host=a"
 api PATCH /hosts/a '{"ip":"10.9.0.60","circuit":"ab"}' >/dev/null
 ask -t 100 52:54:00:00:00:0a request server=10.77.0.9 requested=10.77.0.10 >/dev/null # not ours
 check "a circuit may be added" says "offer 10.9.0.60" ask 52:54:00:00:00:77 discover 82=0101ab
