@@ -64,10 +64,17 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS) -lcmocka
 
-# Programs that play a part in flow tests.
+# Programs that play a part in flow tests and benchmarks.
 $(B)/support/%: $(B)/tests/support/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+$(B)/bench/%: $(B)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+# Loaded into musterd, which brings the sanitizers with it where there are any.
+$(B)/support/%.so: tests/support/%.c
+	@mkdir -p $(@D)
+	@echo "  LD $@" && $(CC) $(filter-out -fsanitize% --coverage -fPIE,$(ALL_CFLAGS)) -fPIC -shared -o $@ $<
 
 # ---- what people type ----
 
@@ -78,8 +85,11 @@ export FIRMWARE IMAGE HOSTS KEEP
 demo:
 	@tests/boot/demo.sh
 
-SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(wildcard tests/support/*.c))
-TESTED  := $(UNIT) $(SUPPORT) $(BIN)
+LOADED  := failing_io
+SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(filter-out $(LOADED:%=tests/support/%.c),\
+           $(wildcard tests/support/*.c))) $(LOADED:%=$(B)/support/%.so)
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+TESTED  := $(UNIT) $(SUPPORT) $(BENCHES) $(BIN)
 
 # The packages first: pkg-config can only answer once they are there, so make starts again.
 test:
@@ -115,14 +125,15 @@ fuzz: $(FUZZ)
 		$$t -max_total_time=$(FUZZ_S) -artifact_prefix=build/fuzz/ -verbosity=0 \
 			build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; done
 
-# Hours of the same: long fuzzing, then every boot again and again.
+# Hours of the same: long fuzzing, many kills and failing disks, then every boot again and again.
 SOAK_ROUNDS ?= 20
 soak: $(TESTED)
 	$(MAKE) fuzz FUZZ_S=1800
+	B=$(abspath $(B)) KILLS=200 FAULTS=200 TIMEOUT_FLOW=3600 tests/run flow dhcp_kill dhcp_fault
 	@set -e; for i in $$(seq $(SOAK_ROUNDS)); do echo "round $$i of $(SOAK_ROUNDS)"; \
 		B=$(abspath $(B)) tests/run boot; done
 
-bench: $(BIN)
+bench: $(BIN) $(BENCHES)
 	@tests/bench/bench.sh $(BENCH)
 
 # Lines of each source file that the unit tests reach.

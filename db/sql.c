@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT 128 /* statements; a power of two, above the number of texts in db/ */
+#define CHECKPOINT_PAGES 1000 /* of the log, until they are moved to the database */
+#define KEPT		 128  /* statements; a power of two, above the number of texts in db/ */
 
 /* A struct sql_row is a sqlite3_stmt under the name that callers see. */
 struct sql {
@@ -21,6 +22,22 @@ struct sql {
 static sqlite3_stmt *stmt_of(struct sql_row *r)
 {
 	return (sqlite3_stmt *)(void *)r;
+}
+
+/*
+ * After a commit that made the log long: SQLite's own hook would do the same, but keep a failing
+ * disk to itself. An error that is returned here becomes that of the COMMIT, which is in the log by
+ * then.
+ */
+static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	int rc;
+
+	(void)arg;
+	if (pages < CHECKPOINT_PAGES)
+		return SQLITE_OK;
+	rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return rc == SQLITE_BUSY ? SQLITE_OK : rc; /* a reader is in the way: next time */
 }
 
 int sql_open(const char *file, struct sql **out, char *err, size_t err_size)
@@ -38,6 +55,7 @@ int sql_open(const char *file, struct sql **out, char *err, size_t err_size)
 		return -EIO;
 	}
 	sqlite3_busy_timeout(q->db, 5000);
+	sqlite3_wal_hook(q->db, on_commit, NULL);
 	*out = q;
 	return 0;
 }

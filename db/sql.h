@@ -4,7 +4,7 @@
  * Statements are prepared once and kept, found again by the address of their text: texts are
  * string literals. Values are bound by a string of types, one letter each:
  *   i int64_t   t const char * (NULL: SQL NULL)   b const void *, size_t (NULL: SQL NULL)
- * Errors: -EEXIST a unique constraint, -EIO anything else (said once on stderr by sql_error).
+ * Errors: -EEXIST a unique constraint, -EIO anything else (sql_error has the words).
  */
 #ifndef MUSTER_DB_SQL_H
 #define MUSTER_DB_SQL_H

@@ -28,6 +28,9 @@ struct store;
 int store_open(const char *file, struct store **out, char *err, size_t err_size);
 void store_close(struct store *s); /* accepts NULL */
 
+/* Why the last call returned -EIO, in words. Borrowed until the next call. */
+const char *store_error(struct store *s);
+
 int store_begin(struct store *s);
 int store_commit(struct store *s);
 

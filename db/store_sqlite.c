@@ -72,6 +72,11 @@ void store_close(struct store *s)
 	free(s);
 }
 
+const char *store_error(struct store *s)
+{
+	return sql_error(s->q);
+}
+
 int store_begin(struct store *s)
 {
 	return sql_run(s->q, "BEGIN IMMEDIATE", "");

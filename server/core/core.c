@@ -22,8 +22,7 @@ struct out_msg {
 
 void core_die(struct core *c, const char *where)
 {
-	(void)c;
-	log_error("database: %s failed; starting anew", where);
+	log_error("database: %s: %s; starting anew", where, store_error(c->store));
 	exit(1);
 }
 

@@ -2,14 +2,16 @@
  * dhcp_load: many DHCP clients behind one relay, and a strict judge of what they are told.
  *
  *   dhcp_load -s SERVER -g RELAY -p FIRST-LAST [-n CLIENTS] [-w WINDOW] [-b FIRST_CLIENT]
- *             [-r RESEND_MS] [-t SECONDS] [-x]
+ *             [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x]
  *
  * Each client takes one address: DISCOVER, OFFER, REQUEST, ACK (RFC 2131 section 3.1). At most
  * WINDOW of them are under way; the next starts when one ends. A client repeats what is not
  * answered within RESEND_MS, four times at most; a NAK sends it back to its DISCOVER, three times
- * at most. With -x the clients say what UEFI firmware says (options 60, 93, 97), else nothing
- * special. RELAY is an address of this machine: every answer goes there, so that one socket does
- * for all.
+ * at most. With -l no more than PER_SECOND of them begin in a second. With -x the clients say what
+ * UEFI firmware says (options 60, 93, 97), else nothing special. RELAY is an address of this
+ * machine: every answer goes there, so that one socket does for all.
+ *
+ * SIGTERM ends it as the limit of SECONDS does.
  *
  * Packets are built and read here, not by the server's codec, whose mistakes would else look right.
  * Prints one line of key=value. Exit status: 0 when each client got an address of its own and no
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,7 +73,8 @@ struct outbox {
 struct load {
 	uint32_t server, relay, first, last;
 	uint32_t n_clients, window, first_client;
-	uint64_t resend_ns, limit_ns;
+	uint32_t per_s; /* 0: as many as can be */
+	uint64_t resend_ns, limit_ns, began_ns;
 	bool firmware;
 
 	int fd;
@@ -84,6 +88,14 @@ struct load {
 	uint32_t n_served, n_failed, n_resent, n_naks, n_wrong, n_late;
 	const char *first_wrong;
 };
+
+static volatile sig_atomic_t ended;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	ended = 1;
+}
 
 static void die(const char *what)
 {
@@ -229,11 +241,19 @@ static void give_up(struct load *l, uint32_t index)
 	end(l, index);
 }
 
+/* How many may have begun by now. */
+static uint64_t due(const struct load *l, uint64_t now)
+{
+	const uint64_t n = l->per_s ? (now - l->began_ns) * l->per_s / 1000000000 + 1 : UINT64_MAX;
+
+	return n < l->n_clients ? n : l->n_clients;
+}
+
 static void fill_window(struct load *l)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(), n_due = due(l, now);
 
-	while (l->n_active < l->window && l->n_started < l->n_clients) {
+	while (l->n_active < l->window && l->n_started < n_due) {
 		const uint32_t index = l->n_started++;
 
 		l->clients[index].began_ns = now;
@@ -486,10 +506,11 @@ static double run(struct load *l)
 	const uint64_t began = now_ns();
 	uint64_t now = began, looked = began;
 
-	while (now - began < l->limit_ns) {
+	l->began_ns = began;
+	while (now - began < l->limit_ns && !ended) {
 		fill_window(l);
 		flush(l);
-		if (!l->n_active)
+		if (!l->n_active && l->n_started == l->n_clients)
 			break;
 		receive(l);
 		now = now_ns();
@@ -530,7 +551,7 @@ static int report(const struct load *l, double seconds)
 static void usage(void)
 {
 	fprintf(stderr, "usage: dhcp_load -s SERVER -g RELAY -p FIRST-LAST [-n CLIENTS] [-w WINDOW]"
-			" [-b FIRST_CLIENT] [-r RESEND_MS] [-t SECONDS] [-x]\n");
+			" [-b FIRST_CLIENT] [-r RESEND_MS] [-t SECONDS] [-l PER_SECOND] [-x]\n");
 	exit(2);
 }
 
@@ -570,7 +591,7 @@ static void parse(struct load *l, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "s:g:p:n:w:b:r:t:x")) != -1) {
+	while ((option = getopt(argc, argv, "s:g:p:n:w:b:r:t:l:x")) != -1) {
 		switch (option) {
 		case 's':
 			l->server = parse_addr(optarg);
@@ -596,6 +617,9 @@ static void parse(struct load *l, int argc, char **argv)
 		case 't':
 			l->limit_ns = parse_count(optarg, 3600) * 1000000000ull;
 			break;
+		case 'l':
+			l->per_s = parse_count(optarg, 1000000);
+			break;
 		case 'x':
 			l->firmware = true;
 			break;
@@ -614,6 +638,7 @@ int main(int argc, char **argv)
 	};
 
 	parse(&l, argc, argv);
+	signal(SIGTERM, on_term);
 	prepare(&l);
 	return report(&l, run(&l));
 }
