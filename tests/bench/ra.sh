@@ -5,7 +5,6 @@
 # shellcheck source=tests/boot/lab.sh
 . "${BASH_SOURCE[0]%/*}/../boot/lab.sh"
 
-LAB_IPV6=1
 LAB_IMAGE=none
 repeats=2
 firmwares=()
@@ -19,7 +18,6 @@ while [ $# -gt 0 ]; do
 done
 [[ $repeats =~ ^[1-9][0-9]*$ ]] || { sed -n '2s/^# \(.*\): .*/usage: \1/p' "$0" >&2; exit 2; }
 [ ${#firmwares[@]} -gt 0 ] || firmwares=(bios bios-tftp uefi)
-export LAB_IPV6
 set -- -k "$repeats" "${firmwares[@]}" # for the inner half
 
 # No images: keys alone.

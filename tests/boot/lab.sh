@@ -17,7 +17,7 @@
 #
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
 # the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
-# LAB_KEEP=1 (leave the work folder behind), LAB_IPV6=1 (the server's interface has IPv6).
+# LAB_KEEP=1 (leave the work folder behind).
 
 LAB_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 LAB_BUILD=${LAB_BUILD:-$LAB_ROOT/build/release}
@@ -166,7 +166,6 @@ lab_up() {
 lab_bridge() {
 	ip link set lo up
 	ip link add mus0 type bridge forward_delay 0 stp_state 0 || lab_die 'no bridge'
-	[ -n "${LAB_IPV6:-}" ] || printf 1 >/proc/sys/net/ipv6/conf/mus0/disable_ipv6 2>/dev/null
 	ip addr add "$LAB_ADDR/24" dev mus0
 	ip link set mus0 up
 }
