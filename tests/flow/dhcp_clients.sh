@@ -135,6 +135,7 @@ squat() {
 	ip -n "squat-${me#*-}" addr add "$1/24" dev eth0
 }
 
+# It had that address before, so the server does not ask for it.
 takes_another() {
 	wait_for 45 has_any_address "$me" || return 1
 	! has_address "$me" "$addr" && seen "$me" "$from" "type=decline .* requested=$addr "
@@ -172,6 +173,22 @@ second_half() { # after the server has come back
 	from=$(mark "$me")
 	power_on "$me"
 	said 'declines an address that somebody has, and gets another' takes_another
+}
+
+# The address that it wants is somebody's, and it never had it: the server asks before it offers.
+spared() {
+	local from addr=10.77.0.150
+
+	echo "$addr" >"$work/$me/lib/last"
+	squat "$addr"
+	from=$(mark "$me")
+	power_on "$me"
+	said 'is not offered an address that somebody has, and has nothing to decline' never_meets
+}
+
+never_meets() {
+	wait_for 30 has_any_address "$me" && seen "$me" "$from" "type=discover .* requested=$addr " || return 1
+	! seen "$me" "$from" "type=offer .* yiaddr=$addr " && ! seen "$me" "$from" 'type=decline '
 }
 
 # T1 and T2 as they come, with unicasts blocked: half of the lease, seven eighths of it.
@@ -240,10 +257,13 @@ for place in direct isc dnsmasq; do
 	ip netns exec "squat-$place" sysctl -q net.ipv4.icmp_echo_ignore_all=1
 done
 
+machine spared-direct udhcpc server br0 52:54:00:c1:00:30
+
 check 'the server starts' server_start
 all timers "${waiting[@]}" >"$work/timers" &
 timers=$!
 all first_half "${machines[@]}"
+all spared spared-direct
 check 'nmap reads the same in an offer' nmap_reads
 server_kill
 check 'the server is killed with -9 and starts again' server_start

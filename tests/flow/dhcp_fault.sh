@@ -75,7 +75,7 @@ keeps() {
 
 RANDOM=$((SEED % 32768))
 echo "# SEED=$SEED FAULTS=$FAULTS"
-acked_network
+acked_network 'probe = no' # else the few clients of this load wait, and the disk has little to do
 for ((i = 0; i < FAULTS; i++)); do
 	choose_disk "$i"
 	echo "# ${disk[*]}"

@@ -7,8 +7,8 @@
 SERVER=10.64.0.1 RELAY=10.64.0.2
 RANGE=10.65.0.0-10.79.255.255 # 983040 addresses: no promise is old enough to be given away
 
-# Server and clients, and one cable.
-acked_network() {
+# Server and clients, and one cable; and what [dhcp] says beyond the usual.
+acked_network() { # [SETTING]
 	ns_add server clients
 	bridge server br0 "$SERVER/12"
 	plug clients eth0 server br0
@@ -26,6 +26,7 @@ acked_network() {
 	lease-time = 1h
 	probe = no
 	relays = $RELAY
+	${1:-}
 	[subnet 10.64.0.0/12]
 	range = $RANGE
 	router = $SERVER
