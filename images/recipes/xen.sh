@@ -32,7 +32,9 @@ put_xen() {
 # Xen itself: unpacked, and made for multiboot2 (its header is in the first 32 KiB).
 write_xen() {
 	gzip -dc "$root/boot/xen-$xen_release-amd64.gz" >"$out/xen"
-	head -c 32768 "$out/xen" | grep -qaP '\xd6\x50\x52\xe8' || die "xen has no multiboot2 header"
+	# no pipe: grep ends at the first match, and head would die of it
+	head -c 32768 "$out/xen" >"$work/xen.head"
+	grep -qaP '\xd6\x50\x52\xe8' "$work/xen.head" || die "xen has no multiboot2 header"
 }
 
 build() {

@@ -24,7 +24,6 @@ acked_network() { # [SETTING]
 	[dhcp]
 	mode = full
 	lease-time = 1h
-	probe = no
 	relays = $RELAY
 	${1:-}
 	[subnet 10.64.0.0/12]
