@@ -64,8 +64,15 @@ load_said() { tr ' ' '\n' <"$work/load" | sed -n "s/^$1=//p"; }
 
 # The record in $work/record, as lines of address, MAC.
 take_record() {
-	api /leases >"$work/leases" &&
-		jq -r '.leases[] | select(.state == "leased") | [.addr, .mac] | @tsv' "$work/leases" >"$work/record"
+	local after=0.0.0.0
+
+	: >"$work/record"
+	while [ "$after" != null ]; do
+		api "/leases?after=$after" >"$work/leases" &&
+			jq -r '.leases[] | select(.state == "leased") | [.addr, .mac] | @tsv' \
+				"$work/leases" >>"$work/record" || return
+		after=$(jq -r .next "$work/leases")
+	done
 }
 
 # Promises of the witness, those that the record does not keep, and addresses that were promised to one
