@@ -106,17 +106,20 @@ static void flush(struct core *c, enum link link)
 	loop_change(c->loop, fd, EPOLLIN | (c->out[link] ? (uint32_t)EPOLLOUT : 0));
 }
 
-static void end_round(void *arg, uint32_t events)
+void core_end_round(struct core *c)
 {
-	struct core *c = arg;
-
-	(void)events;
 	if (c->in_transaction) {
 		core_must(c, store_commit(c->store), "commit");
 		c->in_transaction = false;
 	}
 	for (int i = 0; i < LINKS; i++)
 		flush(c, (enum link)i);
+}
+
+static void end_round(void *arg, uint32_t events)
+{
+	(void)events;
+	core_end_round(arg);
 }
 
 /* ---- what arrives ---- */
@@ -274,7 +277,7 @@ static int load_lease(void *arg, const struct store_lease *l)
 	return 0;
 }
 
-static int open_pool(struct core *c)
+int core_open_pool(struct core *c)
 {
 	uint32_t own[CONFIG_INTERFACES_MAX];
 	int rc;
@@ -340,7 +343,7 @@ int core_main(const struct server *s)
 	rc = open_store(s, &c.store);
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;
-	rc = open_pool(&c);
+	rc = core_open_pool(&c);
 	if (!rc)
 		rc = run(&c);
 	if (rc < 0)
