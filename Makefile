@@ -20,6 +20,11 @@ ifeq ($(MODE),cov)
 OPT     := -O0 -g --coverage
 LINK    += --coverage
 endif
+ifeq ($(MODE),fuzz)
+CC      := clang
+OPT     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LINK    += -fsanitize=fuzzer,address,undefined
+endif
 VERSION := 0.1.0
 CFLAGS  ?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
@@ -27,6 +32,9 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
 LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
+ifeq ($(MODE),fuzz)
+SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c images/*.c db/*.c)
+endif
 MAINS := server/main.c agent/main.c server/ctl/main.c
 LIB   := $(B)/libmuster.a
 BIN   := $(B)/musterd $(B)/muster $(B)/muster-agent
@@ -98,21 +106,20 @@ san:
 	@$(MAKE) --no-print-directory MODE=san check
 
 # Each target for FUZZ_S seconds, beginning with its corpus; a finding is left in build/fuzz.
-FUZZ_S ?= 60
-FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZED := $(wildcard images/*.c server/net/dhcp*.c server/net/frame.c server/*.c db/host.c) \
-          server/core/dhcp_policy.c server/core/lease.c
-build/fuzz/%: tests/fuzz/%.c $(FUZZED)
-	@mkdir -p $(@D)
-	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
-		$(filter-out server/main.c server/open.c server/role.c,$(FUZZED)) $(LDLIBS)
-fuzz: $(FUZZ)
+FUZZ_S  ?= 60
+FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZLIB := $(call OBJ,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZLIB) $(LIB)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+fuzz:
+	@$(MAKE) --no-print-directory MODE=fuzz fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ)
 	@set -e; for t in $(FUZZ); do name=$${t##*/fuzz_}; \
-		mkdir -p build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+		mkdir -p $(B)/corpus/$$name tests/fuzz/corpus/$$name; \
 		echo "fuzz $$name: $(FUZZ_S) s"; \
-		$$t -max_total_time=$(FUZZ_S) -artifact_prefix=build/fuzz/ -verbosity=0 \
-			build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; done
+		$$t -max_total_time=$(FUZZ_S) -max_len=8192 -artifact_prefix=$(B)/ -verbosity=0 \
+			$(B)/corpus/$$name tests/fuzz/corpus/$$name; done
 
 # Hours of the same: long fuzzing, then every boot again and again.
 SOAK_ROUNDS ?= 20
