@@ -25,6 +25,11 @@ CC      := clang
 OPT     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LINK    += -fsanitize=fuzzer,address,undefined
 endif
+ifeq ($(MODE),fuzzcov)
+CC      := clang
+OPT     := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
+LINK    += -fsanitize=fuzzer -fprofile-instr-generate
+endif
 VERSION := 0.1.0
 CFLAGS  ?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
@@ -32,7 +37,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
 LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
-ifeq ($(MODE),fuzz)
+ifneq ($(filter fuzz%,$(MODE)),)
 SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c images/*.c db/*.c)
 endif
 MAINS := server/main.c agent/main.c server/ctl/main.c
@@ -79,7 +84,7 @@ $(B)/support/%: $(B)/tests/support/%.o $(LIB)
 
 # ---- what people type ----
 
-.PHONY: demo test check boot unit san fuzz fuzz-planted soak bench cov arrows format \
+.PHONY: demo test check boot unit san fuzz fuzz-planted fuzz-cov soak bench cov arrows format \
         format-check install clean
 
 # Hosts boot before your eyes: make demo FIRMWARE=bios|uefi|uefi-http IMAGE=kvm|xen HOSTS=n KEEP=1
@@ -112,9 +117,9 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZLIB := $(call OBJ,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZLIB) $(LIB)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
-fuzz fuzz-planted:
-	@$(MAKE) --no-print-directory MODE=fuzz $@-run
-.PHONY: fuzz-run fuzz-planted-run
+fuzz fuzz-planted fuzz-cov:
+	@$(MAKE) --no-print-directory MODE=$(if $(filter %cov,$@),fuzzcov,fuzz) $@-run
+.PHONY: fuzz-run fuzz-planted-run fuzz-cov-run
 fuzz-run: $(FUZZ)
 	@set -e; for t in $(FUZZ); do name=$${t##*/fuzz_}; \
 		mkdir -p $(B)/corpus/$$name tests/fuzz/corpus/$$name; \
@@ -132,6 +137,10 @@ $(B)/planted/%: tests/fuzz/planted/%.sed $(FUZZ)
 		$(LIB) $(LDLIBS)
 fuzz-planted-run: $(addprefix $(B)/planted/,$(PLANTED))
 	@tests/fuzz/planted.sh $(B) $(PLANTED)
+
+# Lines of the parsers that the corpus reaches by itself.
+fuzz-cov-run: $(FUZZ)
+	@tests/fuzz/coverage.sh $(B)
 
 # Hours of the same: long fuzzing, then every boot again and again.
 SOAK_ROUNDS ?= 20

@@ -15,10 +15,11 @@ images/minisig.c 0'
 objects=()
 rm -f "$build"/*.profraw
 for corpus in tests/fuzz/corpus/*; do
-	program=$build/fuzz_${corpus##*/}
-	LLVM_PROFILE_FILE=$build/${corpus##*/}.profraw "$program" -runs=0 -max_len=8192 "$corpus" \
-		>"$build/${corpus##*/}.log" 2>&1 || { cat "$build/${corpus##*/}.log"; exit 1; }
-	objects+=(${objects:+-object} "$program")
+	name=${corpus##*/}
+	export LLVM_PROFILE_FILE=$build/$name.profraw
+	"$build/fuzz_$name" -runs=0 -max_len=8192 -artifact_prefix="$build/" "$corpus" \
+		>"$build/$name.log" 2>&1 || { cat "$build/$name.log"; exit 1; }
+	objects+=(${objects:+-object} "$build/fuzz_$name")
 done
 llvm-profdata merge -o "$build/all.profdata" "$build"/*.profraw
 # shellcheck disable=SC2046 # words
