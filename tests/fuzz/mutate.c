@@ -150,6 +150,16 @@ static size_t resize(uint8_t *b, size_t len, size_t max, size_t at, size_t piece
 	return splice(b, len, max, at, piece_len, option, 2 + n);
 }
 
+/* A relay's option, and iPXE's, is a list of options itself. */
+static size_t change_inside(uint8_t *b, size_t len, size_t max, size_t at, size_t n, uint32_t *rng)
+{
+	uint8_t option[257];
+
+	memcpy(option, b + at, n);
+	option[1] = (uint8_t)mutate_options(option + 2, n - 2, 255, rng);
+	return splice(b, len, max, at, n, option, 2u + option[1]);
+}
+
 /* Take a piece out, repeat it elsewhere, cut everything short, let its length lie, ... */
 static size_t change_piece(
 	uint8_t *b, size_t len, size_t max, const struct pieces *p, uint32_t *rng)
@@ -175,6 +185,8 @@ static size_t change_piece(
 			b[at + 1] = (uint8_t)some_len(rng);
 		return len;
 	case 5:
+		if (n >= 2 && n <= sizeof option && (b[at] == 82 || b[at] == 175))
+			return change_inside(b, len, max, at, n, rng);
 		if (n > 2)
 			LLVMFuzzerMutate(b + at + 2, n - 2, n - 2);
 		return len;
