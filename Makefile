@@ -20,6 +20,16 @@ ifeq ($(MODE),cov)
 OPT     := -O0 -g --coverage
 LINK    += --coverage
 endif
+ifeq ($(MODE),fuzz)
+CC      := clang
+OPT     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LINK    += -fsanitize=fuzzer,address,undefined
+endif
+ifeq ($(MODE),fuzzcov)
+CC      := clang
+OPT     := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
+LINK    += -fsanitize=fuzzer -fprofile-instr-generate
+endif
 VERSION := 0.1.0
 CFLAGS  ?=
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
@@ -27,6 +37,9 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -I$(B) \
 LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
+ifneq ($(filter fuzz%,$(MODE)),)
+SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c server/ctl/import*.c images/*.c db/*.c)
+endif
 MAINS := server/main.c agent/main.c server/ctl/main.c
 LIB   := $(B)/libmuster.a
 BIN   := $(B)/musterd $(B)/muster $(B)/muster-agent
@@ -79,7 +92,8 @@ $(B)/support/%.so: tests/support/%.c
 
 # ---- what people type ----
 
-.PHONY: demo test check boot unit san fuzz soak bench cov arrows format format-check install clean
+.PHONY: demo test check boot unit san fuzz fuzz-planted fuzz-cov soak bench cov arrows format \
+        format-check install clean
 
 # Hosts boot before your eyes: make demo FIRMWARE=bios|uefi|uefi-http IMAGE=kvm|xen HOSTS=n KEEP=1
 export FIRMWARE IMAGE HOSTS KEEP
@@ -109,28 +123,41 @@ san:
 	@$(MAKE) --no-print-directory MODE=san check
 
 # Each target for FUZZ_S seconds, beginning with its corpus; a finding is left in build/fuzz.
-FUZZ_S ?= 60
-FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZED := $(wildcard images/*.c server/net/dhcp*.c \
-          $(addprefix server/net/,arp.c checksum.c frame.c icmp.c ra.c) server/*.c db/host.c) \
-          $(addprefix server/core/,dhcp_policy.c lease.c ranges.c reserve.c) \
-          $(wildcard server/ctl/import*.c)
-build/fuzz/%: tests/fuzz/%.c $(FUZZED)
-	@mkdir -p $(@D)
-	@echo "  CC $@" && clang -std=c17 -D_GNU_SOURCE -DMUSTER_VERSION='"$(VERSION)"' -I. -O1 -g \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< \
-		$(filter-out server/main.c server/open.c server/role.c,$(FUZZED)) $(LDLIBS)
-fuzz: $(FUZZ)
+FUZZ_S  ?= 60
+FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZLIB := $(call OBJ,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZLIB) $(LIB)
+	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
+fuzz fuzz-planted fuzz-cov:
+	@$(MAKE) --no-print-directory MODE=$(if $(filter %cov,$@),fuzzcov,fuzz) $@-run
+.PHONY: fuzz-run fuzz-planted-run fuzz-cov-run
+fuzz-run: $(FUZZ)
 	@set -e; for t in $(FUZZ); do name=$${t##*/fuzz_}; \
-		mkdir -p build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+		mkdir -p $(B)/corpus/$$name tests/fuzz/corpus/$$name; \
 		echo "fuzz $$name: $(FUZZ_S) s"; \
-		$$t -max_total_time=$(FUZZ_S) -artifact_prefix=build/fuzz/ -verbosity=0 \
-			build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; done
+		$$t -max_total_time=$(FUZZ_S) -max_len=8192 -artifact_prefix=$(B)/ -verbosity=0 \
+			$(B)/corpus/$$name tests/fuzz/corpus/$$name; done
+
+# A target with one bug in it: the edited file comes before the library that has it without. All
+# must be found; make fuzz-planted PLANTED=... SEEDS="1 2 3" for some of them.
+PLANTED ?= $(patsubst tests/fuzz/planted/%.sed,%,$(wildcard tests/fuzz/planted/*.sed))
+$(B)/planted/%: tests/fuzz/planted/%.sed $(FUZZ)
+	@mkdir -p $(@D) && echo "  CC $@" && tests/fuzz/plant.sh $< $@.c
+	@$(CC) $(ALL_CFLAGS) -w -c $@.c -o $@.o
+	@$(CC) $(LINK) -o $@ $@.o $(B)/tests/fuzz/fuzz_$(firstword $(subst -, ,$*)).o $(FUZZLIB) \
+		$(LIB) $(LDLIBS)
+fuzz-planted-run: $(addprefix $(B)/planted/,$(PLANTED))
+	@tests/fuzz/planted.sh $(B) $(PLANTED)
+
+# Lines of the parsers that the corpus reaches by itself.
+fuzz-cov-run: $(FUZZ)
+	@tests/fuzz/coverage.sh $(B)
 
 # Hours of the same: long fuzzing, many kills and failing disks, then every boot again and again.
 SOAK_ROUNDS ?= 20
 soak: $(TESTED)
 	$(MAKE) fuzz FUZZ_S=1800
+	$(MAKE) fuzz-planted
 	B=$(abspath $(B)) KILLS=200 FAULTS=200 TIMEOUT_FLOW=3600 tests/run flow dhcp_kill dhcp_fault
 	@set -e; for i in $$(seq $(SOAK_ROUNDS)); do echo "round $$i of $(SOAK_ROUNDS)"; \
 		B=$(abspath $(B)) tests/run boot; done

@@ -28,7 +28,8 @@ static void make_printable(char *s)
 	}
 }
 
-static void log_line(enum log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void log_line(
+	enum log_level level, const char *fmt, va_list ap)
 {
 	/* sd-daemon(3): <3> error, <4> warning, <6> info, <7> debug */
 	static const char *const priority[] = { "<3>", "<4>", "<6>", "<7>" };

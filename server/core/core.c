@@ -120,11 +120,8 @@ static void flush(struct core *c, enum link link, struct out_queue *q)
 		loop_change(c->loop, fd, EPOLLIN | (q->waits ? (uint32_t)EPOLLOUT : 0));
 }
 
-static void end_round(void *arg, uint32_t events)
+void core_end_round(struct core *c)
 {
-	struct core *c = arg;
-
-	(void)events;
 	flush(c, LINK_NET, &c->offers);
 	if (c->in_transaction) {
 		core_must(c, store_commit(c->store), "commit");
@@ -132,6 +129,12 @@ static void end_round(void *arg, uint32_t events)
 	}
 	for (int i = 0; i < LINKS; i++)
 		flush(c, (enum link)i, &c->out[i]);
+}
+
+static void end_round(void *arg, uint32_t events)
+{
+	(void)events;
+	core_end_round(arg);
 }
 
 /* ---- what arrives ---- */
@@ -311,13 +314,15 @@ static int load_lease(void *arg, const struct store_lease *l)
 	memcpy(lease.mac, l->mac, sizeof lease.mac);
 	/* Outside the ranges since the configuration changed, or a second address of the host: the
 	 * row stays in the database, the address is not ours to give. */
-	return pool_load(c->pool, &lease, l->machine, now_wall_ms()) == -ENOMEM ? -ENOMEM : 0;
+	return pool_load(c->pool, &lease, l->machine, (uint64_t)c->wall_ms) == -ENOMEM ? -ENOMEM
+										       : 0;
 }
 
 static int load_reservation(void *arg, const struct store_reservation *r)
 {
 	struct core *c = arg;
-	int rc = pool_reserve(c->pool, r->host, r->addr, r->circuit, r->circuit_len, now_wall_ms());
+	int rc = pool_reserve(
+		c->pool, r->host, r->addr, r->circuit, r->circuit_len, (uint64_t)c->wall_ms);
 
 	if (rc && rc != -ENOMEM)
 		log_warn("reserved address is not in use: addr=%u.%u.%u.%u (%s)", r->addr >> 24,
@@ -334,7 +339,7 @@ static int load_dhcp_server(void *arg, const struct store_dhcp_server *row)
 	return 0;
 }
 
-static int open_pool(struct core *c)
+int core_open_pool(struct core *c)
 {
 	uint32_t own[CONFIG_INTERFACES_MAX];
 	int rc;
@@ -407,8 +412,9 @@ int core_main(const struct server *s)
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;
 	rc = store_dhcp_server_each(c.store, load_dhcp_server, &c.dhcp_servers);
+	core_now(&c);
 	if (!rc)
-		rc = open_pool(&c);
+		rc = core_open_pool(&c);
 	if (!rc)
 		rc = run(&c);
 	if (rc < 0)

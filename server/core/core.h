@@ -77,6 +77,15 @@ void core_send(struct core *c, enum link link, enum msg_type type, uint64_t id, 
  */
 void core_send_offer(struct core *c, uint64_t id, const struct dhcp_answer *a);
 
+/* The end of a round: commit what it wrote, then let the answers go. The loop calls it. */
+void core_end_round(struct core *c);
+
+/*
+ * Make c->pool from the configuration and what the store remembers at c->wall_ms. Returns 0,
+ * -ENOMEM, -EIO, or -E2BIG above RANGES_ADDRESSES_MAX.
+ */
+int core_open_pool(struct core *c);
+
 /* Queue an HTTP answer, in pieces, and free its body. */
 void core_answer(struct core *c, uint64_t http_id, struct answer *a);
 

@@ -159,11 +159,12 @@ static void store_change(struct core *c, const struct dhcp_change *change, bool 
 	core_write(c);
 	memcpy(l.mac, change->mac, sizeof l.mac);
 	core_must(c, store_lease_put(c->store, &l), "lease");
-	if (change->op == DHCP_CHANGE_PUT && change->left) {
-		l.addr = change->left;
-		l.state = LEASE_FREE;
-		l.expires_ms = (uint64_t)c->wall_ms;
-		core_must(c, store_lease_put(c->store, &l), "lease left");
+	l.state = LEASE_FREE;
+	l.expires_ms = (uint64_t)c->wall_ms;
+	for (size_t i = 0; i < ARRAY_LEN(change->left); i++) {
+		l.addr = change->left[i];
+		if (l.addr)
+			core_must(c, store_lease_put(c->store, &l), "lease left");
 	}
 }
 

@@ -298,7 +298,7 @@ static enum dhcp_reason grant(struct ask *a, uint32_t addr)
 	const struct pool_ask ask = pool_ask_of(a, addr);
 	const uint64_t expires_ms = a->now_ms + (uint64_t)times_of(a).lease_s * 1000;
 
-	switch (pool_commit(a->pool, &ask, expires_ms, a->now_ms, &a->out->change.left)) {
+	switch (pool_commit(a->pool, &ask, expires_ms, a->now_ms, a->out->change.left)) {
 	case 0:
 		set_change(a, DHCP_CHANGE_PUT, addr, expires_ms);
 		add_address(a, addr);

@@ -79,8 +79,8 @@ struct dhcp_change {
 	uint8_t op; /* enum dhcp_change_op */
 	uint8_t mac[6];
 	uint32_t addr;
-	uint32_t left;	     /* PUT: address of the same network that the host gave up, or 0 */
-	uint32_t machine;    /* as in struct pool_ask */
+	uint32_t left[POOL_LEFT_MAX]; /* PUT: addresses that the host gave up, or 0 */
+	uint32_t machine;	      /* as in struct pool_ask */
 	uint64_t expires_ms; /* PUT: end of the lease; RELEASE: now; DECLINE: end of the rest */
 };
 

@@ -748,26 +748,24 @@ static uint32_t leave_circuit(struct pool *p, const struct pool_ask *ask, uint64
 }
 
 int pool_commit(struct pool *p, const struct pool_ask *ask, uint64_t expires_ms, uint64_t now_ms,
-	uint32_t *left)
+	uint32_t left[POOL_LEFT_MAX])
 {
 	struct reservation *r = reserve_by_addr(&p->reserve, ask->requested);
-	uint32_t slot, old;
+	uint32_t slot;
 	int rc;
 
 	if (r) {
 		rc = commit_reserved(p, r, ask, expires_ms, now_ms);
 		if (!rc)
-			*left = 0;
+			left[0] = left[1] = 0;
 		return rc;
 	}
 	slot = slot_in_network(p, network_of(p, ask->subnet), ask->requested);
 	rc = slot == NONE ? -ENOENT : may_take(p, ask, slot, now_ms);
 	if (rc)
 		return rc;
-	*left = leave_circuit(p, ask, now_ms);
-	old = own(p, slot, ask->mac, now_ms);
-	if (old)
-		*left = old;
+	left[0] = own(p, slot, ask->mac, now_ms);
+	left[1] = leave_circuit(p, ask, now_ms);
 	set_state(p, slot, LEASE_LEASED, ask->known, expires_ms);
 	return 0;
 }

@@ -49,6 +49,7 @@
 #define POOL_OFFER_MS	  60000u  /* how long an offered address is held */
 #define POOL_DECLINE_MS	  600000u /* how long a declined address rests */
 #define POOL_DECLINES_MAX 3	  /* resting at once because of one host */
+#define POOL_LEFT_MAX	  2	  /* given up with one commit: in the ranges, at a circuit */
 
 enum lease_state {
 	LEASE_FREE,
@@ -151,14 +152,14 @@ int pool_offer(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint
 void pool_withdraw(struct pool *p, unsigned subnet, const uint8_t mac[6], uint64_t now_ms);
 
 /*
- * Lease ask->requested until expires_ms, new or renewed. *left is the address of the same network
- * that the host gives up by this, or 0.
+ * Lease ask->requested until expires_ms, new or renewed. left[] are the addresses of the same
+ * network that the host gives up by this, or 0.
  * Returns 0; -ENOENT when the address is in no range of the network or never to be given; -EACCES
  * when it is reserved for another host; -EBUSY when somebody else holds it or it rests; -EDQUOT as
  * above. Nothing is changed on failure.
  */
 int pool_commit(struct pool *p, const struct pool_ask *ask, uint64_t expires_ms, uint64_t now_ms,
-	uint32_t *left);
+	uint32_t left[POOL_LEFT_MAX]);
 
 /* End a lease; its owner is remembered. Returns 0, or -ENOENT when this host does not hold it. */
 int pool_release(struct pool *p, uint32_t addr, const uint8_t mac[6], uint64_t now_ms);

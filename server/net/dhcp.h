@@ -128,13 +128,6 @@ const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len);
 const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len);
 
 /*
- * What the relay says of where the client is plugged in (option 82, RFC 3046 sub-options 1 and 2):
- * a pointer into q->relay, *len bytes; NULL and 0 when it is absent or empty. Pure.
- */
-const uint8_t *dhcp_query_circuit(const struct dhcp_query *q, uint8_t *len);
-const uint8_t *dhcp_query_remote(const struct dhcp_query *q, uint8_t *len);
-
-/*
  * True when every field is in the range that is written above: texts end inside their array, enums
  * and lengths fit, flags are 0 or 1, options are well-formed. The messages come from another
  * process. Pure.

@@ -13,14 +13,10 @@
 #include "server/net/dhcp_seen.h"
 #include "server/net/icmp.h"
 #include "server/net/ra.h"
+#include "tests/fuzz/reading.h"
+#include "tests/support/dhcp_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
 
 static void try_arp(uint8_t *b, size_t len)
 {
@@ -82,16 +78,12 @@ static void try_dhcp(uint8_t *b, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const tries[])(
-		const uint8_t *, size_t) = { try_arp, try_icmp, try_ra, try_dhcp };
+	static void (*const tries[])(uint8_t *, size_t) = { try_arp, try_icmp, try_ra, try_dhcp };
 	uint8_t *exact;
 
 	if (!size)
 		return 0;
-	exact = malloc(size > 1 ? size - 1 : 1); /* of exactly this size, for ASan */
-	if (!exact)
-		abort();
-	memcpy(exact, data + 1, size - 1);
+	exact = exact_copy(data + 1, size - 1);
 	tries[data[0] % 4](exact, size - 1);
 	free(exact);
 	return 0;

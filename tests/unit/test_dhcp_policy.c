@@ -1200,12 +1200,12 @@ static void test_two_hosts(void **state)
 	a.server_id = SERVER;
 	a.requested = NET(100);
 	d = ask(&w, &a);
-	assert_int_equal(d.change.left, 0);
+	assert_int_equal(d.change.left[0], 0);
 	assert_int_equal(d.change.expires_ms, START + 3600000);
 	a.requested = NET(110);
 	d = ask(&w, &a);
 	assert_int_equal(d.change.addr, NET(110));
-	assert_int_equal(d.change.left, NET(100));
+	assert_int_equal(d.change.left[0], NET(100));
 	pool_free(w.pool);
 }
 

@@ -81,9 +81,9 @@ static uint32_t offer(struct pool *p, unsigned host, bool known, uint32_t reques
 static int commit(struct pool *p, unsigned host, bool known, uint32_t addr, uint64_t now)
 {
 	const struct pool_ask a = ask_of(host, known, addr);
-	uint32_t left;
+	uint32_t left[POOL_LEFT_MAX];
 
-	return pool_commit(p, &a, now + HOUR, now, &left);
+	return pool_commit(p, &a, now + HOUR, now, left);
 }
 
 /* DNS servers that every subnet is told of are not given either. */
@@ -153,7 +153,7 @@ static void test_commit(void **state)
 {
 	struct pool *p = ((struct fixture *)*state)->pool;
 	const struct pool_ask move = ask_of(1, true, NET + 120);
-	uint32_t left = 7;
+	uint32_t left[POOL_LEFT_MAX] = { 7, 7 };
 
 	assert_int_equal(commit(p, 1, true, NET + 110, START), 0);
 	assert_int_equal(commit(p, 1, true, NET + 110, START + 5), 0);
@@ -164,8 +164,8 @@ static void test_commit(void **state)
 	assert_int_equal(commit(p, 2, true, NET + 102, START), -ENOENT); /* DNS */
 	assert_int_equal(commit(p, 2, true, NET + 99, START), -ENOENT);
 	assert_int_equal(commit(p, 2, true, 0x0a4e000a, START), -ENOENT);
-	assert_int_equal(pool_commit(p, &move, START + HOUR, START, &left), 0);
-	assert_int_equal(left, NET + 110); /* a host has one address of a subnet */
+	assert_int_equal(pool_commit(p, &move, START + HOUR, START, left), 0);
+	assert_int_equal(left[0], NET + 110); /* a host has one address of a subnet */
 	assert_int_equal(commit(p, 2, true, NET + 110, START), 0);
 	assert_int_equal(pool_by_mac(p, 0, ask_of(1, true, 0).mac)->addr, NET + 120);
 	assert_null(pool_by_mac(p, 1, ask_of(1, true, 0).mac));
@@ -480,7 +480,7 @@ static void test_shared_network(void **state)
 	const struct config c = { .n_subnets = 3, .subnets = subnets };
 	struct pool_ask a = ask_of(5, true, 0), guest = ask_of(9, false, 0);
 	struct pool *p;
-	uint32_t addr, left;
+	uint32_t addr, left[POOL_LEFT_MAX];
 
 	(void)state;
 	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
@@ -490,7 +490,7 @@ static void test_shared_network(void **state)
 	assert_int_equal(offer(p, 4, true, 0x0a03000f, START), 0x0a03000f); /* requested */
 	a.subnet = 2; /* the same network by its other subnet */
 	a.requested = 0x0a03000b;
-	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, left), 0);
 	assert_int_equal(pool_by_addr(p, 0x0a03000b)->subnet, 2);
 	a.subnet = 0;
 	assert_int_equal(pool_offer(p, &a, START, &addr), 0);
@@ -498,10 +498,10 @@ static void test_shared_network(void **state)
 	assert_int_equal(pool_by_mac(p, 0, a.mac)->addr, 0x0a03000b);
 	assert_int_equal(offer(p, 5, true, 0, START + 2 * HOUR), 0x0a03000b); /* remembered */
 	a.requested = 0x0a02000a;
-	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), -ENOENT);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, left), -ENOENT);
 	a.subnet = 1; /* a host has one address in each network */
-	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
-	assert_int_equal(left, 0);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, left), 0);
+	assert_int_equal(left[0], 0);
 	assert_int_equal(pool_by_mac(p, 0, a.mac)->addr, 0x0a03000b);
 	/* a quarter of the eight addresses of both subnets */
 	assert_int_equal(pool_offer(p, &guest, START, &addr), 0);

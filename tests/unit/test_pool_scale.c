@@ -61,10 +61,10 @@ static int commit(
 	struct pool *p, const struct pool_ask *from, uint32_t addr, uint64_t expires, uint64_t now)
 {
 	struct pool_ask a = *from;
-	uint32_t left;
+	uint32_t left[POOL_LEFT_MAX];
 
 	a.requested = addr;
-	return pool_commit(p, &a, expires, now, &left);
+	return pool_commit(p, &a, expires, now, left);
 }
 
 static void a_slash_14(void **state)

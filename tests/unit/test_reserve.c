@@ -69,10 +69,10 @@ static int offer(struct pool *p, const struct pool_ask *a, uint64_t now, uint32_
 static int commit(struct pool *p, const struct pool_ask *from, uint32_t addr, uint64_t now)
 {
 	struct pool_ask a = *from;
-	uint32_t left;
+	uint32_t left[POOL_LEFT_MAX];
 
 	a.requested = addr;
-	return pool_commit(p, &a, now + HOUR, now, &left);
+	return pool_commit(p, &a, now + HOUR, now, left);
 }
 
 static void offers(struct pool *p, const struct pool_ask *a, uint64_t now, uint32_t want)
@@ -239,7 +239,7 @@ static void circuit_decides(void **state)
 	const struct pool_ask a = plugged(1, 7, "sw1/3"), b = plugged(2, 7, "sw1/3");
 	const struct pool_ask moved = plugged(1, 7, "sw1/9"), unicast = ask_of(1, 0);
 	struct pool_ask move = moved;
-	uint32_t addr, left;
+	uint32_t addr, left[POOL_LEFT_MAX];
 
 	assert_int_equal(pool_reserve(p, 7, NET + 50, PORT("sw1/3"), START), 0);
 	offers(p, &moved, START, NET + 100);
@@ -255,8 +255,8 @@ static void circuit_decides(void **state)
 	/* the first is seen elsewhere: its place is free */
 	offers(p, &moved, START, NET + 100);
 	move.requested = NET + 100;
-	assert_int_equal(pool_commit(p, &move, START + HOUR, START, &left), 0);
-	assert_int_equal(left, NET + 50);
+	assert_int_equal(pool_commit(p, &move, START + HOUR, START, left), 0);
+	assert_int_equal(left[1], NET + 50);
 	offers(p, &b, START, NET + 50);
 	assert_int_equal(commit(p, &b, NET + 50, START), 0);
 	assert_int_equal(commit(p, &unicast, NET + 50, START), -EACCES);
@@ -265,6 +265,24 @@ static void circuit_decides(void **state)
 	assert_int_equal(commit(p, &b, NET + 50, START), -EACCES);
 	assert_int_equal(pool_host_at(p, 0, PORT("sw1/3")), 0);
 	assert_int_equal(pool_host_at(p, 0, PORT("sw1/4")), 7);
+}
+
+/* Who moves to another port and takes another address there gives up two at once. */
+static void leaves_two(void **state)
+{
+	struct pool *p = *state;
+	const struct pool_ask a = plugged(1, 7, "sw1/3");
+	struct pool_ask move = plugged(1, 7, "sw1/9");
+	uint32_t left[POOL_LEFT_MAX];
+
+	assert_int_equal(pool_reserve(p, 7, NET + 50, PORT("sw1/3"), START), 0);
+	offers(p, &move, START, NET + 100);
+	assert_int_equal(commit(p, &move, NET + 100, START), 0);
+	assert_int_equal(commit(p, &a, NET + 50, START), 0);
+	move.requested = NET + 101;
+	assert_int_equal(pool_commit(p, &move, START + HOUR, START, left), 0);
+	assert_int_equal(left[0], NET + 100);
+	assert_int_equal(left[1], NET + 50);
 }
 
 static void release_and_decline(void **state)
@@ -436,6 +454,7 @@ int main(void)
 		T(reserve_what_it_has),
 		T(cloned_mac),
 		T(circuit_decides),
+		T(leaves_two),
 		T(release_and_decline),
 		T(survives_a_restart),
 		T(back_to_the_range),
