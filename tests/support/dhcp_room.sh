@@ -24,8 +24,9 @@ machine() {
 
 # ---- what clients are given ----
 
-# What udhcpc, dhclient and dhcpcd call: note what was told, whole, as the plug may be pulled. The first two leave it to their script
-# to use the address, and to look whether somebody else has it.
+# What udhcpc, dhclient and dhcpcd call: note what was told, whole, as the plug may be pulled at any
+# moment. The first two leave it to their script to use the address, and to look whether somebody else
+# has it.
 room_files() {
 	cat >"$work/note" <<-'END'
 	#!/bin/sh
