@@ -24,16 +24,20 @@ machine() {
 
 # ---- what clients are given ----
 
-# What udhcpc, dhclient and dhcpcd call: note what was told. The first two leave it to their script
-# to use the address, and to look whether somebody else has it.
+# What udhcpc, dhclient and dhcpcd call: note what was told, whole, as the plug may be pulled at any
+# moment. The first two leave it to their script to use the address, and to look whether somebody else
+# has it.
 room_files() {
 	cat >"$work/note" <<-'END'
 	#!/bin/sh
 	event=${1:-$reason}
 	address=${new_ip_address:-$ip}
-	[ -z "$address" ] || echo "$address ${new_subnet_mask:-$subnet} ${new_routers:-$router}" \
-		"${new_domain_name_servers:-$dns} ${new_dhcp_lease_time:-$lease}" \
-		"${new_dhcp_server_identifier:-$serverid}" >/run/room/told
+	if [ -n "$address" ]; then
+		echo "$address ${new_subnet_mask:-$subnet} ${new_routers:-$router}" \
+			"${new_domain_name_servers:-$dns} ${new_dhcp_lease_time:-$lease}" \
+			"${new_dhcp_server_identifier:-$serverid}" >/run/room/news
+		mv /run/room/news /run/room/told
+	fi
 	END
 	cat >"$work/configure" <<-END
 	#!/bin/sh
