@@ -62,9 +62,9 @@ load_stop() {
 # load_said KEY: of the results of the last load.
 load_said() { tr ' ' '\n' <"$work/load" | sed -n "s/^$1=//p"; }
 
-# The record in $work/record, as lines of address, MAC.
+# The record in $work/record, as lines of address, MAC. The command reads it page by page.
 take_record() {
-	api /leases >"$work/leases" &&
+	"$B/muster" --socket "$work/run/muster.sock" -o json lease list >"$work/leases" &&
 		jq -r '.leases[] | select(.state == "leased") | [.addr, .mac] | @tsv' "$work/leases" >"$work/record"
 }
 
