@@ -253,7 +253,7 @@ int store_file_name(struct store *s, const struct digest *file, char name[MANIFE
 /* ---- answers for people, made by the database itself as JSON (docs/openapi.yaml) ---- */
 
 int store_json_hosts(struct store *s, char **out);
-int store_json_host(struct store *s, const char *name, char **out);  /* -ENOENT */
+int store_json_host(struct store *s, const char *name, char **out); /* -ENOENT */
 /* Where a relay saw the host: an object as in store_json_host. -ENOENT: no relay did. */
 int store_json_place(struct store *s, int64_t host, char **out);
 int store_json_boots(struct store *s, const char *host, char **out); /* of one host, newest first */
