@@ -396,18 +396,18 @@ static void test_end_reserved(void **state)
 	struct pool *p = ((struct fixture *)*state)->pool;
 	static const uint8_t nobody[6];
 	struct pool_ask a = ask_of(1, true, NET + 20);
-	uint32_t left;
+	uint32_t left[POOL_LEFT_MAX];
 
 	a.host = 8;
 	assert_int_equal(pool_reserve(p, 8, NET + 20, NULL, 0, START), 0);
 	assert_int_equal(pool_end(p, NET + 20, true, START), -ENOENT);
-	assert_int_equal(pool_commit(p, &a, START + HOUR, START, &left), 0);
+	assert_int_equal(pool_commit(p, &a, START + HOUR, START, left), 0);
 	assert_int_equal(pool_end(p, NET + 20, false, START), 0);
 	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, a.mac, 6);
 	assert_int_equal(pool_end(p, NET + 20, true, START), 0);
 	assert_memory_equal(pool_by_addr(p, NET + 20)->mac, nobody, 6);
-	assert_int_equal(pool_offer(p, &a, START, &left), 0);
-	assert_int_equal(left, NET + 20);
+	assert_int_equal(pool_offer(p, &a, START, left), 0);
+	assert_int_equal(left[0], NET + 20);
 }
 
 /* Holes in the ranges: alone, at an edge, over an edge, overlapping each other, outside. */
