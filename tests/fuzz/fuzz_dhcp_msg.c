@@ -123,18 +123,21 @@ static void check_wants(const struct dhcp_query *q, const struct reading *r)
 	must(n == q->n_wants);
 }
 
+static void check_printable(const char *text, size_t size)
+{
+	must(memchr(text, 0, size) != NULL);
+	for (; *text; text++)
+		must(*text >= ' ' && *text <= '~');
+}
+
 static void check_texts(const struct dhcp_query *q)
 {
+	check_printable(q->vendor_class, sizeof q->vendor_class);
+	check_printable(q->user_class, sizeof q->user_class);
 	must(memchr(q->hostname, 0, sizeof q->hostname) != NULL);
-	must(memchr(q->vendor_class, 0, sizeof q->vendor_class) != NULL);
-	must(memchr(q->user_class, 0, sizeof q->user_class) != NULL);
 	for (const char *c = q->hostname; *c; c++)
 		must((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
 			(*c >= 'A' && *c <= 'Z') || *c == '-' || *c == '.');
-	for (const char *c = q->vendor_class; *c; c++)
-		must(*c >= ' ' && *c <= '~');
-	for (const char *c = q->user_class; *c; c++)
-		must(*c >= ' ' && *c <= '~');
 }
 
 static void check_identity(const struct dhcp_query *q, const struct reading *r)
@@ -283,9 +286,8 @@ static void check_boot(
 	check_text(v, 66, addr, strlen(addr));
 	if (r->file_in == DHCP_FILE_HEADER && in_header(r))
 		must(!v->options.there[67]);
-	else
-		check_text(v, 67, r->file,
-			strlen(r->file) + 1); /* EDK2 reads a C string: NUL and all */
+	else /* NUL and all: EDK2 reads a C string */
+		check_text(v, 67, r->file, strlen(r->file) + 1);
 	check_text(v, 175, r->ipxe_no_proxy ? "\xb0\x01\x01" : "", 3);
 }
 
