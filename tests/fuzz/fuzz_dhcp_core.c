@@ -606,10 +606,17 @@ static void change(struct run *run, size_t i, uint32_t *rng)
 	const size_t max = sizeof run->of[i].b - HEAD;
 	size_t len = run->of[i].len - HEAD;
 
-	if (len <= 240 || mutate_below(rng, 4) == 0)
+	switch (len <= 240 ? 0 : mutate_below(rng, 6)) {
+	case 0:
 		len = mutate_packet(b, len, max, rng);
-	else
+		break;
+	case 1:
+		len = mutate_place(b, len, max, rng);
+		break;
+	default:
 		len = mutate_message(b, len, max, rng);
+		break;
+	}
 	if (len > 240 && mutate_below(rng, 2))
 		mutate_client(b, rng);
 	run->of[i].len = HEAD + len;

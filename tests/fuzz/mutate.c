@@ -283,6 +283,24 @@ void mutate_client(uint8_t *b, uint32_t *rng)
 	b[33] = (uint8_t)(1 + mutate_below(rng, MUTATE_CLIENTS));
 }
 
+size_t mutate_place(uint8_t *b, size_t len, size_t max, uint32_t *rng)
+{
+	static const struct {
+		uint32_t giaddr;
+		uint8_t len; /* of option 82 */
+		const char *relay;
+	} places[] = {
+		{ 0, 0, "" }, { 0x0a090001, 0, "" }, { 0x0a090001, 5, "\x01\x03ge1" },
+		{ 0x0a090001, 5, "\x01\x03ge2" },
+		{ 0x0a090001, 6, "\x05\x04\x0a\x4d\x00\x00" }, /* speaks for the near network */
+	};
+	const unsigned i = mutate_below(rng, ARRAY_LEN(places));
+	const uint8_t *relay = (const uint8_t *)places[i].relay;
+
+	put_u32(b + 24, places[i].giaddr);
+	return set_option(b, len, max, 82, places[i].len ? relay : NULL, places[i].len);
+}
+
 static void mutate_header(uint8_t *b, uint32_t *rng)
 {
 	static const uint8_t addrs[] = { 12, 16, 20, 24 }; /* ciaddr, yiaddr, siaddr, giaddr */
@@ -320,7 +338,7 @@ size_t mutate_packet(uint8_t *b, size_t len, size_t max, uint32_t *rng)
 		mutate_client(b, rng);
 		return mutate_message(b, OPTIONS_AT + 1, max, rng);
 	}
-	switch (mutate_below(rng, 8)) {
+	switch (mutate_below(rng, 10)) {
 	case 0:
 		mutate_header(b, rng);
 		return len;
@@ -329,6 +347,8 @@ size_t mutate_packet(uint8_t *b, size_t len, size_t max, uint32_t *rng)
 		return len;
 	case 2:
 		return mutate_message(b, len, max, rng);
+	case 3:
+		return mutate_place(b, len, max, rng);
 	default:
 		return OPTIONS_AT +
 		       mutate_options(b + OPTIONS_AT, len - OPTIONS_AT, max - OPTIONS_AT, rng);

@@ -30,4 +30,7 @@ size_t mutate_packet(uint8_t *b, size_t len, size_t max, uint32_t *rng);
 void mutate_client(uint8_t *b, uint32_t *rng);
 size_t mutate_message(uint8_t *b, size_t len, size_t max, uint32_t *rng);
 
+/* Plug its client in elsewhere: giaddr and what the relay says of the port change together. */
+size_t mutate_place(uint8_t *b, size_t len, size_t max, uint32_t *rng);
+
 #endif
