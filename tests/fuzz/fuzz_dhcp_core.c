@@ -350,7 +350,8 @@ static void check_restart(uint64_t now_ms)
 struct asker {
 	int64_t host; /* by what it says of itself; 0: nobody that is known */
 	bool at_circuit, names_circuit;
-	bool free[ARRAY_LEN(reserved)]; /* was nobody's when it asked */
+	bool free[ARRAY_LEN(reserved)];	  /* was nobody's when it asked */
+	bool leased[ARRAY_LEN(reserved)]; /* was its own then */
 };
 
 static void asker_of(const struct dhcp_query *q, uint64_t now_ms, struct asker *out)
@@ -369,23 +370,25 @@ static void asker_of(const struct dhcp_query *q, uint64_t now_ms, struct asker *
 	out->at_circuit = circuit && len == strlen(CIRCUIT) && !memcmp(circuit, CIRCUIT, len);
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
 		const struct lease *l = pool_by_addr(core.pool, reserved[i].addr);
+		const bool held = l && lease_held(l, now_ms);
 
-		out->free[i] = reserved[i].addr && !(l && lease_held(l, now_ms));
+		out->free[i] = reserved[i].addr && !held;
+		out->leased[i] = held && l->state == LEASE_LEASED && !memcmp(l->mac, q->mac, 6);
 	}
 }
 
-/* An address at a circuit is also renewed past the relay, which then cannot name the circuit. */
-static bool is_for(const struct store_reservation *r, const struct asker *asker,
-	const struct dhcp_query *q, const struct told *t, uint64_t now_ms)
+/*
+ * An address at a circuit is also renewed past the relay, which then cannot name the circuit: as
+ * long as the server counts it as leased, whatever its client has said to others.
+ */
+static bool is_for(size_t i, const struct asker *asker)
 {
-	if (!r->circuit_len)
-		return asker->host == r->host;
-	return asker->at_circuit || (!asker->names_circuit && t->lease_until_ms > now_ms &&
-					    !memcmp(t->lease_mac, q->mac, 6));
+	if (!reserved[i].circuit_len)
+		return asker->host == reserved[i].host;
+	return asker->at_circuit || (!asker->names_circuit && asker->leased[i]);
 }
 
-static void check_reserved(const struct told told[], const struct asker *asker,
-	const struct dhcp_query *q, uint32_t addr, uint64_t now_ms)
+static void check_reserved(const struct asker *asker, const struct dhcp_query *q, uint32_t addr)
 {
 	const size_t given = index_of(addr);
 
@@ -393,7 +396,7 @@ static void check_reserved(const struct told told[], const struct asker *asker,
 		const struct store_reservation *r = &reserved[i];
 
 		if (r->addr == addr)
-			must(is_for(r, asker, q, &told[given], now_ms));
+			must(is_for(i, asker));
 		else if (q->type == DHCP_DISCOVER && asker->free[i] &&
 			 addrs[index_of(r->addr)].subnet->network == addrs[given].subnet->network)
 			must(r->circuit_len ? !asker->at_circuit : asker->host != r->host);
@@ -469,7 +472,7 @@ static void on_packet(struct told told[], const struct dhcp_query *q, uint8_t ho
 	core_end_round(&core);
 	answered = take_answer(q, &v);
 	if (answered && v.yiaddr)
-		check_reserved(told, &asker, q, v.yiaddr, now_ms);
+		check_reserved(&asker, q, v.yiaddr);
 	give_up(told, q, now_ms);
 	if (answered && v.yiaddr)
 		note_reply(told, q, &v, now_ms);
