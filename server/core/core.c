@@ -344,6 +344,7 @@ int core_open_pool(struct core *c)
 	uint32_t own[CONFIG_INTERFACES_MAX];
 	int rc;
 
+	c->asked = (struct recent){ c->asked_slots, PROBE_ASKED_MAX };
 	for (size_t i = 0; i < c->server->n_endpoints; i++)
 		own[i] = c->server->endpoints[i].addr;
 	rc = pool_new(c->cfg, own, c->server->n_endpoints, &c->pool);
