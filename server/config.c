@@ -667,6 +667,27 @@ static int set_url(struct place *p, char *v)
 	return set_text(p, v, p->c->url, sizeof p->c->url);
 }
 
+static int set_conns(const struct place *p, const char *v, uint32_t *out)
+{
+	unsigned long n;
+
+	if (parse_uint(v, CONFIG_CONNS_MAX, &n) < 0 || n == 0)
+		return fail(
+			p, "'%s' is no number of connections from 1 to %d", v, CONFIG_CONNS_MAX);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_conns_all(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns);
+}
+
+static int set_conns_per_addr(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns_per_addr);
+}
+
 static int set_level(struct place *p, char *v)
 {
 	static const char *const words[] = { "error", "warn", "info", "debug", NULL };
@@ -741,6 +762,8 @@ static const struct key {
 	{ "http", "tls-cert", set_tls_cert, false },
 	{ "http", "tls-key", set_tls_key, false },
 	{ "http", "url", set_url, false },
+	{ "http", "connections", set_conns_all, false },
+	{ "http", "connections-per-address", set_conns_per_addr, false },
 	{ "log", "level", set_level, false },
 };
 
@@ -1016,6 +1039,8 @@ void config_defaults(struct config *c)
 		.tftp = true,
 		.tftp_program = "/usr/sbin/in.tftpd",
 		.loader_dir = "/usr/lib/ipxe",
+		.conns = 4096,
+		.conns_per_addr = 256,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

@@ -26,6 +26,7 @@
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
 #define CONFIG_ARCHS_MAX      16
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
+#define CONFIG_CONNS_MAX      65536   /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -130,7 +131,8 @@ struct config {
 	size_t n_tls_listen;
 	struct config_listen tls_listen[CONFIG_LISTEN_MAX];
 	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
-	char url[CONFIG_TEXT_MAX]; /* what hosts are told; "" = from the interface's address */
+	char url[CONFIG_TEXT_MAX];	/* what hosts are told; "" = from the interface's address */
+	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
 	/* [log] */
 	int log_level;
 };

@@ -128,8 +128,11 @@ static void start_phase(const struct conns *t, struct conn *c, enum conn_phase p
 		c->deadline_ms = now + l->ask_ms;
 		break;
 	case CONN_WRITE:
+		/*
+		 * c->acked may be old, for which a peer has one period more: cheaper than to ask
+		 * the kernel for each small answer.
+		 */
 		c->deadline_ms = now + l->stall_ms;
-		c->acked = conns_acked(c->fd);
 		break;
 	case CONN_FREE:
 	case CONN_ANSWERED: /* the worker is on its way */
@@ -174,6 +177,12 @@ struct conn *conns_open(struct conns *t, struct MHD_Connection *mhd, int fd)
 	return c;
 }
 
+/* What was written of an array of zeros that holds a text: most of it never is. */
+static void wipe(char *text)
+{
+	memset(text, 0, strlen(text));
+}
+
 void conns_clear(struct conn *c)
 {
 	struct http_request *r = &c->req;
@@ -188,9 +197,13 @@ void conns_clear(struct conn *c)
 	c->route = NULL;
 	c->blob = NULL;
 	c->transfer = (struct transfer){ 0 };
-	*r = (struct http_request){
-		.peer = r->peer, .port = r->port, .addr = r->addr, .uid = r->uid, .gid = r->gid
-	};
+	c->streamed = false;
+	r->method = 0;
+	r->body_len = 0;
+	wipe(r->host);
+	wipe(r->bearer);
+	wipe(r->path);
+	wipe(r->query);
 }
 
 void conns_close(struct conns *t, struct conn *c)

@@ -10,6 +10,7 @@
 #ifndef MUSTER_SERVER_HTTP_CONNS_H
 #define MUSTER_SERVER_HTTP_CONNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #include "server/http/http.h"
 #include "server/http/problem.h"
 #include "server/http/routes.h"
+#include "server/http/stream.h"
 #include "server/msg.h"
 
 struct MHD_Connection;
@@ -46,6 +48,7 @@ struct transfer {
 struct conn {
 	struct MHD_Connection *mhd;
 	int fd;
+	bool tls;
 	/* The request. */
 	enum conn_step step;
 	enum problem_kind refusal;
@@ -59,10 +62,12 @@ struct conn {
 	size_t answer_room;
 	const struct blob *blob;
 	struct transfer transfer;
+	struct stream stream; /* its body, where that goes past libmicrohttpd */
+	bool streamed;	      /* all of it was sent */
 	/* The table's, under its mutex. */
 	enum conn_phase phase;
 	uint64_t deadline_ms;
-	uint64_t acked; /* bytes the peer had acknowledged when this write's period began */
+	uint64_t acked; /* bytes the peer had acknowledged at the end of the last such period */
 	uint64_t id;	/* of the parked request */
 	int unsent;	/* core could not be told again yet */
 	uint32_t next_free;
