@@ -197,7 +197,7 @@ int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigne
 	} else {
 		rc = refusal(&answer, path, fault);
 	}
-	if (answer.status == 403 || answer.status == 404) {
+	if (answer.status == 403 || answer.status == 404 || answer.status == 429) {
 		rc = -EAGAIN;
 		*retry_s = answer.retry_after_s ? answer.retry_after_s : RETRY_DEFAULT_S;
 		*retry_s = *retry_s > RETRY_MAX_S ? RETRY_MAX_S : *retry_s;

@@ -667,15 +667,20 @@ static int set_url(struct place *p, char *v)
 	return set_text(p, v, p->c->url, sizeof p->c->url);
 }
 
-static int set_conns(const struct place *p, const char *v, uint32_t *out)
+static int set_number(const struct place *p, const char *v, const char *of_what, uint32_t min,
+	uint32_t max, uint32_t *out)
 {
 	unsigned long n;
 
-	if (parse_uint(v, CONFIG_CONNS_MAX, &n) < 0 || n == 0)
-		return fail(
-			p, "'%s' is no number of connections from 1 to %d", v, CONFIG_CONNS_MAX);
+	if (parse_uint(v, max, &n) < 0 || n < min)
+		return fail(p, "'%s' is no number of %s from %u to %u", v, of_what, min, max);
 	*out = (uint32_t)n;
 	return 0;
+}
+
+static int set_conns(const struct place *p, const char *v, uint32_t *out)
+{
+	return set_number(p, v, "connections", 1, CONFIG_CONNS_MAX, out);
 }
 
 static int set_conns_all(struct place *p, char *v)
@@ -686,6 +691,22 @@ static int set_conns_all(struct place *p, char *v)
 static int set_conns_per_addr(struct place *p, char *v)
 {
 	return set_conns(p, v, &p->c->conns_per_addr);
+}
+
+static int set_transfers_max(struct place *p, char *v)
+{
+	return set_number(p, v, "transfers", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_max);
+}
+
+static int set_transfers_rate(struct place *p, char *v)
+{
+	return set_number(
+		p, v, "transfers a second", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_rate);
+}
+
+static int set_pace(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_PACE_MAX, &p->c->pace_kib);
 }
 
 static int set_level(struct place *p, char *v)
@@ -764,6 +785,9 @@ static const struct key {
 	{ "http", "url", set_url, false },
 	{ "http", "connections", set_conns_all, false },
 	{ "http", "connections-per-address", set_conns_per_addr, false },
+	{ "http", "transfers-max", set_transfers_max, false },
+	{ "http", "transfers-rate", set_transfers_rate, false },
+	{ "http", "pace", set_pace, false },
 	{ "log", "level", set_level, false },
 };
 

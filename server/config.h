@@ -26,6 +26,8 @@
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
 #define CONFIG_ARCHS_MAX      16
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
+#define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
+#define CONFIG_PACE_MAX	      4000000 /* KiB per second */
 #define CONFIG_CONNS_MAX      65536   /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
@@ -133,6 +135,9 @@ struct config {
 	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
 	char url[CONFIG_TEXT_MAX];	/* what hosts are told; "" = from the interface's address */
 	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
+	uint32_t transfers_max;		/* of images at the same time, 0: any number */
+	uint32_t transfers_rate;	/* that begin in a second, 0: any number */
+	uint32_t pace_kib; /* KiB per second of one connection, 0: as fast as it goes */
 	/* [log] */
 	int log_level;
 };

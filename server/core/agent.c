@@ -176,9 +176,16 @@ static void bind_image(struct talk *t, const struct store_image *image)
 	record_event(t->c, b, &e);
 }
 
+static void answer_turn(struct answer *a, const struct turns_wait *w)
+{
+	a->retry_after_s = w->ask_s;
+	answer_problem(a, 429, "turn", NULL, "position %u, about %u s", w->position, w->about_s);
+}
+
 static void handle_ticket(struct talk *t)
 {
 	struct ticket_wait *w = ticket_slot(t->c, 0);
+	struct turns_wait turn;
 	struct store_image image;
 	struct digest nonce;
 	int rc;
@@ -210,6 +217,10 @@ static void handle_ticket(struct talk *t)
 	}
 	core_must(t->c, rc, "image");
 	bind_image(t, &image);
+	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
+		answer_turn(t->a, &turn);
+		return;
+	}
 	*w = (struct ticket_wait){ .http_id = t->q->id, .boot = t->boot.id };
 	memcpy(w->ask.nonce, nonce.b, sizeof w->ask.nonce);
 	memcpy(w->ask.manifest, image.manifest.b, sizeof w->ask.manifest);
@@ -312,6 +323,10 @@ static void handle_progress(struct talk *t)
 		e.total = (uint64_t)json_get_int(t->body, "total", 0);
 	}
 	record_event(t->c, &t->boot, &e);
+	if (e.stage == STAGE_VERIFY && !strcmp(e.what, "finished"))
+		turns_end(&t->c->turns, t->boot.id, true, t->c->mono_ms);
+	else
+		turns_seen(&t->c->turns, t->boot.id, t->c->mono_ms);
 	answer_empty(t->a);
 }
 
@@ -335,6 +350,7 @@ static void handle_failed(struct talk *t)
 	struct happened e = { .what = "aborted", .source = "agent" };
 	char code[32], message[160], file[64], expected[80], found[80], detail[220];
 
+	turns_end(&t->c->turns, t->boot.id, false, t->c->mono_ms);
 	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0)
 		e.stage = t->boot.stage;
 	fact(t->body, "code", code, sizeof code);

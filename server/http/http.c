@@ -726,6 +726,16 @@ static void identify(struct conn *c, enum http_peer peer)
 	}
 }
 
+/* For network cards that lose what comes faster: the kernel spreads a connection's packets. */
+static void pace(const struct conn *c, unsigned kib_s)
+{
+	const uint64_t bytes_s = (uint64_t)kib_s * 1024;
+
+	if (kib_s > 0 && c->req.peer == HTTP_PEER_TCP &&
+		setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_s, sizeof bytes_s) < 0)
+		log_debug("pace: %s", strerror(errno));
+}
+
 static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void **context)
 {
 	const union MHD_ConnectionInfo *i =
@@ -736,6 +746,7 @@ static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void
 	if (c) {
 		c->tls = l->tls;
 		identify(c, l->peer);
+		pace(c, l->http->limits->pace_kib);
 	} else {
 		/* without a place it would have no deadline */
 		shutdown(i->connect_fd, SHUT_RDWR);
@@ -1090,5 +1101,6 @@ int http_main(const struct server *s)
 
 	limits.tcp_conns = s->cfg.conns;
 	limits.tcp_conns_per_addr = s->cfg.conns_per_addr;
+	limits.pace_kib = s->cfg.pace_kib;
 	return http_run(s, &limits);
 }

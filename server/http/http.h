@@ -24,6 +24,7 @@ struct http_limits {
 	unsigned tcp_conns; /* of each listening socket */
 	unsigned tcp_conns_per_addr;
 	unsigned unix_conns;
+	unsigned pace_kib; /* KiB per second of a TCP connection; 0: as fast as it goes */
 };
 
 extern const struct http_limits http_limits_default;

@@ -256,6 +256,8 @@ static const struct {
 		"x.conf:2: '0' is no number of connections from 1 to 65536" },
 	{ "too many connections", "[http]\nconnections-per-address = 65537\n",
 		"x.conf:2: '65537' is no number of connections from 1 to 65536" },
+	{ "no number of transfers", "[http]\ntransfers-max = many\n",
+		"x.conf:2: 'many' is no number of transfers from 0 to 1000000" },
 	{ "url with a quote", "[http]\nurl = http://a\"b\n",
 		"x.conf:2: the URL holds a character that is not allowed there" },
 	{ "loader with a path", "[quirk a]\nloader = ../x\n",
