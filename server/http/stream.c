@@ -11,24 +11,22 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Until the socket is full, the turn is over or all is sent. */
+/* As much as the socket takes at once: what it leaves of a turn is what it has no room for. */
 static int send_turn(struct stream *s)
 {
-	const uint64_t stop = s->at + least(TURN_BYTES, s->end - s->at);
+	const size_t turn = (size_t)least(TURN_BYTES, s->end - s->at);
+	off_t at = (off_t)s->at;
+	ssize_t n;
 
-	while (s->at < stop) {
-		off_t at = (off_t)s->at;
-		ssize_t n = sendfile(s->sock, s->file, &at, (size_t)(stop - s->at));
-
-		if (n == 0)
-			return -EIO;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -errno;
-		s->at += (uint64_t)n;
-	}
-	return 0;
+	if (turn == 0)
+		return 0;
+	do
+		n = sendfile(s->sock, s->file, &at, turn);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	s->at += (uint64_t)n;
+	return n == 0 ? -EIO : 0;
 }
 
 ssize_t stream_next(struct stream *s, char *buf, size_t max)
