@@ -149,6 +149,14 @@ int api_facts(struct api *a, const struct facts *f, struct fault *fault)
 
 /* ---- ticket ---- */
 
+/* One that this agent does not understand is left out: there is always the server. */
+static void mirrors_read(const struct json *list, struct api_ticket *t)
+{
+	for (size_t i = 0; i < json_len(list) && t->n_mirrors < API_MIRRORS_MAX; i++)
+		t->n_mirrors +=
+			cmdline_url(json_str(json_at(list, i), ""), t->mirrors[t->n_mirrors]) == 0;
+}
+
 static int ticket_read(const struct json *doc, struct api_ticket *t, struct fault *fault)
 {
 	const struct json *sigs = json_get(doc, "signatures");
@@ -167,6 +175,7 @@ static int ticket_read(const struct json *doc, struct api_ticket *t, struct faul
 		bad |= digest_parse(hex, &t->sigs[t->n_sigs]) < 0;
 		t->n_sigs++;
 	}
+	mirrors_read(json_get(doc, "mirrors"), t);
 	return bad ? fault_set(fault, -EPROTO, "agent", "server",
 			     "The server named no digest for the manifest or a signature.")
 		   : 0;
@@ -216,6 +225,8 @@ static void progress_json(const struct api_progress *p, struct jw *w)
 	jw_str(w, "stage", p->stage);
 	jw_str(w, "what", p->what);
 	jw_str(w, "file", p->file);
+	if (p->detail)
+		jw_str(w, "detail", p->detail);
 	jw_int(w, "bytes", (int64_t)p->bytes);
 	jw_int(w, "total", (int64_t)p->total);
 	jw_int(w, "files_bytes", (int64_t)p->files_bytes);

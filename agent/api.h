@@ -28,16 +28,21 @@ struct api {
 	int64_t quiet_ms; /* progress is not worth waiting for before this time */
 };
 
+#define API_MIRRORS_MAX 4
+
 struct api_ticket {
 	char image[64], version[64];
 	char ticket[VERIFY_TICKET_MAX + 1], ticket_sig[MINISIG_TEXT_MAX + 1];
 	struct digest manifest, sigs[VERIFY_SIGS_MAX];
 	size_t n_sigs;
+	char mirrors[API_MIRRORS_MAX][URL_MAX]; /* caches to be asked for files first, in order */
+	size_t n_mirrors;
 	int64_t pause_ms;
 };
 
 struct api_progress {
 	const char *stage, *what, *file;
+	const char *detail; /* a sentence, or NULL */
 	uint64_t bytes, total, files_bytes, files_total;
 };
 

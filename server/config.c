@@ -650,7 +650,8 @@ static int set_tls_key(struct place *p, char *v)
 	return set_path(p, v, p->c->tls_key);
 }
 
-static int set_url(struct place *p, char *v)
+/* "http://HOST[:PORT][/PATH]", the slash at its end cut off. */
+static int parse_url(const struct place *p, char *v, char *out, size_t size)
 {
 	size_t n = strlen(v);
 
@@ -664,7 +665,26 @@ static int set_url(struct place *p, char *v)
 		v[n - 1] = 0;
 	if (n > 100)
 		return fail(p, "the URL is longer than 100 bytes");
-	return set_text(p, v, p->c->url, sizeof p->c->url);
+	return set_text(p, v, out, size);
+}
+
+static int set_url(struct place *p, char *v)
+{
+	return parse_url(p, v, p->c->url, sizeof p->c->url);
+}
+
+static int set_mirror(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+	int rc;
+
+	if (s->n_mirrors == CONFIG_MIRRORS_MAX)
+		return fail(p, "more than %d mirrors", CONFIG_MIRRORS_MAX);
+	rc = parse_url(p, v, s->mirrors[s->n_mirrors], sizeof s->mirrors[0]);
+	if (!rc && strchr(v + 7, '/'))
+		return fail(p, "a mirror is http://HOST:PORT, without a path");
+	s->n_mirrors += rc == 0;
+	return rc;
 }
 
 static int set_number(const struct place *p, const char *v, const char *of_what, uint32_t min,
@@ -761,6 +781,7 @@ static const struct key {
 	{ "subnet", "search", set_option, true },
 	{ "subnet", "route", set_option, true },
 	{ "subnet", "option", set_option, true },
+	{ "subnet", "mirror", set_mirror, true },
 	{ "quirk", "match-mac", set_match_mac, false },
 	{ "quirk", "match-arch", set_match_arch, true },
 	{ "quirk", "match-class", set_match_class, false },

@@ -24,6 +24,8 @@
 #define CONFIG_RELAYS_MAX     4096
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
+#define CONFIG_MIRRORS_MAX    4	  /* of one subnet */
+#define CONFIG_MIRROR_MAX     101 /* bytes of its URL, NUL included */
 #define CONFIG_ARCHS_MAX      16
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
 #define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
@@ -48,6 +50,8 @@ struct config_subnet {
 	uint32_t router;				   /* 0: none */
 	uint32_t lease_s, renew_s, rebind_s;		   /* 0: as [dhcp] says */
 	struct dhcp_options options;
+	size_t n_mirrors; /* caches that hosts of this subnet ask for images first, in order */
+	char mirrors[CONFIG_MIRRORS_MAX][CONFIG_MIRROR_MAX];
 };
 
 /* How long a lease lasts, and when it is renewed and rebound (T1 and T2). */

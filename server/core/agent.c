@@ -231,6 +231,17 @@ static void handle_ticket(struct talk *t)
 	t->a->later = true;
 }
 
+/* Where a host with this address may find images, before it asks us. */
+static void mirrors_json(const struct core *c, uint32_t addr, struct jw *j)
+{
+	const struct config_subnet *s = config_subnet_of(c->cfg, addr);
+
+	jw_arr(j, "mirrors");
+	for (size_t i = 0; s && i < s->n_mirrors; i++)
+		jw_str(j, NULL, s->mirrors[i]);
+	jw_end_arr(j);
+}
+
 static void answer_ticket(
 	struct core *c, const struct ticket_wait *w, const struct sign_answer *s, struct answer *a)
 {
@@ -260,6 +271,7 @@ static void answer_ticket(
 		jw_str(&j, NULL, hex);
 	}
 	jw_end_arr(&j);
+	mirrors_json(c, b.addr, &j);
 	jw_int(&j, "pause_ms", 0);
 	jw_end_obj(&j);
 	answer_jw(a, 200, &j);
@@ -297,7 +309,7 @@ static void handle_progress(struct talk *t)
 	static const char *const words[] = { "started", "progress", "finished", "aborted" };
 	const char *what = json_get_str(t->body, "what", "");
 	struct happened e = { .source = "agent" };
-	char file[MANIFEST_NAME_MAX];
+	char file[MANIFEST_NAME_MAX], why[300], detail[400];
 
 	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0 ||
 		(e.stage != STAGE_IMAGE && e.stage != STAGE_VERIFY)) {
@@ -318,7 +330,9 @@ static void handle_progress(struct talk *t)
 		e.total = (uint64_t)json_get_int(t->body, "files_total", 0);
 	} else {
 		fact(t->body, "file", file, sizeof file);
-		e.detail = file;
+		fact(t->body, "detail", why, sizeof why);
+		snprintf(detail, sizeof detail, "%s%s%s", file, *why ? ": " : "", why);
+		e.detail = detail;
 		e.bytes = (uint64_t)json_get_int(t->body, "bytes", 0);
 		e.total = (uint64_t)json_get_int(t->body, "total", 0);
 	}
