@@ -24,6 +24,7 @@ CLIENTS=3000
 PROBE=9000000 ALONE=8000000 # first numbers of other clients than those
 HTTP_SECONDS=2
 
+range=$RANGE inventory=0 # of the servers of addresses
 what=()
 repeats=3
 
