@@ -22,7 +22,8 @@
 #define SITE_URL	  "/etc/muster/site.url"
 #define SHARED		  "/etc/muster/shared"
 #define PROGRESS_EVERY_MS 1000
-#define MIRROR_PATIENCE_S 5 /* there is another place to go to */
+#define MIRROR_PATIENCE_S 5 /* to be there; there is another place to go to */
+#define MIRROR_BYTES_S	  4096
 
 /* A verified file; kept when a lost session makes us begin again. */
 struct held {
@@ -88,6 +89,8 @@ static void mirrors_open(struct boot *b, const struct api_ticket *t)
 		memcpy(m->url, t->mirrors[i], sizeof m->url);
 		if (fetch_open(m->url, &m->fetch) < 0)
 			m->fetch = NULL;
+		else
+			fetch_expect(m->fetch, MIRROR_PATIENCE_S, MIRROR_BYTES_S);
 	}
 }
 

@@ -64,7 +64,7 @@ static int refuse(const struct transfer *t, int why, uint64_t found, struct faul
 		break;
 	case -ETIMEDOUT:
 		fault_set(fault, why, "image", "server",
-			"The server has sent nothing of %s for %u s.", d->name, d->patience_s);
+			"The server sends nothing of %s, or too little.", d->name);
 		break;
 	default:
 		fault_set(fault, why, "image", "server",

@@ -700,7 +700,7 @@ static int set_number(const struct place *p, const char *v, const char *of_what,
 
 static int set_conns(const struct place *p, const char *v, uint32_t *out)
 {
-	return set_number(p, v, "connections", 1, CONFIG_CONNS_MAX, out);
+	return set_number(p, v, "connections", CONFIG_CONNS_MIN, CONFIG_CONNS_MAX, out);
 }
 
 static int set_conns_all(struct place *p, char *v)
@@ -727,6 +727,11 @@ static int set_transfers_rate(struct place *p, char *v)
 static int set_pace(struct place *p, char *v)
 {
 	return set_number(p, v, "KiB a second", 0, CONFIG_PACE_MAX, &p->c->pace_kib);
+}
+
+static int set_slowest(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_SLOWEST_MAX, &p->c->least_kib);
 }
 
 static int set_level(struct place *p, char *v)
@@ -809,6 +814,7 @@ static const struct key {
 	{ "http", "transfers-max", set_transfers_max, false },
 	{ "http", "transfers-rate", set_transfers_rate, false },
 	{ "http", "pace", set_pace, false },
+	{ "http", "slowest", set_slowest, false },
 	{ "log", "level", set_level, false },
 };
 
@@ -1086,6 +1092,7 @@ void config_defaults(struct config *c)
 		.loader_dir = "/usr/lib/ipxe",
 		.conns = 4096,
 		.conns_per_addr = 256,
+		.least_kib = 4,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

@@ -30,7 +30,9 @@
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
 #define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
 #define CONFIG_PACE_MAX	      4000000 /* KiB per second */
-#define CONFIG_CONNS_MAX      65536   /* connections of one listening address */
+#define CONFIG_SLOWEST_MAX    100000  /* KiB per second */
+#define CONFIG_CONNS_MIN      16      /* one for each thread */
+#define CONFIG_CONNS_MAX      32768   /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -141,7 +143,8 @@ struct config {
 	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
 	uint32_t transfers_max;		/* of images at the same time, 0: any number */
 	uint32_t transfers_rate;	/* that begin in a second, 0: any number */
-	uint32_t pace_kib; /* KiB per second of one connection, 0: as fast as it goes */
+	uint32_t pace_kib;  /* KiB per second of one connection, 0: as fast as it goes */
+	uint32_t least_kib; /* KiB per second that a peer must take of an answer, 0: any */
 	/* [log] */
 	int log_level;
 };

@@ -339,8 +339,8 @@ static void handle_progress(struct talk *t)
 	record_event(t->c, &t->boot, &e);
 	if (e.stage == STAGE_VERIFY && !strcmp(e.what, "finished"))
 		turns_end(&t->c->turns, t->boot.id, true, t->c->mono_ms);
-	else
-		turns_seen(&t->c->turns, t->boot.id, t->c->mono_ms);
+	else if (record_is_admitted(t->c, &t->host))
+		turns_fetching(&t->c->turns, t->boot.id, t->c->mono_ms);
 	answer_empty(t->a);
 }
 
@@ -364,7 +364,6 @@ static void handle_failed(struct talk *t)
 	struct happened e = { .what = "aborted", .source = "agent" };
 	char code[32], message[160], file[64], expected[80], found[80], detail[220];
 
-	turns_end(&t->c->turns, t->boot.id, false, t->c->mono_ms);
 	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0)
 		e.stage = t->boot.stage;
 	fact(t->body, "code", code, sizeof code);

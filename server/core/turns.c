@@ -24,23 +24,23 @@ static void drop_silent(struct turns *t, int64_t now_ms)
 	}
 }
 
-static struct turn *find(struct turns *t, int64_t boot)
+static struct turn *find(struct turns *t, int64_t boot, uint64_t load)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		if (t->places[i].boot == boot)
+		if (t->places[i].boot == boot && t->places[i].load == load)
 			return &t->places[i];
 	}
 	return NULL;
 }
 
-static struct turn *join(struct turns *t, int64_t boot)
+static struct turn *join(struct turns *t, int64_t boot, uint64_t load)
 {
 	struct turn *p;
 
 	if (t->n == TURNS_PLACES)
 		return NULL;
 	p = &t->places[t->n++];
-	*p = (struct turn){ .boot = boot };
+	*p = (struct turn){ .boot = boot, .load = load };
 	return p;
 }
 
@@ -84,10 +84,17 @@ static unsigned free_turns(struct turns *t, int64_t now_ms)
 static void begin(struct turns *t, struct turn *p, int64_t now_ms)
 {
 	p->fetches = true;
-	p->began_ms = now_ms;
+	p->began_ms = p->seen_ms = now_ms;
 	t->n_fetch++;
-	if (t->rate)
-		t->credit -= CREDIT_ONE;
+}
+
+/* Whatever the limits say: it has begun already. */
+static void begun(struct turns *t, int64_t boot, uint64_t load, int64_t now_ms)
+{
+	struct turn *p = join(t, boot, load);
+
+	if (p)
+		begin(t, p, now_ms);
 }
 
 static unsigned clamp(int64_t n, unsigned low, unsigned high)
@@ -116,9 +123,9 @@ bool turns_ask(struct turns *t, int64_t boot, int64_t now_ms, struct turns_wait 
 	if (!t->max && !t->rate)
 		return true;
 	drop_silent(t, now_ms);
-	p = find(t, boot);
+	p = find(t, boot, 0);
 	if (!p)
-		p = join(t, boot);
+		p = join(t, boot, 0);
 	if (p)
 		p->seen_ms = now_ms;
 	if (p && p->fetches)
@@ -127,23 +134,26 @@ bool turns_ask(struct turns *t, int64_t boot, int64_t now_ms, struct turns_wait 
 	/* Turns are kept for those before us, who will ask soon. */
 	if (p && ahead < free_turns(t, now_ms)) {
 		begin(t, p, now_ms);
+		t->credit -= t->rate ? CREDIT_ONE : 0;
 		return true;
 	}
 	estimate(t, ahead + 1, out);
 	return false;
 }
 
-void turns_seen(struct turns *t, int64_t boot, int64_t now_ms)
+void turns_fetching(struct turns *t, int64_t boot, int64_t now_ms)
 {
-	struct turn *p = find(t, boot);
+	struct turn *p = find(t, boot, 0);
 
 	if (p)
 		p->seen_ms = now_ms;
+	else if (t->max || t->rate)
+		begun(t, boot, 0, now_ms);
 }
 
 void turns_end(struct turns *t, int64_t boot, bool well, int64_t now_ms)
 {
-	struct turn *p = find(t, boot);
+	struct turn *p = find(t, boot, 0);
 
 	if (!p)
 		return;
@@ -152,4 +162,18 @@ void turns_end(struct turns *t, int64_t boot, bool well, int64_t now_ms)
 		t->usual_ms = t->usual_ms ? (3 * t->usual_ms + now_ms - p->began_ms) / 4
 					  : now_ms - p->began_ms;
 	drop(t, (size_t)(p - t->places));
+}
+
+void turns_load(struct turns *t, uint64_t transfer, int64_t now_ms)
+{
+	if (t->max && !find(t, 0, transfer))
+		begun(t, 0, transfer, now_ms);
+}
+
+void turns_loaded(struct turns *t, uint64_t transfer)
+{
+	struct turn *p = find(t, 0, transfer);
+
+	if (p)
+		drop(t, (size_t)(p - t->places));
 }

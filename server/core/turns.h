@@ -3,7 +3,8 @@
  *
  * A bounded table in memory, in the order in which hosts came; a boot is named by its number.
  * Whoever waits asks again and again and so keeps its place; who is silent loses it. Nobody who
- * came later is let in while somebody before him may be. Times are monotonic milliseconds. Pure.
+ * came later is let in while somebody before him may be. What firmware and iPXE load is not made to
+ * wait, but takes a turn while it lasts. Times are monotonic milliseconds. Pure.
  */
 #ifndef MUSTER_SERVER_CORE_TURNS_H
 #define MUSTER_SERVER_CORE_TURNS_H
@@ -18,7 +19,8 @@
 #define TURNS_GUESS_MS	 10000	/* what a transfer takes, as long as none has ended */
 
 struct turn {
-	int64_t boot;
+	int64_t boot;	  /* 0: a load */
+	uint64_t load;	  /* its transfer, else 0 */
 	bool fetches;	  /* else it waits */
 	int64_t began_ms; /* of the transfer */
 	int64_t seen_ms;
@@ -46,10 +48,20 @@ struct turns_wait {
  */
 bool turns_ask(struct turns *t, int64_t boot, int64_t now_ms, struct turns_wait *out);
 
-/* A sign of life of a boot, which need not be in the table. */
-void turns_seen(struct turns *t, int64_t boot, int64_t now_ms);
+/*
+ * This boot fetches: a sign of life. One that is not in the table was let in by somebody before us,
+ * and has its turn.
+ */
+void turns_fetching(struct turns *t, int64_t boot, int64_t now_ms);
 
 /* The transfer has ended, well or badly; or the host waits no longer. It need not be there. */
 void turns_end(struct turns *t, int64_t boot, bool well, int64_t now_ms);
+
+/*
+ * Firmware or iPXE begins to load something large, or has ended. One whose end is never heard of
+ * counts for TURNS_FETCHER_MS.
+ */
+void turns_load(struct turns *t, uint64_t transfer, int64_t now_ms);
+void turns_loaded(struct turns *t, uint64_t transfer);
 
 #endif

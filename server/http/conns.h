@@ -67,9 +67,10 @@ struct conn {
 	/* The table's, under its mutex. */
 	enum conn_phase phase;
 	uint64_t deadline_ms;
-	uint64_t acked; /* bytes the peer had acknowledged at the end of the last such period */
-	uint64_t id;	/* of the parked request */
-	int unsent;	/* core could not be told again yet */
+	uint64_t end_ms; /* of the last answer, however much of it is read */
+	uint64_t acked;	 /* bytes the peer had acknowledged at the end of the last such period */
+	uint64_t id;	 /* of the parked request */
+	int unsent;	 /* core could not be told again yet */
 	uint32_t next_free;
 };
 
@@ -86,8 +87,10 @@ void conns_free(struct conns *t); /* accepts NULL; all must have been closed */
 struct conn *conns_open(struct conns *t, struct MHD_Connection *mhd, int fd);
 void conns_close(struct conns *t, struct conn *c);
 
-/* The connection comes to IDLE, HEAD, BODY or WRITE: start that phase's deadline. */
+/* The connection comes to IDLE, HEAD or BODY: start that phase's deadline. */
 void conns_phase(struct conns *t, struct conn *c, enum conn_phase phase);
+/* It comes to WRITE, an answer of `bytes`: the peer must go on reading, and end in its time. */
+void conns_write(struct conns *t, struct conn *c, uint64_t bytes);
 
 /* Forget request and answer, but not who the peer is. */
 void conns_clear(struct conn *c);

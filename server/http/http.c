@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -70,6 +71,7 @@ const struct http_limits http_limits_default = {
 	.ask_ms = 20 * 1000,
 	.stall_ms = 60 * 1000,
 	.stall_bytes = 60 * 1024,
+	.least_bytes_s = 4 * 1024,
 	.sweep_ms = 250,
 	.tcp_conns = 4096,
 	.tcp_conns_per_addr = 256,
@@ -115,13 +117,13 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 
 /* Queue the answer and give our reference up. NULL (no memory) closes the connection. */
 static enum MHD_Result send_taken(
-	struct http *h, struct conn *c, unsigned status, struct MHD_Response *r)
+	struct http *h, struct conn *c, unsigned status, struct MHD_Response *r, uint64_t len)
 {
 	enum MHD_Result rc;
 
 	if (!r)
 		return MHD_NO;
-	conns_phase(h->conns, c, CONN_WRITE);
+	conns_write(h->conns, c, len);
 	rc = MHD_queue_response(c->mhd, status, r);
 	MHD_destroy_response(r);
 	return rc;
@@ -166,15 +168,15 @@ static enum MHD_Result refuse(struct http *h, struct conn *c, enum problem_kind 
 {
 	const struct problem *p = problem_of(kind);
 	char text[PROBLEM_TEXT_MAX];
-	struct MHD_Response *r;
+	const size_t len = problem_text(p, text);
+	struct MHD_Response *r = from_text(text, len, "application/problem+json");
 
-	r = from_text(text, problem_text(p, text), "application/problem+json");
 	if (!r)
 		return MHD_NO;
 	explain(c, kind, r);
 	if (p->retry_after_s)
 		add_number(r, "Retry-After", p->retry_after_s);
-	return send_taken(h, c, p->status, r);
+	return send_taken(h, c, p->status, r, len);
 }
 
 /* ---- blobs ---- */
@@ -255,6 +257,18 @@ static void transfer_end(struct http *h, const struct conn *c, bool complete)
 	tell(h, c, BLOB_ABORTED, acked < c->transfer.total ? acked : c->transfer.total);
 }
 
+/* The peer may have gone, which is its own affair; our files must not. */
+static void log_broken(const struct conn *c, int rc)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(&c->blob->digest, hex);
+	if (rc == -ENODATA)
+		log_error("a blob has become shorter: file=%s bytes=%zu", hex, c->blob->size);
+	else if (rc == -EIO)
+		log_error("cannot read: file=%s %s", hex, strerror(-rc));
+}
+
 /* libmicrohttpd asks for the next piece of a body that goes past it. */
 static ssize_t next_piece(void *arg, uint64_t sent, char *buf, size_t max)
 {
@@ -265,6 +279,8 @@ static ssize_t next_piece(void *arg, uint64_t sent, char *buf, size_t max)
 	c->streamed = n == 0;
 	if (n > 0)
 		return n;
+	if (n < 0)
+		log_broken(c, (int)n);
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
@@ -282,7 +298,6 @@ static struct MHD_Response *from_stream(struct conn *c, uint64_t first, uint64_t
 	c->stream = (struct stream){
 		.sock = c->fd,
 		.file = c->blob->fd,
-		.data = c->blob->data,
 		.at = first,
 		.end = first + len,
 	};
@@ -323,7 +338,7 @@ static struct MHD_Response *from_blob(
 
 static enum MHD_Result send_not_modified(struct http *h, struct conn *c)
 {
-	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c, 0, 0, NULL));
+	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c, 0, 0, NULL), 0);
 }
 
 static enum MHD_Result send_part(
@@ -338,7 +353,7 @@ static enum MHD_Result send_part(
 		(unsigned long long)(first + len - 1), c->blob->size);
 	MHD_add_response_header(r, "Content-Range", range);
 	transfer_begin(h, c, len);
-	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r);
+	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r, len);
 }
 
 /* One response for all who ask for the whole file, kept with the mapping. */
@@ -358,11 +373,12 @@ static enum MHD_Result send_whole(struct http *h, struct conn *c, const char *ty
 
 	transfer_begin(h, c, c->blob->size);
 	if (c->route->to != ROUTE_BLOB || can_stream(c, c->blob->size))
-		return send_taken(h, c, MHD_HTTP_OK, from_blob(c, 0, c->blob->size, type));
+		return send_taken(
+			h, c, MHD_HTTP_OK, from_blob(c, 0, c->blob->size, type), c->blob->size);
 	r = shared_response(h, c);
 	if (!r)
 		return MHD_NO;
-	conns_phase(h->conns, c, CONN_WRITE);
+	conns_write(h->conns, c, c->blob->size);
 	return MHD_queue_response(c->mhd, MHD_HTTP_OK, r);
 }
 
@@ -469,7 +485,7 @@ static enum MHD_Result send_answer(struct http *h, struct conn *c)
 		add_number(r, "Retry-After", a->retry_after);
 	if (a->status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
-	return send_taken(h, c, a->status, r);
+	return send_taken(h, c, a->status, r, a->body_len);
 }
 
 /* ---- a request's head ---- */
@@ -619,7 +635,7 @@ static enum MHD_Result on_complete(struct http *h, struct conn *c)
 	switch (c->route->to) {
 	case ROUTE_HEALTH:
 		return send_taken(
-			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"));
+			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"), 3);
 	case ROUTE_BLOB:
 		return serve_blob(h, c, last_segment(c->req.path), BLOB_TYPE);
 	case ROUTE_LOADER:
@@ -726,6 +742,17 @@ static void identify(struct conn *c, enum http_peer peer)
 	}
 }
 
+/*
+ * Of a connection that is closed behind its answer the kernel still has bytes to send, and no
+ * deadline of ours is left: a peer that takes none of them ends it.
+ */
+static void bound(const struct conn *c, unsigned stall_ms)
+{
+	if (c->req.peer == HTTP_PEER_TCP &&
+		setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof stall_ms) < 0)
+		log_debug("user timeout: %s", strerror(errno));
+}
+
 /* For network cards that lose what comes faster: the kernel spreads a connection's packets. */
 static void pace(const struct conn *c, unsigned kib_s)
 {
@@ -746,6 +773,7 @@ static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void
 	if (c) {
 		c->tls = l->tls;
 		identify(c, l->peer);
+		bound(c, l->http->limits->stall_ms);
 		pace(c, l->http->limits->pace_kib);
 	} else {
 		/* without a place it would have no deadline */
@@ -1102,5 +1130,6 @@ int http_main(const struct server *s)
 	limits.tcp_conns = s->cfg.conns;
 	limits.tcp_conns_per_addr = s->cfg.conns_per_addr;
 	limits.pace_kib = s->cfg.pace_kib;
+	limits.least_bytes_s = s->cfg.least_kib * 1024;
 	return http_run(s, &limits);
 }

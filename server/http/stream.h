@@ -15,16 +15,16 @@
 #include <sys/types.h>
 
 struct stream {
-	int sock;	     /* non-blocking */
-	int file;	     /* its position is not used: many streams may share it */
-	const uint8_t *data; /* the same file, mapped */
-	uint64_t at, end;    /* offsets: of the next byte, and behind the last one */
+	int sock;	  /* non-blocking */
+	int file;	  /* its position is not used: many streams may share it */
+	uint64_t at, end; /* offsets: of the next byte, and behind the last one */
 };
 
 /*
  * Send what the socket takes, 4 MiB at most so that others get their turn, and put the bytes that
  * come next into buf (never more than `max`): they are to be sent before the next call. Returns how
- * many these are; 0 at the end; -EIO when the file ends too early; or the -errno of the socket.
+ * many these are; 0 at the end, when the socket is fit to be closed; -ENODATA when the file ends
+ * too early; or the -errno of the socket or of reading the file.
  */
 ssize_t stream_next(struct stream *s, char *buf, size_t max);
 

@@ -355,6 +355,47 @@ for i in {1..30}; do
 	sleep 0.2
 done
 check "a slow reader is not" "$lines" "$(grep -c '^blob aborted' "$dir/log")"
+# 2 s, and 8 more for 32 MiB at 4 MiB/s
+for ((i = 30; i < 80; i++)); do
+	head -c 100000 <&7 >"$dir/out"
+	[ "$(grep -c '^blob aborted' "$dir/log")" = "$lines" ] || break
+	sleep 0.2
+done
+check_between "until the time for all of it is over" 31 55 "$i"
+exec 7<&- 7>&-
+
+# ---- a large answer's connection is closed behind it ----
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$big" >&7
+head -c 1000000 <&7 >"$dir/joined"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$mid" >&7
+head -c 30000000 <&7 >>"$dir/joined"
+sleep 0.5 # the server has nothing left to do
+cat <&7 >>"$dir/joined" 2>"$dir/err"
+check "nothing of it is lost when the client has asked for more" "$big" \
+	"$(tail -c 33554432 "$dir/joined" | sha256sum | cut -c1-64)"
+exec 7<&- 7>&-
+waiting() { ss -Htn state fin-wait-1 "sport = :$port" | wc -l; }
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$big" >&7
+head -c 33000000 <&7 >"$dir/out"
+sleep 0.2
+check "closed while the client has not got all" "1" "$(waiting)"
+for ((i = 0; i < 80 && $(waiting) > 0; i++)); do sleep 0.1; done
+check_between "it may not stay so" 5 60 "$i"
+exec 7<&- 7>&-
+
+# ---- a file that becomes shorter while it is sent ----
+head -c 20000000 /dev/urandom >"$dir/f" && broken=$(add_blob "$dir/f")
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$broken" >&7
+head -c 1000000 <&7 >"$dir/out"
+truncate -s 2000000 "$dir/blobs/$broken"
+cat <&7 >"$dir/out"
+check_like "its transfer ends" "bytes=[0-9]+ total=20000000" "$(wait_log "^blob aborted .*$broken" 3)"
+check "and the log says why" "1" \
+	"$(grep -c "a blob has become shorter: file=$broken bytes=20000000" "$dir/role.err")"
+check "the others go on" "200 $big" "$(ask "/blobs/sha256/$big") $(sum "$dir/out")"
 exec 7<&- 7>&-
 
 # ---- limits ----
@@ -370,8 +411,12 @@ for n in "${held[@]}"; do exec {n}<&-; done
 check "those given up, the first is again" "200" "$(ask /healthz --retry 5 --retry-all-errors --retry-delay 1)"
 
 # ---- clients that go away ----
+exec 7<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /blobs/sha256/%s HTTP/1.1\r\nHost: a\r\n\r\n' "$big" >&7
+head -c 3000000 <&7 >"$dir/out"
+exec 7<&- 7>&-
 sleep 0.5
-aborted=$(wait_log '^blob aborted' 3)
+aborted=$(wait_log "^blob aborted .*$big" 3)
 check_between "bytes of an aborted transfer" 3000000 33554431 "$(sed 's/.*bytes=\([0-9]*\) .*/\1/' <<<"$aborted")"
 id=$(sed 's/.*transfer=\([0-9a-f]*\) .*/\1/' <<<"$aborted")
 check "which was started" "1" "$(grep -c "^blob started transfer=$id " "$dir/log")"
@@ -430,5 +475,5 @@ check "ends well with a request parked" "0" "$?"
 check_between "and soon" 0 2000 $(($(ms) - from))
 core=
 check "no malformed message, no error logged" "" "$(grep -v -e 'in time' -e 'asked again' \
-	-e 'malformed message from core: more=0' "$dir/role.err" | head -n 5)"
+	-e 'malformed message from core: more=0' -e "shorter: file=$broken" "$dir/role.err" | head -n 5)"
 exit $failed

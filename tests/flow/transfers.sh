@@ -5,6 +5,10 @@
 set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"
+# inside there is no network to get them from
+for package in nginx squid squid-common squid-langpack libecap3 libltdl7 libtdb1; do
+	tests/support/unpack.sh $package "$packages" >/dev/null 2>&1 || skip "no $package"
+done
 flow_enter "$@"
 
 HOSTS=6 IMAGE_BYTES=6000000
@@ -149,6 +153,61 @@ if slow 48mbit 2>/dev/null; then
 		jq -e ".hosts == $HOSTS and .most == 2" "$work/overlap"
 	}
 	check 'never more than two fetch' at_most_two
+
+	# host 1 fetches; the next ones come while it does
+	in_a_row() { # HOSTS
+		local i
+
+		pids=()
+		rm -f "$work"/screen*
+		for ((i = 1; i <= $1; i++)); do
+			boots $i &
+			pids+=($!)
+			[ $i = 1 ] || wait_for 5 screen_says $i "position $((i - 1)), about" || return
+			[ $i != 1 ] || wait_for 5 screen_says 1 'KiB to load' || return
+		done
+	}
+	all_well() { # NUMBER...
+		local i bad=0
+
+		for i in "$@"; do
+			wait "${pids[i - 1]}" || { echo "host $i:"; tail -n 3 "$work/screen$i"; bad=1; }
+		done
+		return $bad
+	}
+	agent_of() { pgrep -x muster-agent -a | awk -v host="$work/host$1" '$NF == host { print $1 }'; }
+
+	check 'one transfer at a time' restart '[http]' 'transfers-max = 1'
+	slow 8mbit
+	check 'three hosts in a row' in_a_row 3
+	dies() { kill -KILL "$(agent_of 2)"; }
+	check 'the second one dies while it waits' dies
+	check 'the one behind it boots all the same' all_well 1 3
+
+	check 'three hosts once more' in_a_row 3
+	core_pid() { pgrep -P "$server" -x musterd-core; }
+	new_core() { local pid; pid=$(core_pid) && [ "$pid" != "$old_core" ]; }
+	core_dies() {
+		old_core=$(core_pid)
+		kill -KILL "$old_core" && wait_for 10 new_core
+	}
+	check 'core dies, and the queue with it' core_dies
+	check 'each host boots' all_well 1 2 3
+
+	# a loader of the size of an image takes the turn
+	load() {
+		ip netns exec branch curl -sS -A iPXE/1.21.1 -o "$work/loaded" \
+			"http://10.77.0.1/blobs/sha256/$(sha256sum <"$work/tiny/initrd" | cut -d' ' -f1)"
+	}
+	rm -f "$work"/screen*
+	load &
+	loads=$!
+	sleep 0.5
+	boots 1 &
+	first=$!
+	check 'a host waits while iPXE loads' wait_for 5 screen_says 1 'position 1, about'
+	check 'which ends' wait $loads
+	check 'and then boots' wait $first
 	ip netns exec server tc qdisc del dev lan root
 else
 	echo "skip - $flow: turns: the network cannot be slowed down here"
@@ -167,9 +226,6 @@ check 'is kept' takes 2 6
 
 # ---- caches ----
 
-for package in nginx squid squid-common squid-langpack libecap3 libltdl7 libtdb1; do
-	tests/support/unpack.sh $package "$packages" >/dev/null 2>&1 || skip "no $package"
-done
 # NAME WORDS: a program of a package that is not installed, with the libraries that came with it
 LIBRARIES=$(printf '%s:' "$packages"/*/usr/lib/*-linux-gnu)
 in_branch() { ip netns exec branch env LD_LIBRARY_PATH="$LIBRARIES" "$packages/$1/usr/sbin/$1" "${@:2}"; }
@@ -195,8 +251,13 @@ http {
 		listen 10.77.0.2:8080;
 		location / { proxy_pass http://10.77.0.1; }
 		location /blobs/ {
+			slice 1m;
+			proxy_set_header Range \$slice_range;
+			proxy_http_version 1.1;
 			proxy_pass http://10.77.0.1;
 			proxy_cache blobs;
+			proxy_cache_key \$uri\$slice_range;
+			proxy_cache_valid 200 206 1y;
 			proxy_cache_lock on;
 			proxy_cache_lock_age 1h;
 			proxy_cache_lock_timeout 1h;
@@ -242,8 +303,8 @@ check "Squid: $HOSTS hosts at once, one copy over the line" crosses 110 all_boot
 
 # ---- a cache that lies ----
 
-flip() { printf '\xff\x00' | dd of="$1" bs=1 seek=3000000 conv=notrunc 2>/dev/null; }
-lie() { flip "$(find "$work/nginx/cache" -type f -size +4M)"; }
+flip() { printf '\xff\x00' | dd of="$1" bs=1 seek=500000 conv=notrunc 2>/dev/null; }
+lie() { flip "$(find "$work/nginx/cache" -type f -size +1000k | head -n 1)"; }
 check 'a cache whose file has changed' lie
 check 'no mirrors' restart
 refused() { ! boots 1 $NGINX && screen_says 1 'DID NOT START \(.*, file-digest\)'; }
@@ -257,5 +318,5 @@ check 'as the record does' recorded "initrd: mirror $NGINX: initrd arrived with 
 
 check 'two mirrors that are not there' restart 'mirror = http://10.77.0.2:9' 'mirror = http://10.77.0.2:10'
 check 'do not keep a host from booting' boots 3
-check 'it says so' screen_says 3 'mirror http://10.77.0.2:10: .*sent nothing'
+check 'it says so' screen_says 3 'mirror http://10.77.0.2:10: .*sends nothing'
 exit $failed

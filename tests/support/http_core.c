@@ -1,15 +1,21 @@
 /*
  * http_core DIR: the http role with short deadlines, and a stand-in for core that plays tricks.
  *
- * Listens on 127.0.0.1 (free ports, told on the first lines of output: "port N", and "tls N"
- * with the certificate DIR/tls.crt and its key DIR/tls.key) and on DIR/muster.sock; serves
- * DIR/blobs. Blob events are printed. Ends at SIGTERM with the role's exit status, so a leak that a
- * sanitizer finds there is seen. The paths below /api/v1 say what is done: echo     the request's
- * fields and body as text slow     an echo 300 ms later never    no answer pieces   10 pieces of
- * 60,000 bytes, each of one letter huge     more than HTTP_ANSWER_MAX stale    first an answer
- * under another number, then an echo twice    two answers restart  forgotten at first; 300 ms later
- * core says hello, and answers when it is asked again badtype  a Content-Type with a line feed,
- * which http must not pass on full     stops reading for 3 s, so the link fills
+ * Listens on 127.0.0.1 (free ports, told on the first lines of output: "port N", and "tls N" with
+ * the certificate DIR/tls.crt and its key DIR/tls.key) and on DIR/muster.sock; serves DIR/blobs.
+ * Blob events are printed. Ends at SIGTERM with the role's exit status, so a leak that a sanitizer
+ * finds there is seen. The paths below /api/v1 say what is done:
+ *
+ * - echo: the request's fields and body as text
+ * - slow: an echo 300 ms later
+ * - never: no answer
+ * - pieces: 10 pieces of 60,000 bytes, each of one letter
+ * - huge: more than HTTP_ANSWER_MAX
+ * - stale: first an answer under another number, then an echo
+ * - twice: two answers
+ * - restart: forgotten at first; 300 ms later core says hello, and answers when it is asked again
+ * - badtype: a Content-Type with a line feed, which http must not pass on
+ * - full: stops reading for 3 s, so the link fills
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,6 +45,7 @@ static const struct http_limits limits = {
 	.ask_ms = 2000,
 	.stall_ms = 2000,
 	.stall_bytes = 2048,
+	.least_bytes_s = 4 * 1024 * 1024,
 	.sweep_ms = 50,
 	.tcp_conns = 512,
 	.tcp_conns_per_addr = 256,

@@ -108,7 +108,7 @@ static void test_order(void **state)
 
 	assert_non_null(out);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct stream s = { .file = f->fd, .data = f->data, .at = rows[i].first };
+		struct stream s = { .file = f->fd, .at = rows[i].first };
 		int pair[2];
 
 		print_message("row: %s\n", rows[i].name);
@@ -126,17 +126,36 @@ static void test_order(void **state)
 static void test_failures(void **state)
 {
 	const struct file *f = *state;
-	struct stream s = { .file = f->fd, .data = f->data, .at = SIZE, .end = SIZE + 10 };
+	struct stream s = { .file = f->fd, .at = SIZE, .end = SIZE + 10 };
 	char piece[16];
 	int pair[2];
 
 	make_pair(pair);
 	s.sock = pair[0];
-	assert_int_equal(stream_next(&s, piece, sizeof piece), -EIO); /* the file is shorter */
-	s = (struct stream){ .sock = pair[0], .file = f->fd, .data = f->data, .end = SIZE };
+	assert_int_equal(stream_next(&s, piece, sizeof piece), -ENODATA); /* the file is shorter */
+	s = (struct stream){ .sock = pair[0], .file = f->fd, .end = SIZE };
 	close(pair[1]);
 	assert_int_equal(stream_next(&s, piece, sizeof piece), -EPIPE);
 	close(pair[0]);
+}
+
+/* The client has asked for more: closing must not throw away what it has not got yet. */
+static void test_unread_input(void **state)
+{
+	const struct file *f = *state;
+	struct stream s = { .file = f->fd, .at = SIZE - 10, .end = SIZE };
+	char piece[16];
+	int pair[2];
+
+	make_pair(pair);
+	s.sock = pair[0];
+	assert_int_equal(write(pair[1], "GET / HTTP/1.1\r\n\r\n", 18), 18);
+	assert_int_equal(stream_next(&s, piece, sizeof piece), 0);
+	assert_int_equal(read(pair[0], piece, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(read(pair[1], piece, sizeof piece), 10);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static int ignore_sigpipe(void **state)
@@ -150,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, make_file, drop_file),
 		cmocka_unit_test_setup_teardown(test_failures, make_file, drop_file),
+		cmocka_unit_test_setup_teardown(test_unread_input, make_file, drop_file),
 	};
 
 	return cmocka_run_group_tests(tests, ignore_sigpipe, NULL);

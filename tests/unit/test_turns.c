@@ -83,21 +83,68 @@ static void test_who_leaves(void **state)
 	turns_end(t, 2, false, now); /* gave up */
 	assert_int_equal(position(t, 3, now), 1);
 	now += TURNS_WAITER_MS; /* 4 is silent, the others are not */
-	turns_seen(t, 1, now);
+	turns_fetching(t, 1, now);
 	assert_int_equal(position(t, 3, now), 1);
 	assert_int_equal(position(t, 5, now), 3);
 	assert_int_equal(position(t, 5, now + 1), 2);
 	/* the one that fetches dies */
 	now += TURNS_FETCHER_MS;
-	turns_seen(t, 3, now);
-	turns_seen(t, 5, now);
+	turns_fetching(t, 3, now);
+	turns_fetching(t, 5, now);
 	assert_false(ask(t, 5, now));
 	assert_false(ask(t, 5, now + 1)); /* 3 is before it */
 	assert_true(ask(t, 3, now + 1));
 	assert_int_equal(t->n, 2);
 	turns_end(t, 77, true, now); /* was never there */
-	turns_seen(t, 77, now);
 	assert_int_equal(t->n, 2);
+}
+
+/* What others let in counts, and keeps those out who come to us. */
+static void test_begun_before(void **state)
+{
+	struct turns *t = *state;
+
+	turns_fetching(t, 1, NOW);
+	assert_int_equal(t->n, 0); /* without limits nobody is counted */
+	t->max = 2;
+	turns_fetching(t, 1, NOW);
+	turns_fetching(t, 2, NOW);
+	turns_fetching(t, 3, NOW);
+	assert_int_equal(t->n_fetch, 3);
+	assert_int_equal(position(t, 4, NOW), 1);
+	assert_true(ask(t, 3, NOW)); /* it may ask for another ticket */
+	turns_end(t, 1, true, NOW + 1000);
+	assert_int_equal(position(t, 4, NOW + 1000), 1);
+	turns_end(t, 2, true, NOW + 1000);
+	assert_true(ask(t, 4, NOW + 1000));
+}
+
+static void test_loads(void **state)
+{
+	struct turns *t = *state;
+
+	turns_load(t, 7, NOW);
+	t->rate = 1;
+	turns_load(t, 7, NOW); /* they begin as they like */
+	assert_int_equal(t->n, 0);
+	t->max = 2;
+	for (uint64_t i = 0; i < 3; i++)
+		turns_load(t, UINT64_MAX - i, NOW);
+	turns_load(t, UINT64_MAX, NOW);
+	assert_int_equal(t->n_fetch, 3);
+	assert_int_equal(position(t, 1, NOW), 1);
+	turns_end(t, 0, true, NOW); /* a load is no boot */
+	turns_loaded(t, 7);	    /* was never there */
+	turns_loaded(t, UINT64_MAX);
+	assert_int_equal(position(t, 1, NOW), 1);
+	turns_loaded(t, UINT64_MAX - 1);
+	assert_true(ask(t, 1, NOW));
+	assert_int_equal(position(t, 2, NOW), 1);
+	assert_int_equal(position(t, 2, NOW + TURNS_WAITER_MS), 1);
+	turns_fetching(t, 1, NOW + TURNS_FETCHER_MS);
+	for (int ms = 2 * TURNS_WAITER_MS; ms <= TURNS_FETCHER_MS; ms += TURNS_WAITER_MS)
+		assert_int_equal(position(t, 2, NOW + ms), 1);
+	assert_true(ask(t, 2, NOW + TURNS_FETCHER_MS + 1)); /* the end of the last one is lost */
 }
 
 static void test_rate(void **state)
@@ -196,6 +243,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_limit, make, drop),
 		cmocka_unit_test_setup_teardown(test_order, make, drop),
 		cmocka_unit_test_setup_teardown(test_who_leaves, make, drop),
+		cmocka_unit_test_setup_teardown(test_begun_before, make, drop),
+		cmocka_unit_test_setup_teardown(test_loads, make, drop),
 		cmocka_unit_test_setup_teardown(test_rate, make, drop),
 		cmocka_unit_test_setup_teardown(test_estimate, make, drop),
 		cmocka_unit_test_setup_teardown(test_full, make, drop),
