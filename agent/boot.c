@@ -111,11 +111,11 @@ static int introduce(struct boot *b, struct fault *fault)
 
 	if (rc < 0)
 		return rc;
-	screen_say("server %s at %s, host %s, boot %lld", b->api.server, b->api.url, b->api.host,
-		(long long)b->api.boot);
-	if (b->api.waiting)
+	screen_say("server %s at %s, host %s, boot %lld", b->api.who.server, b->api.url,
+		b->api.who.host, (long long)b->api.who.boot);
+	if (b->api.who.waiting)
 		screen_say("host %s waits for approval, code %s: muster host approve %s",
-			b->api.host, b->api.code, b->api.host);
+			b->api.who.host, b->api.who.code, b->api.who.host);
 	return 0;
 }
 
@@ -155,7 +155,7 @@ static int get_ticket(struct boot *b, struct api_ticket *t, struct fault *fault)
 static int check_ticket(struct boot *b, const struct api_ticket *t, struct fault *fault)
 {
 	const struct ticket_want want = {
-		.nonce = b->nonce, .host = b->api.host, .boot = b->api.boot
+		.nonce = b->nonce, .host = b->api.who.host, .boot = b->api.who.boot
 	};
 
 	return verify_ticket(&b->trust, t->ticket, t->ticket_sig, &want, &b->ticket, fault);
@@ -456,7 +456,7 @@ int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
 	rc = boot_init(&b, url, TRUST_DIR, "", cmd->boot_mac[0] ? cmd->boot_mac : net.mac, fault);
 	if (rc == 0)
 		rc = steps(&b, &net, fault);
-	if (rc < 0 && b.api.session[0])
+	if (rc < 0 && b.api.who.session[0])
 		api_failed(&b.api, fault, reboot_s);
 	boot_fini(&b);
 	return rc;
@@ -474,7 +474,7 @@ int boot_rehearse(const char *url, const char *trust_dir, const char *sysroot, s
 	rc = boot_init(&b, origin, trust_dir, sysroot, "", fault);
 	if (rc == 0)
 		rc = steps(&b, NULL, fault);
-	if (rc < 0 && b.api.session[0]) {
+	if (rc < 0 && b.api.who.session[0]) {
 		unsigned reboot_s = 0;
 
 		api_failed(&b.api, fault, &reboot_s);
