@@ -50,6 +50,17 @@ static struct simulate_spread spread(int64_t *ms, unsigned n)
 	return s;
 }
 
+static struct simulate_spread queue_spread(
+	const struct simulate_outcome *o, unsigned n, int64_t *ms)
+{
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (o[i].state == SIMULATE_FINISHED && o[i].queued_ms >= 0)
+			ms[k++] = o[i].queued_ms;
+	return spread(ms, k);
+}
+
 int simulate_count(const struct simulate_outcome *o, unsigned n, struct simulate_numbers *out)
 {
 	struct simulate_numbers x = { .n = n };
@@ -72,6 +83,7 @@ int simulate_count(const struct simulate_outcome *o, unsigned n, struct simulate
 				ms[k++] = o[i].took_ms[s];
 		x.stages[s] = spread(ms, k);
 	}
+	x.queue = queue_spread(o, n, ms);
 	if (x.whole.n && x.whole.p50_ms)
 		x.fairness = (double)x.whole.max_ms / (double)x.whole.p50_ms;
 	free(ms);
@@ -144,6 +156,7 @@ static void print_table(const struct ctl *c, const struct simulate_numbers *x)
 	table_init(&t, columns, ARRAY_LEN(columns));
 	for (unsigned s = 0; s < STAGES; s++)
 		row(&t, boot_stage_name((enum boot_stage)s), &x->stages[s]);
+	row(&t, "(queue)", &x->queue);
 	row(&t, "whole", &x->whole);
 	if (t.n_cells)
 		table_print(&t, c);
@@ -233,6 +246,7 @@ static void print_json(const struct simulate_numbers *x, const struct simulate_n
 		if (x->stages[s].n)
 			json_spread(&w, NULL, boot_stage_name((enum boot_stage)s), &x->stages[s]);
 	jw_end_arr(&w);
+	json_spread(&w, "queue", NULL, &x->queue);
 	json_spread(&w, "whole", NULL, &x->whole);
 	json_failures(&w, reasons, n_reasons);
 	jw_end_obj(&w);

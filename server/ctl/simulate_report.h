@@ -18,7 +18,8 @@ struct simulate_numbers {
 	unsigned n, finished, failed;
 	uint64_t repeats;
 	struct simulate_spread stages[STAGES], whole; /* of hosts that finished */
-	double fairness;			      /* slowest / median, 0: nobody finished */
+	struct simulate_spread queue; /* of those among them that waited for their turn */
+	double fairness;	      /* slowest / median, 0: nobody finished */
 };
 
 /* Sorts a copy. Returns 0 or -ENOMEM. */

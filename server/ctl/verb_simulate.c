@@ -289,6 +289,9 @@ static void show(void *arg, const struct simulate_now *now)
 	for (unsigned s = 0; s < STAGES; s++)
 		if (now->at[s])
 			fprintf(stderr, "  %s %u", boot_stage_name((enum boot_stage)s), now->at[s]);
+	if (now->queued)
+		fprintf(stderr, " (%u wait for their turn, position %u and before)", now->queued,
+			now->last_place);
 	fprintf(stderr, "  finished %u  failed %u  %s, %s/s", now->finished, now->failed,
 		format_bytes(now->bytes, bytes),
 		format_bytes(now->ms ? now->bytes * 1000 / (uint64_t)now->ms : 0, rate));

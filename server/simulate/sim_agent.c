@@ -147,12 +147,38 @@ void sim_agent_ticket(struct sim_host *h)
 	post_take(h, "ticket", TIMEOUT_S, &w);
 }
 
+/* "position 7, about 40 s" */
+static void stand_in_queue(struct sim_host *h, const struct web_answer *a)
+{
+	struct simulate_now *now = &h->s->now;
+	char err[80];
+	struct json *doc = json_read(a->text, a->len, err, sizeof err);
+	unsigned place = 0;
+
+	if (sscanf(json_get_str(doc, "detail", ""), "position %u", &place) == 1 &&
+		place > now->last_place)
+		now->last_place = place;
+	json_free(doc);
+	if (h->queued_ms)
+		return;
+	h->queued_ms = h->s->now_ms;
+	now->queued++;
+}
+
+static void leave_queue(struct sim_host *h)
+{
+	if (!h->queued_ms)
+		return;
+	h->out->queued_ms = (int64_t)(h->s->now_ms - h->queued_ms);
+	h->queued_ms = 0;
+	h->s->now.queued--;
+}
+
 /* Not now: it asks again as often as the server says, for as long as an agent does: for ever. */
 static void ticket_later(struct sim_host *h, const struct web_answer *a)
 {
 	unsigned s = a->retry_after_s ? a->retry_after_s : RETRY_S;
 
-	h->out->repeats++;
 	sim_again_in(h, s > RETRY_MAX_S ? RETRY_MAX_S : s);
 }
 
@@ -181,9 +207,17 @@ void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a)
 	struct json *doc;
 	int rc;
 
+	if (a->status == 429) {
+		h->later = "it waited for its turn";
+		stand_in_queue(h, a);
+		ticket_later(h, a);
+		return;
+	}
+	leave_queue(h);
 	if (a->status == 403 || a->status == 404) {
 		h->later = a->status == 403 ? "the server does not admit it"
 					    : "the server has no image for it";
+		h->out->repeats++;
 		ticket_later(h, a);
 		return;
 	}
@@ -342,12 +376,28 @@ static bool report(struct sim_host *h, const char *what)
 	return post_take(h, "progress", PROGRESS_S, &w);
 }
 
+/* After a lost session, too, as the agent has it. */
+static bool is_held(const struct sim_host *h, const struct digest *d)
+{
+	for (unsigned i = 0; i < h->n_held; i++)
+		if (digest_equal(&h->held[i], d))
+			return true;
+	return false;
+}
+
 static void next_file(struct sim_host *h)
 {
 	const struct manifest *m = &h->manifest;
 
-	while (h->file_at < m->n_files && m->files[h->file_at].role == FILE_UKI)
-		h->file_at++;
+	for (; h->file_at < m->n_files; h->file_at++) {
+		const struct manifest_file *f = &m->files[h->file_at];
+
+		if (f->role == FILE_UKI)
+			continue;
+		if (!is_held(h, &f->sha256))
+			break;
+		h->files_done += f->length;
+	}
 	if (h->file_at == m->n_files) {
 		sim_next(h);
 		return;
@@ -430,6 +480,8 @@ void sim_agent_files_answered(struct sim_host *h, const struct web_answer *a)
 	}
 	if (!sim_got_blob(h, a, &f->sha256, f->name))
 		return;
+	if (h->n_held < MANIFEST_FILES_MAX)
+		h->held[h->n_held++] = f->sha256;
 	h->file_step = SIM_FILE_END;
 	end_file(h);
 }

@@ -55,6 +55,8 @@ static void end(struct sim_host *h, enum simulate_state state)
 	n->at[h->out->stage]--;
 	n->finished += state == SIMULATE_FINISHED;
 	n->failed += state == SIMULATE_FAILED;
+	n->queued -= h->queued_ms != 0;
+	h->queued_ms = 0;
 	h->out->state = state;
 	h->out->whole_ms = (int64_t)(h->s->now_ms - h->began_ms);
 	h->again_ms = h->due_ms = 0;
@@ -465,8 +467,10 @@ bool sim_get_blob(struct sim_host *h, const struct digest *d)
 	digest_hex(d, hex);
 	snprintf(url, sizeof url, "%s/blobs/sha256/%s", h->base, hex);
 	if (h->hash &&
-		web_call_start(h->blobs,
-			&(struct web_ask){ .url = url, .offset = h->got, .stream = true }) == 0)
+		web_call_start(h->blobs, &(struct web_ask){ .url = url,
+						 .offset = h->got,
+						 .stream = true,
+						 .as_ipxe = !sim_phases[h->phase].agent }) == 0)
 		return true;
 	sim_fail(h, "out of memory on this machine");
 	return false;
@@ -496,7 +500,8 @@ bool sim_got_blob(
 
 static void get_text(struct sim_host *h, const char *url)
 {
-	if (web_call_start(h->blobs, &(struct web_ask){ .url = url, .timeout_s = 30 }) < 0)
+	if (web_call_start(h->blobs,
+		    &(struct web_ask){ .url = url, .timeout_s = 30, .as_ipxe = true }) < 0)
 		sim_fail(h, "out of memory on this machine");
 }
 
@@ -621,6 +626,7 @@ void sim_host_init(struct sim_host *h, struct sim *s, struct simulate_outcome *o
 	*h = (struct sim_host){ .s = s, .out = out, .rom = rom, .tftp.fd = -1 };
 	out->state = SIMULATE_WAITS;
 	out->stage = sim_phases[0].stage;
+	out->queued_ms = -1;
 	for (unsigned i = 0; i < STAGES; i++)
 		out->took_ms[i] = -1;
 }

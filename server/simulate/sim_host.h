@@ -93,6 +93,9 @@ struct sim_host {
 	struct manifest manifest;
 	unsigned file_at;
 	enum sim_file file_step;
+	struct digest held[MANIFEST_FILES_MAX]; /* files that are verified, whatever comes */
+	unsigned n_held;
+	uint64_t queued_ms; /* since then it waits for its turn; 0: it does not */
 	uint64_t files_done, progress_ms, quiet_ms;
 	const char *later; /* why there is no ticket yet, or NULL */
 	bool failing;	   /* it tells the server, then it is over */

@@ -137,6 +137,7 @@ static void on_tick(void *arg, uint32_t events)
 	if (r->plan->on_second && r->sim.now_ms - r->told_ms >= 1000) {
 		r->told_ms = r->sim.now_ms;
 		r->plan->on_second(r->plan->arg, now);
+		now->last_place = 0;
 	}
 	if (now->finished + now->failed == r->plan->n)
 		loop_stop(r->sim.loop);

@@ -28,6 +28,7 @@ struct simulate_outcome {
 	enum boot_stage stage;	 /* where it is, or ended */
 	int64_t took_ms[STAGES]; /* of each stage that it finished; -1: it had none */
 	int64_t whole_ms;	 /* from its first packet to its end */
+	int64_t queued_ms;	 /* of `image`: until it was its turn; -1: it was at once */
 	unsigned repeats;	 /* what it had to do again: lost packets, broken connections */
 	char reason[SIMULATE_REASON]; /* failed: one sentence, worded alike for all hosts */
 };
@@ -36,7 +37,9 @@ struct simulate_outcome {
 struct simulate_now {
 	int64_t ms;
 	unsigned waiting, at[STAGES], finished, failed;
-	uint64_t bytes; /* of loaders, agent and images */
+	unsigned queued,
+		last_place; /* wait for their turn; the largest position of the last second */
+	uint64_t bytes;	    /* of loaders, agent and images */
 };
 
 struct simulate_plan {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define CONNECT_S 10L
+#define IPXE	  "iPXE (muster-simulate/" MUSTER_VERSION ")"
 #define BUFFER	  (64L * 1024)
 /*
  * Bytes that a connection may have waiting here; iPXE's window. Machines have each a kernel of
@@ -340,7 +341,8 @@ static void set_options(struct web_call *c, const struct web_ask *ask)
 	curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(h, CURLOPT_INTERFACE, c->from);
 	curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, on_socket);
-	curl_easy_setopt(h, CURLOPT_USERAGENT, "muster-simulate/" MUSTER_VERSION);
+	curl_easy_setopt(
+		h, CURLOPT_USERAGENT, ask->as_ipxe ? IPXE : "muster-simulate/" MUSTER_VERSION);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER);
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);

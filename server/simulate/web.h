@@ -25,6 +25,7 @@ struct web_ask {
 	const char *body;   /* JSON to POST; NULL: a GET */
 	uint64_t offset;    /* of a GET: bytes from there on */
 	unsigned timeout_s; /* 0: for ever */
+	bool as_ipxe;	    /* is what it says it is */
 	bool stream;	    /* bytes of 200 and 206 go to on_data, everything else is kept */
 };
 

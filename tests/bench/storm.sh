@@ -8,8 +8,8 @@
 set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"
-flow_enter "$@"
 tests/support/unpack.sh tftpd-hpa "$packages" || exit 2
+flow_enter "$@"
 # shellcheck source=tests/support/rehearsal.sh
 . tests/support/rehearsal.sh
 

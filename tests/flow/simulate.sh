@@ -4,18 +4,18 @@
 set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"
-flow_enter "$@"
 tests/support/unpack.sh tftpd-hpa "$packages" 2>/dev/null || skip 'no tftpd-hpa'
+flow_enter "$@"
 # shellcheck source=tests/support/rehearsal.sh
 . tests/support/rehearsal.sh
 
 AGENT=200000 IMAGE=6000000
-all=$work/all.json
+report=$work/report.json
 
 # says FILTER: jq over the report of the last run that was kept.
-says() { jq -e "$1" "$all" || { cat "$all"; return 1; }; }
+says() { jq -e "$1" "$report" || { cat "$report"; return 1; }; }
 # rehearse WORDS...: its report is kept; succeeds when the exit status is 0.
-rehearse() { rm -f "$all"; "$@" -o json >"$all"; }
+rehearse() { rm -f "$report"; "$@" -o json >"$report"; }
 fails() { ! "$@"; }
 refused() { # STATUS COMMAND...
 	local status=$1
@@ -79,7 +79,7 @@ slow() { # 6 MB for each of 20 hosts: 16 s
 }
 loading() { [ "$(api /hosts | jq '[.hosts[] | select(.stage == "image")] | length')" -ge "$1" ]; }
 check 'the link is slow' slow
-simulate_relayed --hosts 20 --tftp-share 0 -o json >"$all" &
+simulate_relayed --hosts 20 --tftp-share 0 -o json >"$report" &
 run=$!
 check 'hosts load their image' wait_for 20 loading 15
 server_kill
@@ -91,10 +91,39 @@ check 'nothing is lost, nothing loaded twice' says ".finished == 20 and .bytes >
 check 'they had to try again' says '.repeats >= 15'
 check 'the server knows that they are up' recorded 20 up
 
+# ---- a session that is lost: the hosts are forgotten while they load
+muster host rm all --yes >/dev/null
+slow
+simulate_relayed --hosts 5 --tftp-share 0 -o json >"$report" &
+run=$!
+check 'five hosts load their image' wait_for 20 loading 5
+check 'and are forgotten' muster host rm all --yes
+ip netns exec server tc qdisc del dev eth0 root
+unknown() { [ "$(api /hosts | jq '[.hosts[] | select(.admitted | not)] | length')" = "$1" ]; }
+check 'each comes as a stranger' wait_for 20 unknown 5
+approve_all() { api /hosts | jq -r '.hosts[].name' | while read -r name; do muster host approve "$name" || return; done; }
+check 'they are let in' approve_all
+check 'and finish' wait $run
+check 'nothing is loaded twice' says ".finished == 5 and .bytes == 5 * ($AGENT + $IMAGE)"
+
+# ---- turns
+muster host rm all --yes >/dev/null
+cp "$work/muster.conf" "$work/without"
+turns() { # CONFIGURATION
+	server_kill
+	cp "$1" "$work/muster.conf"
+	server_start
+}
+{ cat "$work/without"; printf '[http]\ntransfers-max = 3\n'; } >"$work/with"
+check 'three transfers at a time' turns "$work/with"
+check 'twelve hosts at once' rehearse simulate_relayed --hosts 12 --tftp-share 0
+check 'all boot, some in a queue' says '.finished == 12 and .queue.hosts >= 6 and .queue.slowest_ms >= 900 and .repeats == 0'
+check 'any number again' turns "$work/without"
+
 # ---- and one that stays away
 muster host rm all --yes >/dev/null
 slow
-simulate_relayed --hosts 20 --tftp-share 0 --timeout 10s -o json >"$all" &
+simulate_relayed --hosts 20 --tftp-share 0 --timeout 10s -o json >"$report" &
 run=$!
 check 'hosts are under way' wait_for 9 loading 15
 server_kill

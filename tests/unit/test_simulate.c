@@ -152,6 +152,7 @@ static void test_the_sums(void **state)
 		o[i].state = i < 100 ? SIMULATE_FINISHED : SIMULATE_FAILED;
 		o[i].whole_ms = i < 100 ? 100 - i : 100000;
 		o[i].repeats = i % 2;
+		o[i].queued_ms = i < 10 ? (int64_t)i : -1;
 		for (unsigned s = 0; s < STAGES; s++)
 			o[i].took_ms[s] = -1;
 		if (i % 2)
@@ -171,6 +172,8 @@ static void test_the_sums(void **state)
 	assert_int_equal(x.stages[STAGE_LOADER].n, 50);
 	assert_int_equal(x.stages[STAGE_LOADER].max_ms, 198);
 	assert_int_equal(x.stages[STAGE_UP].n, 0);
+	assert_int_equal(x.queue.n, 10);
+	assert_int_equal(x.queue.p50_ms, 4);
 }
 
 static void test_nobody_finished(void **state)
