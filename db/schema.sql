@@ -10,6 +10,7 @@ CREATE TABLE host (
 	image TEXT NOT NULL,           -- '' = the server's default
 	code TEXT NOT NULL,            -- shown on the host's screen while it waits
 	facts TEXT,                    -- JSON, as the agent sent it last
+	options TEXT,                  -- JSON array: what DHCP tells this host alone
 	created_ms INTEGER NOT NULL,
 	seen_ms INTEGER NOT NULL
 ) STRICT;

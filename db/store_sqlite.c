@@ -98,7 +98,8 @@ static int one(struct sql_row *r)
 /* ---- hosts ---- */
 
 #define HOST_COLUMNS                                                                               \
-	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms"
+	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms,"     \
+	" options IS NOT NULL"
 
 static void read_host(struct sql_row *r, struct store_host *h)
 {
@@ -113,6 +114,7 @@ static void read_host(struct sql_row *r, struct store_host *h)
 	h->admitted = sql_int(r, 8) != 0;
 	h->created_ms = sql_int(r, 9);
 	h->seen_ms = sql_int(r, 10);
+	h->has_options = sql_int(r, 11) != 0;
 }
 
 static int host_of(struct sql_row *r, struct store_host *out)
@@ -305,6 +307,16 @@ int store_host_client_id_put(struct store *s, int64_t host, const uint8_t *clien
 		return rc;
 	return sql_run(s->q, "INSERT INTO host_client (host, client_id) VALUES (?, ?)", "ib", host,
 		client_id, len);
+}
+
+int store_host_options_put(struct store *s, int64_t host, const char *json)
+{
+	return sql_run(s->q, "UPDATE host SET options = ? WHERE id = ?", "ti", json, host);
+}
+
+int store_host_options(struct store *s, int64_t host, char **json)
+{
+	return sql_value(s->q, json, "SELECT options FROM host WHERE id = ?", "i", host);
 }
 
 /* A blob's pointer for binding: nothing is NULL. */

@@ -337,10 +337,18 @@ static void client_ids_and_places(void **state)
 	place.remote[0] = 0xfe;
 	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
 	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	assert_int_equal(store_host_options(f->s, b.id, &text), -ENOENT);
+	assert_int_equal(store_host_options_put(f->s, b.id, "[\"dns = 10.9.0.7\"]"), 0);
+	assert_int_equal(store_host_options(f->s, b.id, &text), 0);
+	assert_string_equal(text, "[\"dns = 10.9.0.7\"]");
+	free(text);
+	assert_int_equal(store_host_by_id(f->s, b.id, &found), 0);
+	assert_true(found.has_options);
 	assert_int_equal(store_json_host(f->s, b.name, &text), 0);
-	assert_non_null(strstr(text, "\"ip\":null,\"client_id\":\"ff0102\",\"circuit\":null,"
-				     "\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
-				     "\"remote\":\"fe\"},"));
+	assert_non_null(strstr(text,
+		"\"ip\":null,\"client_id\":\"ff0102\",\"circuit\":null,"
+		"\"options\":[\"dns = 10.9.0.7\"],\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
+		"\"remote\":\"fe\"},"));
 	free(text);
 	assert_int_equal(store_relay_each(f->s, count_relay, &relays), 0);
 	assert_int_equal(relays, 0x0a090001 + 1);
