@@ -46,6 +46,8 @@ CREATE TABLE host_loader (
 	form INTEGER NOT NULL,         -- option 43, 2 bits; option 60, 2 bits; where the file name is
 	boot INTEGER NOT NULL,         -- the first in which it did
 	dead TEXT NOT NULL,            -- loader of a boot that ended too early; '' = none
+	dead_form INTEGER NOT NULL,
+	dead_read INTEGER NOT NULL,    -- it was read, at least
 	dead_boot INTEGER NOT NULL,
 	PRIMARY KEY (host, firmware)
 ) STRICT, WITHOUT ROWID;

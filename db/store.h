@@ -139,8 +139,9 @@ struct store_loader {
 /* What is remembered of a host with one kind of firmware; a boot of 0: nothing. */
 struct store_loaders {
 	struct store_loader works;
-	int64_t works_boot;	    /* where it did so first */
-	char dead[LOADER_NAME_MAX]; /* the last loader of a boot that came to nothing since then */
+	int64_t works_boot;	  /* where it did so first */
+	struct store_loader dead; /* the last offer of a boot that came to nothing since then */
+	bool dead_read;		  /* its loader was read, at least */
 	int64_t dead_boot;
 };
 
@@ -149,8 +150,9 @@ int store_loaders_get(
 	struct store *s, int64_t host, const char *firmware, struct store_loaders *out);
 /* The boot came to its script, or to the agent: l works, and what failed is forgotten. */
 int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
-/* The boot ended before that. */
-int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
+/* The boot ended before that; `read`: the loader was. */
+int store_loader_died(
+	struct store *s, int64_t host, int64_t boot, const struct store_loader *l, bool read);
 
 /* ---- boots ---- */
 

@@ -99,7 +99,8 @@ static void recall(
 	ask->loader_runs = !boot_begins(q) && b.loader_sent;
 	who->restarted = begins_anew(c, q);
 	if (who->restarted && record_falls_short(&b) && !strcmp(b.offered.firmware, firmware)) {
-		memcpy(ask->memory.dead, b.offered.loader, sizeof ask->memory.dead);
+		ask->memory.dead = b.offered;
+		ask->memory.dead_read = b.loader_sent;
 		ask->memory.dead_boot = b.id;
 	}
 }
