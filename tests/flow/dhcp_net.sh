@@ -249,14 +249,14 @@ check "a host starts over: its boot begins with its first packet" restarts
 # ---- frames that are no DHCP packet, whatever is in them; and packets that are nobody's
 n=0
 for how in udp-checksum udp-longer-than-ip ip-longer-than-frame first-fragment last-fragment vlan qinq cut; do
-	check "not answered: $how" prints none host spoilt "$(mac "0f:0$((n++))")" "$how"
+	check "not answered: $how" prints none host spoilt "$(mac "0f:0$((n++))")" "$how" 10.77.0.1
 done
-check "not answered: this server's own MAC address" prints none host spoilt "$(in_ns srv cat /sys/class/net/br0/address)" whole
+check "not answered: this server's own MAC address" prints none host spoilt "$(in_ns srv cat /sys/class/net/br0/address)" whole 10.77.0.1
 dropped() { grep -q "dhcp drop reason=$1 .*$2" "$work/log"; }
 check "which is counted" dropped impossible-mac from=0.0.0.0
 check "not answered: a relay that is not listed" prints none in_ns rt "$B/support/link_host" 10.77.0.2 relay "$(mac 0f:20)" 10.77.0.1
 check "which is counted and named" dropped unlisted-relay from=10.77.0.2
-check "whole, it is answered" said "OFFER 10.77.0." 0 1400 host spoilt "$(mac 0f:10)" whole
+check "whole, it is answered" said "OFFER 10.77.0." 0 1400 host spoilt "$(mac 0f:10)" whole 10.77.0.1
 
 # ---- beside another server is where a proxy belongs; and what can be switched off
 reload "mode = proxy"

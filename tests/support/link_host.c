@@ -4,10 +4,10 @@
  *   link_host IF discover MAC pxe|os [SERVER]   a DISCOVER: "OFFER ADDR SERVER MS"
  *   link_host IF burst MAC COUNT                DISCOVERs of COUNT hosts at once: "N ADDR MS" each
  *   link_host IF flood MAC COUNT                COUNT DISCOVERs of one host: how many offers came
- *   link_host IF spoilt MAC HOW                 a DISCOVER, spoilt below DHCP: see spoil(); "OFFER
- * ..." link_host IF request MAC pxe|os ADDR SERVER "ACK ADDR" or "NAK" link_host IF solicit MAC an
- * IPv6 router solicitation: "RA LIFETIME MS" link_host GIADDR relay MAC SERVER [CIRCUIT] as
- * discover, through a relay at GIADDR
+ *   link_host IF spoilt MAC HOW SERVER          the same, spoilt below DHCP: see spoil()
+ *   link_host IF request MAC pxe|os ADDR SERVER "ACK ADDR" or "NAK"
+ *   link_host IF solicit MAC                    an IPv6 router solicitation: "RA LIFETIME MS"
+ *   link_host GIADDR relay MAC SERVER [CIRCUIT] as discover, through a relay at GIADDR
  *
  * MAC is the first host's; further ones count up. What does not come within WAIT_MS is "none".
  * Exit status 0 unless it could not be tried.
@@ -263,7 +263,7 @@ static size_t spoil(uint8_t *frame, size_t len, const char *how)
 	return len;
 }
 
-static void spoilt(const char *ifname, const uint8_t mac[6], const char *how)
+static void spoilt(const char *ifname, const uint8_t mac[6], const char *how, const char *want)
 {
 	int fd = open_link(ifname, ETH_P_IP);
 	const uint64_t began_ms = now_mono_ms();
@@ -280,7 +280,7 @@ static void spoilt(const char *ifname, const uint8_t mac[6], const char *how)
 	len = spoil(frame, frame_build(&path, p.b, p.len, frame), how);
 	if (send(fd, frame, len, 0) < 0)
 		die("send");
-	print_offer(fd, DHCP_AT, mac, NULL, began_ms);
+	print_offer(fd, DHCP_AT, mac, want, began_ms);
 }
 
 static void request(
@@ -411,8 +411,8 @@ int main(int argc, char **argv)
 		burst(argv[1], mac, (unsigned)atoi(last));
 	else if (!strcmp(verb, "flood") && argc == 5)
 		flood(argv[1], mac, (unsigned)atoi(last));
-	else if (!strcmp(verb, "spoilt") && argc == 5)
-		spoilt(argv[1], mac, last);
+	else if (!strcmp(verb, "spoilt") && argc == 6)
+		spoilt(argv[1], mac, argv[4], last);
 	else if (!strcmp(verb, "request") && argc == 7)
 		request(argv[1], mac, argv[5], argv[6], pxe);
 	else if (!strcmp(verb, "solicit"))
