@@ -9,7 +9,8 @@ flow_enter "$@"
 # shellcheck source=tests/support/rehearsal.sh
 . tests/support/rehearsal.sh
 
-AGENT=200000 IMAGE=6000000
+# the image is larger than what the kernel still sends of a server that is dead
+AGENT=200000 IMAGE=24000000
 report=$work/report.json
 
 # says FILTER: jq over the report of the last run that was kept.
@@ -74,7 +75,7 @@ muster host rm all --yes >/dev/null
 
 # ---- a server that dies in the middle and comes back
 # A loader by TFTP is lost with its server, as firmware has it; whoever is past it finishes.
-slow() { # 6 MB for each of 20 hosts: 16 s
+slow() { # 24 MB for each of 20 hosts: 64 s
 	ip netns exec server tc qdisc add dev eth0 root tbf rate 60mbit burst 256k limit 8m
 }
 loading() { [ "$(api /hosts | jq '[.hosts[] | select(.stage == "image")] | length')" -ge "$1" ]; }
