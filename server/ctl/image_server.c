@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "images/blobs.h"
@@ -155,7 +154,7 @@ static int read_image(struct import *im)
 	if (!rc)
 		rc = image_dir_parse(im->dir, &im->text, &im->m);
 	if (!rc)
-		rc = image_dir_signatures(im->dir, im->sigs, &im->n_sigs);
+		rc = image_dir_signatures(im->dir, IMAGE_MANIFEST, im->sigs, &im->n_sigs);
 	if (rc)
 		return rc;
 	if (!im->n_sigs || !im->m.release) {
@@ -284,16 +283,6 @@ static const struct column columns[] = {
 	{ "MANIFEST", COL_LEFT, COL_WIDE },
 };
 
-static char *date(int64_t s, char out[16])
-{
-	time_t t = (time_t)s;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-		snprintf(out, 16, "?");
-	return out;
-}
-
 static void number_cell(struct table *t, const char *people, int64_t n)
 {
 	char machine[24];
@@ -307,15 +296,15 @@ static void list_row(struct table *t, const struct json *image)
 	int64_t bytes = json_get_int(image, "bytes", 0);
 	int64_t expires = json_get_int(image, "expires", 0);
 	int64_t created = json_get_int(image, "created", 0);
-	char size[FORMAT_MAX], day[16];
+	char size[FORMAT_MAX], day[FORMAT_MAX];
 
 	table_cell(t, json_get_str(image, "name", "?"), NULL);
 	table_cell(t, json_get_str(image, "version", "?"), NULL);
 	table_cell(t, json_get_str(image, "kind", "?"), NULL);
 	number_cell(t, NULL, json_get_int(image, "release", 0));
 	number_cell(t, format_bytes(bytes > 0 ? (uint64_t)bytes : 0, size), bytes);
-	number_cell(t, date(expires, day), expires);
-	number_cell(t, date(created, day), created);
+	number_cell(t, format_date((uint64_t)expires, day), expires);
+	number_cell(t, format_date((uint64_t)created, day), created);
 	table_cell(t, json_get_str(image, "manifest", "?"), NULL);
 }
 
@@ -386,15 +375,15 @@ static void show_text(const char *label, const struct json *image, const char *k
 static void show_image(const struct json *image)
 {
 	int64_t bytes = json_get_int(image, "bytes", 0);
-	char size[FORMAT_MAX], day[16];
+	char size[FORMAT_MAX], day[FORMAT_MAX];
 
 	show_text("name", image, "name");
 	show_text("version", image, "version");
 	show_text("kind", image, "kind");
 	show_text("manifest", image, "manifest");
 	printf("release   %" PRId64 "\n", json_get_int(image, "release", 0));
-	printf("created   %s\n", date(json_get_int(image, "created", 0), day));
-	printf("expires   %s\n", date(json_get_int(image, "expires", 0), day));
+	printf("created   %s\n", format_date((uint64_t)json_get_int(image, "created", 0), day));
+	printf("expires   %s\n", format_date((uint64_t)json_get_int(image, "expires", 0), day));
 	printf("size      %s\n\n", format_bytes(bytes > 0 ? (uint64_t)bytes : 0, size));
 }
 

@@ -52,8 +52,7 @@ static int default_dir(char out[PATH_MAX])
 	return rc ? ctl_fail(CTL_FAILED, "the key folder's path is too long") : CTL_OK;
 }
 
-/* Make the folder and what is missing above it, for our eyes only. */
-static int make_dirs(const char *dir)
+int key_make_dirs(const char *dir)
 {
 	char path[PATH_MAX];
 
@@ -215,7 +214,7 @@ static int generate(const struct ctl *c, const char *dir, const char *name)
 	if (!rc)
 		rc = join(dir, name, PUBLIC, pub_path);
 	if (!rc)
-		rc = make_dirs(dir);
+		rc = key_make_dirs(dir);
 	if (rc)
 		return rc;
 	minisig_generate(&sec, &pub);
