@@ -53,6 +53,7 @@ static const int messages[] = {
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(restart_syscall),
+	SCMP_SYS(signalfd4),
 	SCMP_SYS(prlimit64),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
@@ -78,7 +79,6 @@ static const int http[] = {
 	SCMP_SYS(prctl),
 	SCMP_SYS(sched_getaffinity),
 	SCMP_SYS(sendfile),
-	SCMP_SYS(signalfd4),
 };
 
 /* SQLite, and the folder of trusted keys. */

@@ -172,7 +172,7 @@ pkg_fetch() { # LIST
 pkg_unpack() { # LIST
 	local root file tmp dir
 
-	root=$cache/root/$(sha256sum <"$1" | cut -c1-24)
+	root=$cache/unpacked/$(sha256sum <"$1" | cut -c1-24)
 	if [ ! -d "$root" ]; then
 		pkg_fetch "$1"
 		tmp=$(mktemp -d "$cache/work.XXXXXX")
@@ -185,7 +185,7 @@ pkg_unpack() { # LIST
 				tar -x -C "$tmp" --keep-directory-symlink --no-same-owner --warning=no-timestamp \
 					--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
 		done <"$1"
-		mkdir -p "$cache/root"
+		mkdir -p "$cache/unpacked"
 		mv -T "$tmp" "$root" 2>/dev/null || rm -rf "$tmp"
 	fi
 	echo "$root"

@@ -1,10 +1,12 @@
 #include "server/core/core.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 
 #include "server/bytes.h"
 #include "server/core/record.h"
@@ -344,6 +346,7 @@ int core_open_pool(struct core *c)
 	uint32_t own[CONFIG_INTERFACES_MAX];
 	int rc;
 
+	c->asked = (struct recent){ c->asked_slots, PROBE_ASKED_MAX };
 	for (size_t i = 0; i < c->server->n_endpoints; i++)
 		own[i] = c->server->endpoints[i].addr;
 	rc = pool_new(c->cfg, own, c->server->n_endpoints, &c->pool);
@@ -375,6 +378,26 @@ int core_check(const struct server *s)
 	return 0;
 }
 
+static void on_terminate(void *arg, uint32_t events)
+{
+	(void)events;
+	loop_stop(((struct core *)arg)->loop);
+}
+
+/* End after a round, so that the store is closed and leaves one file, which may be copied. */
+static int watch_terminate(struct core *c)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd < 0 ? -errno : loop_watch(c->loop, fd, EPOLLIN, on_terminate, c);
+}
+
 static int run(struct core *c)
 {
 	static struct link_watch watches[LINKS];
@@ -397,6 +420,8 @@ static int run(struct core *c)
 	if (c->probe_timer < 0)
 		return c->probe_timer;
 	rc = loop_timer(c->loop, 5000, on_tick, c);
+	if (rc >= 0)
+		rc = watch_terminate(c);
 	return rc < 0 ? rc : loop_run(c->loop);
 }
 

@@ -16,6 +16,7 @@
 #include "server/core/waiting.h"
 #include "server/loop.h"
 #include "server/msg.h"
+#include "server/recent.h"
 #include "server/server.h"
 
 struct out_msg; /* an answer that waits for the commit, core.c */
@@ -25,8 +26,9 @@ struct out_queue {
 	bool waits; /* its role does not keep up: the loop says when there is room */
 };
 
-#define AGENT_IMAGE "agent" /* the image that holds kernel, ramdisk and UKI of the agent */
-#define TICKETS_MAX 256	    /* that wait for the sign role */
+#define AGENT_IMAGE	"agent" /* the image that holds kernel, ramdisk and UKI of the agent */
+#define PROBE_ASKED_MAX 4096	/* addresses asked for ahead of time that are remembered */
+#define TICKETS_MAX	256	/* that wait for the sign role */
 
 /* A ticket request that waits for its signature. */
 struct ticket_wait {
@@ -44,6 +46,8 @@ struct core {
 	struct waiting waiting; /* hosts that were offered an address and have not taken it yet */
 	struct dhcp_servers dhcp_servers; /* others that were heard */
 	struct parking parking;		  /* DISCOVERs whose address is being asked for */
+	struct recent asked;		  /* address -> when its use was asked for ahead of time */
+	struct recent_slot asked_slots[PROBE_ASKED_MAX];
 	int probe_timer;
 	struct ticket_wait tickets[TICKETS_MAX];
 	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */

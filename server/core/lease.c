@@ -26,6 +26,7 @@
 #define CHAIN_END   UINT32_MAX
 #define GUEST_SHARE 4  /* unknown hosts get one address out of so many */
 #define REST_SHARE  10 /* one out of so many may rest */
+#define NEXT_LOOKS  4  /* for each address that pool_next shall find */
 
 /* A slot is in the first of these when it was ever used, in others by its state. */
 enum heap_kind { HEAP_USED, HEAP_LIMITED, HEAP_OFFERS, HEAPS };
@@ -219,6 +220,15 @@ static uint32_t slot_in_network(const struct pool *p, uint32_t network, uint32_t
 	return slot_of_addr(p, addr);
 }
 
+/* One that nobody ever had and anybody may have. */
+static bool is_fresh(const struct pool *p, const struct range *r, uint32_t offset)
+{
+	const uint32_t addr = r->first + offset;
+
+	return !p->slots[r->slot + offset].lease.addr && !reserve_by_addr(&p->reserve, addr) &&
+	       !ranges_taboo(&p->ranges, addr);
+}
+
 /* Move the cursor to the next address that was never used. Returns its slot, or NONE. */
 static uint32_t fresh_slot(struct pool *p, uint32_t network)
 {
@@ -228,14 +238,9 @@ static uint32_t fresh_slot(struct pool *p, uint32_t network)
 	for (; n->range < ranges->n_ranges; n->range++, n->offset = 0) {
 		const struct range *r = &ranges->ranges[n->range];
 
-		for (; n->offset <= r->last - r->first; n->offset++) {
-			const uint32_t addr = r->first + n->offset;
-
-			if (!p->slots[r->slot + n->offset].lease.addr &&
-				!reserve_by_addr(&p->reserve, addr) &&
-				!ranges_taboo(&p->ranges, addr))
+		for (; n->offset <= r->last - r->first; n->offset++)
+			if (is_fresh(p, r, n->offset))
 				return r->slot + n->offset;
-		}
 	}
 	return NONE;
 }
@@ -703,6 +708,27 @@ int pool_offer(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint
 	}
 	rc = offer_slot(p, ask, now_ms, addr);
 	return rc ? rc : r != NULL;
+}
+
+size_t pool_next(const struct pool *p, unsigned subnet, uint32_t *addrs, size_t max)
+{
+	const uint32_t network = network_of(p, subnet);
+	const struct ranges_network *ranges = &p->ranges.networks[network];
+	uint32_t range = p->networks[network].range, offset = p->networks[network].offset;
+	size_t found = 0;
+
+	for (size_t looked = 0; found < max && looked < NEXT_LOOKS * max; looked++, offset++) {
+		while (range < ranges->n_ranges &&
+			offset > ranges->ranges[range].last - ranges->ranges[range].first) {
+			range++;
+			offset = 0;
+		}
+		if (range == ranges->n_ranges)
+			break;
+		if (is_fresh(p, &ranges->ranges[range], offset))
+			addrs[found++] = ranges->ranges[range].first + offset;
+	}
+	return found;
 }
 
 void pool_withdraw(struct pool *p, unsigned subnet, const uint8_t mac[6], uint64_t now_ms)

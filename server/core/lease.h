@@ -148,6 +148,11 @@ bool pool_is_own(const struct pool *p, uint32_t addr);
  * free; -EDQUOT when unknown hosts have used up their quarter.
  */
 int pool_offer(struct pool *p, const struct pool_ask *ask, uint64_t now_ms, uint32_t *addr);
+/*
+ * The next addresses that nobody ever had, in the order in which pool_offer chooses them. Returns
+ * how many of at most max; it looks at no more than a few times max.
+ */
+size_t pool_next(const struct pool *p, unsigned subnet, uint32_t *addrs, size_t max);
 /* Give up the addresses held for an offer to this host, if any: it chose another server. */
 void pool_withdraw(struct pool *p, unsigned subnet, const uint8_t mac[6], uint64_t now_ms);
 

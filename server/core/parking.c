@@ -3,6 +3,23 @@
 #include <stddef.h>
 #include <string.h>
 
+bool parking_rush(struct parking *p, int64_t now_ms)
+{
+	const int64_t age_ms = now_ms - p->window_ms;
+
+	if (age_ms >= PARKING_WINDOW_MS) {
+		p->rush = p->n_hosts > PARKING_PLACES && age_ms < 2 * PARKING_WINDOW_MS;
+		p->window_ms = now_ms;
+		p->n_hosts = 0;
+	}
+	if (++p->n_hosts > PARKING_PLACES)
+		p->rush = true;
+	for (unsigned i = 0; i < PARKING_PLACES && p->rush; i++)
+		if (p->places[i].probe && p->places[i].until_ms > now_ms)
+			p->places[i].until_ms = now_ms;
+	return p->rush;
+}
+
 struct parked *parking_take(struct parking *p, int64_t now_ms)
 {
 	for (unsigned i = 0; i < PARKING_PLACES; i++) {

@@ -2,7 +2,8 @@
  * parking.h: DISCOVERs whose answer waits until nobody has said that the address is in use.
  *
  * A bounded table in memory. Messages name a place by index and generation, so that the answer to
- * an earlier question is never taken for that of a later one. Times are monotonic. Pure.
+ * an earlier question is never taken for that of a later one. When more hosts come in one window
+ * than there are places, that is a rush: then nobody waits. Times are monotonic. Pure.
  */
 #ifndef MUSTER_SERVER_CORE_PARKING_H
 #define MUSTER_SERVER_CORE_PARKING_H
@@ -28,7 +29,13 @@ struct parked {
 struct parking {
 	struct parked places[PARKING_PLACES];
 	uint64_t generation;
+	int64_t window_ms; /* the present window's start */
+	unsigned n_hosts;  /* that came in it */
+	bool rush;	   /* now, because of this window or the one before */
 };
+
+/* One more host wants an address that must be asked for. True in a rush; then all are due. */
+bool parking_rush(struct parking *p, int64_t now_ms);
 
 /* Take a free place. NULL: there is none. The caller fills addr, tries, id and query. */
 struct parked *parking_take(struct parking *p, int64_t now_ms);

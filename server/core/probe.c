@@ -1,8 +1,8 @@
 /*
  * Before an address is offered to a host that never had it, net asks whether somebody uses it.
- * Nothing blocks: the DISCOVER waits in a place of its own, and while all places are taken further
- * hosts get their offer at once, with the question under way; then a late "yes" still makes the
- * address rest, and the REQUEST for it is refused.
+ * Nothing blocks: the DISCOVER waits in a place of its own. In a rush, and where the address was
+ * asked for ahead of time without an answer, the offer leaves at once with the question under way;
+ * then a late "yes" still makes the address rest, and the REQUEST for it is refused.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,22 +10,68 @@
 #include "server/core/core.h"
 #include "server/log.h"
 
-#define NOT_PARKED 0 /* id of a question for which nobody waits */
+#define NOT_PARKED 0	  /* id of a question for which nobody waits */
+#define AHEAD	   16	  /* addresses that are asked for before a host wants them */
+#define AHEAD_MS   600000 /* how long their silence counts */
 
 static void arm(struct core *c)
 {
 	loop_timer_set(c->probe_timer, parking_next_ms(&c->parking, c->mono_ms), 0);
 }
 
-bool probe_start(
-	struct core *c, uint64_t id, const struct dhcp_query *q, uint32_t addr, unsigned tries)
+static void send_probe(struct core *c, uint64_t id, const struct dhcp_query *q, uint32_t addr)
 {
 	const struct probe ask = {
 		.addr = addr, .endpoint = q->endpoint, .relayed = q->giaddr != 0
 	};
-	struct parked *p = tries < PARKING_TRIES_MAX ? parking_take(&c->parking, c->mono_ms) : NULL;
 
-	core_send(c, LINK_NET, MSG_PROBE, p ? p->probe : NOT_PARKED, &ask, sizeof ask, NULL, 0);
+	core_send(c, LINK_NET, MSG_PROBE, id, &ask, sizeof ask, NULL, 0);
+}
+
+/* Milliseconds since the address was asked for ahead of time; more than AHEAD_MS: never. */
+static int64_t asked_for(const struct core *c, uint32_t addr)
+{
+	const struct recent_slot *s = recent_find(&c->asked, addr);
+
+	return s ? c->mono_ms - (int64_t)s->used_ms : AHEAD_MS + 1;
+}
+
+/* Had it answered, it would rest and not be offered. */
+static bool was_silent(const struct core *c, uint32_t addr)
+{
+	const int64_t ms = asked_for(c, addr);
+
+	return ms >= PARKING_WINDOW_MS && ms <= AHEAD_MS;
+}
+
+/* Ask for those that the next hosts will get. */
+static void ask_ahead(struct core *c, const struct dhcp_query *q, uint32_t addr)
+{
+	const struct lease *l = pool_by_addr(c->pool, addr);
+	uint32_t next[AHEAD];
+	const size_t n = l ? pool_next(c->pool, l->subnet, next, AHEAD) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (asked_for(c, next[i]) <= AHEAD_MS)
+			continue;
+		recent_use(&c->asked, next[i], (uint64_t)c->mono_ms);
+		send_probe(c, NOT_PARKED, q, next[i]);
+	}
+}
+
+bool probe_start(
+	struct core *c, uint64_t id, const struct dhcp_query *q, uint32_t addr, unsigned tries)
+{
+	const bool rush = parking_rush(&c->parking, c->mono_ms);
+	struct parked *p = NULL;
+
+	if (!rush && !was_silent(c, addr) && tries < PARKING_TRIES_MAX)
+		p = parking_take(&c->parking, c->mono_ms);
+	send_probe(c, p ? p->probe : NOT_PARKED, q, addr);
+	if (!rush)
+		ask_ahead(c, q, addr);
+	else if (parking_next_ms(&c->parking, c->mono_ms))
+		arm(c);
 	if (!p)
 		return false;
 	p->addr = addr;

@@ -8,7 +8,7 @@
 #include "server/loop.h"
 #include "server/msg.h"
 #include "server/net/hear.h"
-#include "server/net/recent.h"
+#include "server/recent.h"
 #include "server/server.h"
 
 #define PROBES_MAX     4096 /* that are remembered; the oldest gives way */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "server/net/dhcp.h"
-#include "server/net/recent.h"
+#include "server/recent.h"
 
 #define RATE_MACS     8192
 #define RATE_CIRCUITS 1024

@@ -11,7 +11,7 @@
 #include "server/loop.h"
 #include "server/net/dhcp.h"
 #include "server/net/hear.h"
-#include "server/net/recent.h"
+#include "server/recent.h"
 #include "server/server.h"
 
 #define ROUTERS_HOSTS	   4096	  /* that boot; the oldest gives way */

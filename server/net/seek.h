@@ -7,7 +7,7 @@
 
 #include "server/loop.h"
 #include "server/net/hear.h"
-#include "server/net/recent.h"
+#include "server/recent.h"
 #include "server/server.h"
 
 #define SEEK_TOLD_MAX 100 /* messages to core per second: a stranger may send any number */

@@ -180,6 +180,8 @@ stops() {
 	[ "$ms" -lt 2000 ]
 }
 check "SIGTERM ends it within 2 s, exit 0" stops
+one_file() { ls "$work/state"; [ -s "$work/state/muster.db" ] && [ -z "$(find "$work/state" -name 'muster.db-*')" ]; }
+check "the database is one file then, which may be copied" one_file
 gone() { for p in $children; do [ -d "/proc/$p" ] && return 1; done; return 0; }
 check "no role is left" wait_for gone
 cp "$work/keep" "$work/good.conf"

@@ -29,12 +29,12 @@ may images
 may db images/ embed/db/
 may agent images/
 may server/net server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
-	server/dhcp_options.h
+	server/dhcp_options.h server/recent.h
 may server/http server/bytes.h server/log.h server/loop.h server/msg.h server/server.h images/
 may server/sign server/bytes.h server/log.h server/loop.h server/msg.h server/server.h images/
 may server/tftp server/bytes.h server/log.h server/loop.h server/msg.h server/server.h
 may server/core server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
-	server/dhcp_options.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
+	server/dhcp_options.h server/recent.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
 may server/ctl server/nearest.h server/bytes.h server/loop.h images/ db/stage.h db/host.h \
 	embed/server/ctl/
 

@@ -128,6 +128,31 @@ static void test_choose(void **state)
 	assert_int_equal(offer(p, 9, true, NET + 101, now), NET + 110);
 }
 
+/* What the next hosts will get is known before they come. */
+static void test_next(void **state)
+{
+	struct pool *p = ((struct fixture *)*state)->pool;
+	uint32_t next[4] = { 0 };
+
+	assert_int_equal(offer(p, 1, true, NET + 104, START), NET + 104);
+	assert_int_equal(pool_reserve(p, 7, NET + 106, NULL, 0, START), 0);
+	assert_int_equal(pool_next(p, 0, next, 4), 4);
+	assert_int_equal(next[0], NET + 103);
+	assert_int_equal(next[1], NET + 105);
+	assert_int_equal(next[2], NET + 107);
+	assert_int_equal(next[3], NET + 108);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(offer(p, 10 + i, true, 0, START), next[i]);
+	assert_int_equal(pool_next(p, 0, next, 1), 1);
+	assert_int_equal(next[0], NET + 109);
+	/* the other network has four addresses */
+	assert_int_equal(pool_next(p, 1, next, 4), 4);
+	assert_int_equal(next[3], 0x0a4e000d);
+	for (unsigned i = 0; i < 96; i++)
+		offer(p, 100 + i, true, 0, START);
+	assert_int_equal(pool_next(p, 0, next, 4), 0);
+}
+
 static void test_least_recently_used(void **state)
 {
 	struct pool *p = ((struct fixture *)*state)->pool;
@@ -641,6 +666,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_choose, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_least_recently_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
 		cmocka_unit_test(test_dns_of_all),

@@ -1,4 +1,4 @@
-#include "server/net/recent.h"
+#include "server/recent.h"
 
 /* The first of the key's places. */
 static struct recent_slot *row(const struct recent *r, uint64_t key)

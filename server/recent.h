@@ -3,8 +3,8 @@
  * its start, and finding costs the same however many keys there are: a key has RECENT_WAYS places,
  * and the one of them that was used longest ago gives way. Pure.
  */
-#ifndef MUSTER_SERVER_NET_RECENT_H
-#define MUSTER_SERVER_NET_RECENT_H
+#ifndef MUSTER_SERVER_RECENT_H
+#define MUSTER_SERVER_RECENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
