@@ -5,9 +5,10 @@
  *   { "type": "channel", "name": "stable", "image": "kvm", "manifest": "64 hex digits",
  *     "release": 7, "floor": 5, "issued": 1763942400, "expires": 1766534400 }
  *
- * `manifest` is the SHA-256 of the manifest's bytes and `release` its release. Nothing older than
- * `floor` may run, whatever else is signed. Times are seconds since 1970. Strict like the manifest,
- * see strict.h. Verify the signatures of the bytes before parsing them.
+ * `manifest` is the SHA-256 of the manifest's bytes and `release` its release. The server may pin a
+ * host to an older one, but to none below `floor`: whatever else is signed, that does not run.
+ * Times are seconds since 1970. Strict like the manifest, see strict.h. Verify the signatures of
+ * the bytes before parsing them.
  */
 #ifndef MUSTER_IMAGES_CHANNEL_H
 #define MUSTER_IMAGES_CHANNEL_H

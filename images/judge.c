@@ -203,9 +203,12 @@ static enum verdict check_channel(
 	if (!of_channel(m, ch))
 		return refuse(VERDICT_MANIFEST_CHANNEL, err, "%s of %s, not %s of %s", m->name,
 			m->channel, ch->image, ch->name);
-	if (m->release < ch->release)
+	if (m->release < ch->floor)
 		return refuse(VERDICT_ROLLBACK, err,
-			"release %" PRIu64 ", the channel has %" PRIu64, m->release, ch->release);
+			"release %" PRIu64 ", the channel's floor is %" PRIu64, m->release,
+			ch->floor);
+	if (m->release < ch->release)
+		return VERDICT_GOOD; /* a pin: the release keys have signed this floor */
 	if (m->release != ch->release || !digest_equal(found, &ch->manifest))
 		return refuse(VERDICT_MANIFEST_CURRENT, err, "release %" PRIu64, m->release);
 	return VERDICT_GOOD;

@@ -86,8 +86,9 @@ enum verdict judge_fresh(const struct root *root, const struct channel *ch,
 
 /*
  * `want` is the digest that the ticket names, and ch the channel; NULL where there is none (the
- * command, over files at hand). An older release where a newer one is wanted is a rollback, also
- * when a mirror gives it out under the newer one's digest.
+ * command, over files at hand). Good is the manifest that the channel names, and an older release
+ * of it from the channel's floor on, for a host that is pinned. Below the floor it is a rollback,
+ * and so is any older release that a mirror gives out under the newer one's digest.
  */
 enum verdict judge_manifest(const struct root *root, const struct channel *ch,
 	const struct digest *want, uint64_t now_s, const struct signed_text *t,

@@ -122,17 +122,16 @@ static int compare(const struct job *j, const struct channel *old, const struct 
 	if (strcmp(old->name, ch->name) != 0 || strcmp(old->image, ch->image) != 0)
 		return ctl_fail(CTL_CONFLICT, "%s is channel %s of %s, and %s is %s of %s", j->path,
 			old->name, old->image, j->image, ch->name, ch->image);
-	if (ch->floor < old->floor)
-		return ctl_fail(CTL_CONFLICT,
-			"%s: the floor was %" PRIu64 " and cannot become %" PRIu64, j->path,
-			old->floor, ch->floor);
-	if (ch->release < old->release && !j->rollback) {
+	if (j->rollback || (ch->release >= old->release && ch->floor >= old->floor))
+		return CTL_OK;
+	if (ch->release < old->release)
 		ctl_fail(CTL_CONFLICT, "%s: release %" PRIu64 " is older than %" PRIu64, j->path,
 			ch->release, old->release);
-		ctl_hint("--rollback if that is what you want");
-		return CTL_CONFLICT;
-	}
-	return CTL_OK;
+	else
+		ctl_fail(CTL_CONFLICT, "%s: the floor was %" PRIu64 " and would be %" PRIu64,
+			j->path, old->floor, ch->floor);
+	ctl_hint("--rollback if that is what you want");
+	return CTL_CONFLICT;
 }
 
 static int write_channel(const struct job *j, const struct channel *ch)
@@ -150,6 +149,12 @@ static int write_channel(const struct job *j, const struct channel *ch)
 	return rc ? rc : image_dir_write(j->dir, j->file, t.text, t.len);
 }
 
+/* Where older releases were not allowed before they are not now. */
+static uint64_t floor_as_before(const struct channel *old, uint64_t release)
+{
+	return old->floor < old->release && old->floor < release ? old->floor : release;
+}
+
 static int make(const struct ctl *c, const struct job *j)
 {
 	struct channel old, ch = { 0 };
@@ -160,7 +165,7 @@ static int make(const struct ctl *c, const struct job *j)
 		rc = read_image(j, &ch);
 	if (rc)
 		return rc;
-	ch.floor = j->floor ? j->floor : old.floor;
+	ch.floor = j->floor ? j->floor : floor_as_before(&old, ch.release);
 	ch.issued_s = (uint64_t)time(NULL);
 	ch.expires_s = ch.issued_s + (j->valid_s ? j->valid_s : VALID_S);
 	rc = compare(j, &old, &ch);

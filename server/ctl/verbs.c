@@ -85,8 +85,9 @@ const struct verb verbs[] = {
 		"  --image DIR   make it for this signed image: its channel, name and release;\n"
 		"                signatures of an earlier one go\n"
 		"  --valid TIME  30d, 12h (default 30d)\n"
-		"  --floor N     no later pin may go below this release (default: as before)\n"
-		"  --rollback    the release is older than before, on purpose\n"
+		"  --floor N     hosts may be pinned to releases from N on (default: as before, and\n"
+		"                at first the release itself: no pins)\n"
+		"  --rollback    release or floor are older than before, on purpose\n"
 		"  --root ROOTS  show, and check the signatures by the last root in this folder\n"
 		"Needs no server. Each signer signs it: muster key sign FILE --key KEY.\n" },
 	{ "image", "import", verb_image_import, "DIR",

@@ -122,6 +122,14 @@ check "an older release by mistake" 4 muster image channel stable.json --image o
 check "the good channel is untouched" 0 muster image channel stable.json --root roots
 cp stable.json back.json
 check "and on purpose" 0 muster image channel back.json --image older --rollback
+said "with the floor that allows it" "release 6, floor 5"
+check "without pins" 0 muster image channel new.json --image tiny
+said "the floor is the release" "release 7, floor 7"
+check "which falls only on purpose" 4 muster image channel new.json --image tiny --floor 6
+check "with a rollback" 0 muster image channel new.json --image older --rollback
+said "there are no pins either" "release 6, floor 6"
+check "and back" 0 muster image channel new.json --image tiny
+said "as before" "release 7, floor 7"
 muster image sign older --key ada --restamp --channel canary >/dev/null
 check "another channel's image" 4 muster image channel stable.json --image older
 check "a release of 2^63" 2 muster image sign older --key ada --restamp \

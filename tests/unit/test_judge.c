@@ -98,19 +98,26 @@ static struct digest digest_of(const struct file *f)
 	return d;
 }
 
-static void make_channel(struct file *f, const char *name, const struct file *manifest,
-	uint64_t release, const char *who)
+static void make_channel_from(struct file *f, const char *name, const struct file *manifest,
+	uint64_t release, uint64_t floor, const char *who)
 {
 	struct channel ch = { .image = "kvm",
 		.manifest = digest_of(manifest),
 		.release = release,
-		.floor = 1,
+		.floor = floor,
 		.issued_s = NOW_S - 5,
 		.expires_s = NOW_S + 3600 };
 
 	snprintf(ch.name, sizeof ch.name, "%s", name);
 	begin(f, channel_print(&ch, f->text, sizeof f->text));
 	sign_all(f, who);
+}
+
+/* Without pins. */
+static void make_channel(struct file *f, const char *name, const struct file *manifest,
+	uint64_t release, const char *who)
+{
+	make_channel_from(f, name, manifest, release, release, who);
 }
 
 static void make_ticket(struct file *f, const struct file *manifest)
@@ -472,6 +479,42 @@ static void test_s05_rollback(void **state)
 		VERDICT_ROLLBACK);
 }
 
+/* The server may pin a host to an older release, but not below the floor. */
+static void test_s05_pin(void **state)
+{
+	static const struct {
+		uint64_t floor, release;
+		const char *who;
+		enum verdict want;
+	} rows[] = {
+		{ 7, 7, "01", VERDICT_MANIFEST_CURRENT }, /* another manifest of that release */
+		{ 7, 6, "01", VERDICT_ROLLBACK },
+		{ 6, 6, "01", VERDICT_GOOD },
+		{ 6, 5, "01", VERDICT_ROLLBACK },
+		{ 0, 1, "01", VERDICT_GOOD },
+		{ 6, 6, "0", VERDICT_MANIFEST_SIGNATURE },
+		{ 6, 8, "01", VERDICT_MANIFEST_CURRENT },
+	};
+	struct file f, channel;
+	struct channel ch;
+	struct manifest m;
+	struct digest want;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		print_message(
+			"row: release %d, floor %d\n", (int)rows[i].release, (int)rows[i].floor);
+		make_channel_from(&channel, "stable", &w.manifest, 7, rows[i].floor, "01");
+		assert_int_equal(judge_channel(&w.walk.root, &channel.t, &ch, err), VERDICT_GOOD);
+		make_manifest(&f, "stable", rows[i].release, "");
+		memcpy(strstr(f.text, "quiet"), "QUIET", 5);
+		sign_all(&f, rows[i].who);
+		want = digest_of(&f);
+		assert_int_equal(judge_manifest(&w.walk.root, &ch, &want, NOW_S, &f.t, &m, err),
+			rows[i].want);
+	}
+}
+
 static void test_s06_replay(void **state)
 {
 	struct ticket_want want = { .host = "n01", .boot = 17 };
@@ -689,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_s04_steps),
 		cmocka_unit_test(test_s04_expired),
 		cmocka_unit_test(test_s05_rollback),
+		cmocka_unit_test(test_s05_pin),
 		cmocka_unit_test(test_s06_replay),
 		cmocka_unit_test(test_s07_freeze),
 		cmocka_unit_test(test_s07_manifest),
