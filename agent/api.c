@@ -149,11 +149,29 @@ int api_facts(struct api *a, const struct facts *f, struct fault *fault)
 
 /* ---- ticket ---- */
 
-static int ticket_read(const struct json *doc, struct api_ticket *t, struct fault *fault)
+/* One file and its signatures; a further signature than there is room for is left out. */
+static int signed_read(const struct json *doc, struct api_signed *out)
 {
 	const struct json *sigs = json_get(doc, "signatures");
-	int bad = digest_parse(json_get_str(doc, "manifest", ""), &t->manifest) < 0;
+	int bad = digest_parse(json_get_str(doc, "digest", ""), &out->digest) < 0;
 
+	for (size_t i = 0; i < json_len(sigs) && i < QUORUM_SIGS_MAX; i++) {
+		bad |= digest_parse(json_str(json_at(sigs, i), ""), &out->sigs[i]) < 0;
+		out->n_sigs = i + 1;
+	}
+	return bad;
+}
+
+static int ticket_read(const struct json *doc, struct api_ticket *t, struct fault *fault)
+{
+	const struct json *roots = json_get(doc, "roots");
+	int bad = signed_read(json_get(doc, "manifest"), &t->manifest);
+
+	bad |= signed_read(json_get(doc, "channel"), &t->channel);
+	for (size_t i = 0; i < json_len(roots) && i < API_ROOTS_MAX; i++) {
+		bad |= signed_read(json_at(roots, i), &t->roots[i]);
+		t->n_roots = i + 1;
+	}
 	copy(t->image, sizeof t->image, doc, "image");
 	copy(t->version, sizeof t->version, doc, "version");
 	copy(t->ticket, sizeof t->ticket, doc, "ticket");
@@ -161,19 +179,14 @@ static int ticket_read(const struct json *doc, struct api_ticket *t, struct faul
 	t->pause_ms = json_get_int(doc, "pause_ms", 0);
 	if (t->pause_ms < 0 || t->pause_ms > PAUSE_MAX_MS)
 		t->pause_ms = 0;
-	while (t->n_sigs < json_len(sigs) && t->n_sigs < VERIFY_SIGS_MAX) {
-		const char *hex = json_str(json_at(sigs, t->n_sigs), "");
-
-		bad |= digest_parse(hex, &t->sigs[t->n_sigs]) < 0;
-		t->n_sigs++;
-	}
 	return bad ? fault_set(fault, -EPROTO, "agent", "server",
-			     "The server named no digest for the manifest or a signature.")
+			     "The server named no digest for a root, the channel, the manifest or a "
+			     "signature.")
 		   : 0;
 }
 
-int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
-	struct fault *fault)
+int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticket *out,
+	unsigned *retry_s, struct fault *fault)
 {
 	static const char path[] = "/v1/agent/ticket";
 	struct fetch_answer answer = { 0 };
@@ -185,6 +198,7 @@ int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigne
 
 	jw_obj(&w, NULL);
 	jw_str(&w, "nonce", nonce);
+	jw_int(&w, "root", (int64_t)root);
 	jw_end_obj(&w);
 	rc = post(a, path, &w, &answer, fault);
 	jw_fini(&w);
@@ -220,6 +234,8 @@ static void progress_json(const struct api_progress *p, struct jw *w)
 	jw_int(w, "total", (int64_t)p->total);
 	jw_int(w, "files_bytes", (int64_t)p->files_bytes);
 	jw_int(w, "files_total", (int64_t)p->files_total);
+	if (p->detail)
+		jw_str(w, "detail", p->detail);
 	jw_end_obj(w);
 }
 

@@ -1,7 +1,7 @@
 /*
  * api.h: the conversation with the server, docs/agent-protocol.md. Requests are repeated with
  * growing pauses while the server is away. What the server says is believed only as far as a
- * sentence on the screen; what runs is decided by verify.h.
+ * sentence on the screen; what runs is decided by chain.h.
  *
  * Errors of every call, each with the fault filled: -EACCES the session is unknown, begin again at
  * facts; -ESTALE this boot is over; -ETIMEDOUT the server was away for PACE_PATIENCE_S; -EPROTO it
@@ -17,7 +17,7 @@
 #include "agent/facts.h"
 #include "agent/fault.h"
 #include "agent/fetch.h"
-#include "agent/verify.h"
+#include "images/judge.h"
 
 struct api {
 	struct fetch *fetch;
@@ -28,17 +28,27 @@ struct api {
 	int64_t quiet_ms; /* progress is not worth waiting for before this time */
 };
 
+/* A file with its signatures, by the digests of their blobs. */
+struct api_signed {
+	struct digest digest, sigs[QUORUM_SIGS_MAX];
+	size_t n_sigs;
+};
+
+/* One root more than is walked: the last one tells that they are too many. */
+#define API_ROOTS_MAX (JUDGE_ROOT_STEPS + 1)
+
 struct api_ticket {
 	char image[64], version[64];
-	char ticket[VERIFY_TICKET_MAX + 1], ticket_sig[MINISIG_TEXT_MAX + 1];
-	struct digest manifest, sigs[VERIFY_SIGS_MAX];
-	size_t n_sigs;
+	char ticket[TICKET_MAX + 2], ticket_sig[MINISIG_TEXT_MAX + 2]; /* a longer one is cut */
+	struct api_signed manifest, channel, roots[API_ROOTS_MAX];
+	size_t n_roots;
 	int64_t pause_ms;
 };
 
 struct api_progress {
 	const char *stage, *what, *file;
 	uint64_t bytes, total, files_bytes, files_total;
+	const char *detail; /* NULL: none */
 };
 
 struct api_up {
@@ -53,11 +63,12 @@ void api_close(struct api *a);
 int api_facts(struct api *a, const struct facts *f, struct fault *fault);
 
 /*
- * Also -EAGAIN: not now; *retry_s says when to ask again, and the fault's message why not. The
- * texts and digests in *out are as the server sent them.
+ * root: the version of the one that the agent carries. Also -EAGAIN: not now; *retry_s says when to
+ * ask again, and the fault's message why not. The texts and digests in *out are as the server sent
+ * them.
  */
-int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
-	struct fault *fault);
+int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticket *out,
+	unsigned *retry_s, struct fault *fault);
 
 /* One quick try; a server that is away is left alone for a while. */
 void api_progress(struct api *a, const struct api_progress *p);

@@ -13,8 +13,6 @@
 #include "agent/cmdline.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
-#define SLOW_BYTES_S	   512L /* less than this for SLOW_S seconds counts as broken */
-#define SLOW_S		   30L
 #define SMALL_TIMEOUT_S	   60L
 
 struct fetch {
@@ -318,8 +316,8 @@ int fetch_get(struct fetch *f, const char *path, uint64_t offset, uint64_t lengt
 	snprintf(range, sizeof range, "%" PRIu64 "-", offset);
 	if (offset > 0)
 		curl_easy_setopt(f->curl, CURLOPT_RANGE, range);
-	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_S);
-	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_SLOW_BYTES_S);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, (long)FETCH_SLOW_S);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, &g);
 	curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_bytes);

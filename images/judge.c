@@ -10,6 +10,8 @@ static const struct {
 	const char *code, *text;
 } verdicts[VERDICTS] = {
 	[VERDICT_GOOD] = { "good", "It may be believed" },
+	[VERDICT_BLOB_DIGEST] = { "blob-digest",
+		"A root, channel or signature is not what the server named" },
 	[VERDICT_ROOT_STEPS] = { "root-steps",
 		"The chain of roots is too long for this starting point" },
 	[VERDICT_ROOT_OLD_KEYS] = { "root-old-keys",
@@ -22,6 +24,15 @@ static const struct {
 		"Too few release keys have signed the channel" },
 	[VERDICT_CHANNEL_MALFORMED] = { "channel-malformed",
 		"It is no channel that this program knows" },
+	[VERDICT_TICKET_SIGNATURE] = { "ticket-signature",
+		"No site key that this host knows has signed the boot ticket" },
+	[VERDICT_TICKET_MALFORMED] = { "ticket-malformed",
+		"It is no boot ticket that this program knows" },
+	[VERDICT_TICKET_NONCE] = { "ticket-nonce",
+		"The boot ticket answers another request: it may be a recorded one" },
+	[VERDICT_TICKET_HOST] = { "ticket-host",
+		"The boot ticket is for another host or another boot" },
+	[VERDICT_TICKET_LATE] = { "ticket-late", "The boot ticket came too late" },
 	[VERDICT_CLOCK] = { "clock",
 		"The host's clock and the server's are more than a day apart" },
 	[VERDICT_ROOT_EXPIRED] = { "root-expired", "The root has expired: rotate it" },
@@ -40,6 +51,13 @@ static const struct {
 		"The manifest is not the one that the channel names" },
 	[VERDICT_MANIFEST_EXPIRED] = { "manifest-expired",
 		"The manifest has expired: sign a newer release" },
+	[VERDICT_MANIFEST_KIND] = { "manifest-kind",
+		"This host cannot be handed over to an image of that kind" },
+	[VERDICT_MEMORY] = { "memory", "The image does not fit into this host's memory" },
+	[VERDICT_FILE_LENGTH] = { "file-length",
+		"A file has another length than its manifest says" },
+	[VERDICT_FILE_DIGEST] = { "file-digest",
+		"A file has another digest than its manifest says" },
 };
 
 const char *verdict_code(enum verdict v)
@@ -135,7 +153,18 @@ enum verdict judge_root_next(struct root_walk *w, const struct signed_text *t, c
 	return VERDICT_GOOD;
 }
 
-/* ---- channel, clock ---- */
+void judge_root_zero(const struct minisig_public *keys, size_t n, struct root_walk *out)
+{
+	struct root r = { .expires_s = UINT64_MAX, .threshold = 1, .n_keys = n };
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(r.names[i], sizeof r.names[i], "release-%zu", i + 1);
+		r.keys[i] = keys[i];
+	}
+	*out = (struct root_walk){ .root = r };
+}
+
+/* ---- channel, ticket ---- */
 
 enum verdict judge_channel(
 	const struct root *root, const struct signed_text *t, struct channel *out, char *err)
@@ -148,6 +177,42 @@ enum verdict judge_channel(
 		v = refuse(VERDICT_CHANNEL_MALFORMED, err, "%s", why);
 	return v;
 }
+
+static enum verdict check_about(const struct ticket *t, const struct ticket_want *want, char *err)
+{
+	if (strcmp(t->nonce, want->nonce) != 0)
+		return refuse(VERDICT_TICKET_NONCE, err, "its nonce is %.16s...", t->nonce);
+	if (strcmp(t->host, want->host) != 0 || t->boot != want->boot)
+		return refuse(VERDICT_TICKET_HOST, err,
+			"for boot %" PRIu64 " of %s, not %" PRIu64 " of %s", t->boot, t->host,
+			want->boot, want->host);
+	if (want->age_s > t->ttl_s)
+		return refuse(VERDICT_TICKET_LATE, err, "%" PRIu64 " s after it was asked for",
+			want->age_s);
+	return VERDICT_GOOD;
+}
+
+enum verdict judge_ticket(const struct minisig_public *site, size_t n, const struct signed_text *t,
+	const struct ticket_want *want, struct ticket *out, char *err)
+{
+	struct ticket ticket;
+	char why[160];
+	enum verdict v;
+
+	if (t->len == 0 || t->len > TICKET_MAX)
+		return refuse(VERDICT_TICKET_MALFORMED, err, "%zu bytes, where 1 to %d are allowed",
+			t->len, TICKET_MAX);
+	if (quorum_count(site, n, t) < 1)
+		return refuse(VERDICT_TICKET_SIGNATURE, err, "0 of 1");
+	if (ticket_parse(t->text, t->len, &ticket, why, sizeof why))
+		return refuse(VERDICT_TICKET_MALFORMED, err, "%s", why);
+	v = check_about(&ticket, want, err);
+	if (!v)
+		*out = ticket;
+	return v;
+}
+
+/* ---- clock ---- */
 
 static uint64_t later(uint64_t a, uint64_t b)
 {

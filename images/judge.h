@@ -1,8 +1,8 @@
 /*
  * judge.h: may a host believe these signed files? The checks in their fixed order, each with one
- * code, for the agent and for the command alike: root chain, channel, clock, manifest. Bytes are
- * verified before they are parsed. (The ticket, which needs the host's own nonce, is
- * agent/verify.h's.) Pure: the caller brings bytes, clock and digests.
+ * code, for agent, server and command alike: root chain, channel, ticket, clock, manifest. Bytes
+ * are verified before they are parsed. Pure: the caller brings bytes, clock, nonce and digests. The
+ * last codes of the table are those of checks that need the host itself or the files' bytes.
  *
  * Each check returns VERDICT_GOOD with its outputs filled, or another verdict with the outputs
  * untouched and one sentence in err (JUDGE_ERR_MAX bytes).
@@ -17,6 +17,7 @@
 #include "images/manifest.h"
 #include "images/quorum.h"
 #include "images/root.h"
+#include "images/ticket.h"
 
 #define JUDGE_ERR_MAX	  240
 #define JUDGE_ROOT_STEPS  32 /* from the root that the host carries */
@@ -24,6 +25,7 @@
 
 enum verdict {
 	VERDICT_GOOD,
+	VERDICT_BLOB_DIGEST,
 	VERDICT_ROOT_STEPS,
 	VERDICT_ROOT_OLD_KEYS,
 	VERDICT_ROOT_MALFORMED,
@@ -31,6 +33,11 @@ enum verdict {
 	VERDICT_ROOT_NEW_KEYS,
 	VERDICT_CHANNEL_SIGNATURE,
 	VERDICT_CHANNEL_MALFORMED,
+	VERDICT_TICKET_SIGNATURE,
+	VERDICT_TICKET_MALFORMED,
+	VERDICT_TICKET_NONCE,
+	VERDICT_TICKET_HOST,
+	VERDICT_TICKET_LATE,
 	VERDICT_CLOCK,
 	VERDICT_ROOT_EXPIRED,
 	VERDICT_CHANNEL_EXPIRED,
@@ -41,6 +48,10 @@ enum verdict {
 	VERDICT_ROLLBACK,
 	VERDICT_MANIFEST_CURRENT,
 	VERDICT_MANIFEST_EXPIRED,
+	VERDICT_MANIFEST_KIND,
+	VERDICT_MEMORY,
+	VERDICT_FILE_LENGTH,
+	VERDICT_FILE_DIGEST,
 	VERDICTS
 };
 
@@ -63,10 +74,30 @@ enum verdict judge_root_first(const struct signed_text *t, struct root_walk *out
 /* From root N to N + 1: at most JUDGE_ROOT_STEPS times. *w is untouched unless it is good. */
 enum verdict judge_root_next(struct root_walk *w, const struct signed_text *t, char *err);
 
-/* ---- channel, clock, manifest ---- */
+/*
+ * Bare public keys as a chain's start, root 0: any one of them suffices, for ever; root 1 replaces
+ * it when one of them has signed that. n is at most ROOT_KEYS_MAX; the same key twice counts once.
+ */
+void judge_root_zero(const struct minisig_public *keys, size_t n, struct root_walk *out);
+
+/* ---- channel, ticket ---- */
 
 enum verdict judge_channel(
 	const struct root *root, const struct signed_text *t, struct channel *out, char *err);
+
+/* What the ticket must be about: this request of this boot of this host. */
+struct ticket_want {
+	const char *nonce; /* 64 hex digits */
+	const char *host;
+	uint64_t boot;
+	uint64_t age_s; /* since the nonce was made, by a clock that only goes forward */
+};
+
+/* One of the n site keys must have signed it. */
+enum verdict judge_ticket(const struct minisig_public *site, size_t n, const struct signed_text *t,
+	const struct ticket_want *want, struct ticket *out, char *err);
+
+/* ---- clock, manifest ---- */
 
 /* All in seconds since 1970; 0: not known. */
 struct judge_clock {

@@ -1,6 +1,7 @@
 /*
- * image_dir.h: a built image, which is a folder: the files, manifest.json, and for each signer
- * manifest.json.minisig.KEYID.
+ * image_dir.h: a built image, which is a folder: the files, manifest.json, and once it is signed
+ * channel.json, which makes this release the current one; for each signer of one of them
+ * NAME.minisig.KEYID.
  *
  * Functions return enum ctl_exit and have said why when it is not CTL_OK. Files are read by name
  * only when they are regular files: a link in an image folder is refused.
@@ -16,6 +17,7 @@
 #include "images/quorum.h"
 
 #define IMAGE_MANIFEST	  "manifest.json"
+#define IMAGE_CHANNEL	  "channel.json"
 #define IMAGE_SIGNERS_MAX QUORUM_SIGS_MAX
 
 struct image_text {

@@ -1,6 +1,7 @@
 /*
  * image_sign.c: `muster image sign` stamps release, created and expires into the manifest, once,
- * and adds one signature file for each signer; `muster image verify` checks one the way the agent
+ * makes the channel that says that this release is current, and adds one signature file for each
+ * signer to both; `muster image verify` checks one the way the agent
  * does: first the bytes' signature, then the manifest, then every file. Both need no server.
  */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "images/judge.h"
 #include "server/ctl/ctl.h"
@@ -28,7 +30,7 @@
 
 struct sign {
 	const char *dir, *key, *channel;
-	uint64_t release, valid_s; /* 0: not given */
+	uint64_t release, floor, valid_s; /* 0: not given */
 	bool restamp;
 };
 
@@ -39,6 +41,7 @@ static int take_sign_args(const struct ctl *c, int argc, char **argv, struct sig
 		{ "release", required_argument, NULL, 'r' },
 		{ "valid", required_argument, NULL, 'v' },
 		{ "channel", required_argument, NULL, 'c' },
+		{ "floor", required_argument, NULL, 'f' },
 		{ "restamp", no_argument, NULL, 's' },
 		{ 0 },
 	};
@@ -53,6 +56,8 @@ static int take_sign_args(const struct ctl *c, int argc, char **argv, struct sig
 			s->restamp = true;
 		else if (opt == 'r' && !format_parse_number(optarg, INT64_MAX, &s->release))
 			return ctl_usage(c, "--release takes a number above 0");
+		else if (opt == 'f' && !format_parse_number(optarg, INT64_MAX, &s->floor))
+			return ctl_usage(c, "--floor takes a number above 0");
 		else if (opt == 'v' && !format_parse_validity(optarg, &s->valid_s))
 			return ctl_usage(c, "--valid takes days or hours, as in 400d or 12h");
 		else if (opt == '?')
@@ -97,12 +102,37 @@ static int stamp(const struct sign *s, struct manifest *m, struct image_text *t)
 	return rc ? rc : image_dir_write(s->dir, IMAGE_MANIFEST, t->text, t->len);
 }
 
+/* As long as the release itself, and without pins: `muster image channel` makes another one. */
+static int make_channel(const struct sign *s, const struct manifest *m, const struct image_text *t)
+{
+	struct channel ch = { .release = m->release,
+		.floor = s->floor ? s->floor : m->release,
+		.issued_s = m->created_s,
+		.expires_s = m->expires_s };
+	char text[1024];
+	int n, rc;
+
+	memcpy(ch.name, m->channel, sizeof ch.name);
+	memcpy(ch.image, m->name, sizeof ch.image);
+	if (digest_bytes(t->text, t->len, &ch.manifest))
+		return ctl_fail(CTL_FAILED, "libcrypto does not work");
+	n = channel_print(&ch, text, sizeof text);
+	if (n < 0)
+		return ctl_fail(CTL_FAILED, "%s: the channel would be too long", s->dir);
+	rc = image_dir_drop_signatures(s->dir, IMAGE_CHANNEL);
+	return rc ? rc : image_dir_write(s->dir, IMAGE_CHANNEL, text, (size_t)n);
+}
+
 /* A further signer signs the very same bytes, so what stamping sets must not be asked for. */
 static int stamp_once(const struct sign *s, struct manifest *m, struct image_text *t)
 {
-	if (!m->release || s->restamp)
-		return stamp(s, m, t);
-	if (!s->release && !s->valid_s && !s->channel)
+	int rc;
+
+	if (!m->release || s->restamp) {
+		rc = stamp(s, m, t);
+		return rc ? rc : make_channel(s, m, t);
+	}
+	if (!s->release && !s->valid_s && !s->channel && !s->floor)
 		return CTL_OK;
 	ctl_fail(CTL_CONFLICT, "%s is stamped already: release %" PRIu64, s->dir, m->release);
 	ctl_hint("--restamp starts over, and takes the other signatures away");
@@ -117,6 +147,32 @@ static int write_signature(const struct sign *s, const struct minisig_secret *se
 	snprintf(
 		comment, sizeof comment, "%s %s release %" PRIu64, m->name, m->version, m->release);
 	return image_dir_sign(s->dir, IMAGE_MANIFEST, t, sec, comment);
+}
+
+/* The channel beside it, when it is this release's: a later one is for its own signers. */
+static int sign_channel(
+	const struct sign *s, const struct minisig_secret *sec, const struct image_text *manifest)
+{
+	static struct image_text t;
+	char comment[201], err[160];
+	struct channel ch;
+	struct digest d;
+	int rc, fd = image_dir_open(s->dir, IMAGE_CHANNEL);
+
+	if (fd == -ENOENT)
+		return CTL_OK;
+	if (fd >= 0)
+		close(fd);
+	rc = image_dir_text(s->dir, IMAGE_CHANNEL, "muster image channel", &t);
+	if (rc)
+		return rc;
+	if (channel_parse(t.text, t.len, &ch, err, sizeof err))
+		return ctl_fail(CTL_FAILED, "%s/" IMAGE_CHANNEL ": %s", s->dir, err);
+	if (digest_bytes(manifest->text, manifest->len, &d) || !digest_equal(&d, &ch.manifest))
+		return CTL_OK;
+	snprintf(comment, sizeof comment, "channel %s %s release %" PRIu64, ch.name, ch.image,
+		ch.release);
+	return image_dir_sign(s->dir, IMAGE_CHANNEL, &t, sec, comment);
 }
 
 static int sign(const struct ctl *c, const struct sign *s, const struct minisig_secret *sec)
@@ -134,6 +190,8 @@ static int sign(const struct ctl *c, const struct sign *s, const struct minisig_
 		rc = stamp_once(s, &m, &t);
 	if (!rc)
 		rc = write_signature(s, sec, &m, &t);
+	if (!rc)
+		rc = sign_channel(s, sec, &t);
 	if (rc)
 		return rc;
 	minisig_id_hex(sec->id, id);

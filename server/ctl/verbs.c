@@ -74,7 +74,9 @@ const struct verb verbs[] = {
 		"  --valid TIME    400d, 12h (default 400d)\n"
 		"  --release N     counts up with each release (default: seconds since 1970)\n"
 		"  --channel NAME  instead of the recipe's\n"
+		"  --floor N       hosts may be pinned to releases from N on (default: to none)\n"
 		"  --restamp       a new release of the same files; other signatures go\n"
+		"Makes and signs DIR/channel.json too: that this release is the current one.\n"
 		"A second signer signs the same release: just sign again with another key.\n" },
 	{ "image", "verify", verb_image_verify, "DIR --root ROOTS|--key KEY",
 		"check the signatures and every file; needs no server",
@@ -90,8 +92,10 @@ const struct verb verbs[] = {
 		"  --rollback    release or floor are older than before, on purpose\n"
 		"  --root ROOTS  show, and check the signatures by the last root in this folder\n"
 		"Needs no server. Each signer signs it: muster key sign FILE --key KEY.\n" },
-	{ "image", "import", verb_image_import, "DIR",
-		"give a signed image to the server, on its own machine", NULL },
+	{ "image", "import", verb_image_import, "DIR|CHANNEL|ROOTS...",
+		"give signed images, channels and roots to the server, on its own machine",
+		"An image's folder with the channel.json that lies in it, a channel's file, or a\n"
+		"folder of roots, of which those are sent that the server does not have.\n" },
 	{ "image", "list", verb_image_list, "", "images that the server has", NULL },
 	{ "image", "show", verb_image_show, "NAME", "one image and its files", NULL },
 

@@ -282,6 +282,9 @@ lab_prepare() {
 	done
 }
 
+# When the agent was put together, to say the same each time.
+lab_epoch() { stat -c %Y "$LAB_SIGNED/keys/release.pub"; }
+
 # A signed image, made anew when the programs, the recipes or the keys changed.
 lab_pack() {
 	local name=$1 dir=$LAB_SIGNED/images/$1 keys=$LAB_SIGNED/keys inputs
@@ -295,7 +298,7 @@ lab_pack() {
 	*-kexec) more=(--name "$name" --args quiet) ;;
 	esac
 	rm -rf "$dir" "$dir.inputs"
-	lab_muster image build "${name%-kexec}" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" \
+	SOURCE_DATE_EPOCH=$(lab_epoch) lab_muster image build "${name%-kexec}" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" \
 		>>"$LAB_DIR/log/images.log" 2>&1 &&
 		lab_muster image sign "$dir" --key "$keys/release.key" >>"$LAB_DIR/log/images.log" 2>&1 &&
 		printf '%s\n' "$inputs" >"$dir.inputs"

@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include "agent/verify.h"
 #include "images/judge.h"
 
 #define NONCE	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -26,7 +25,7 @@
 static struct minisig_secret person[PEOPLE]; /* release keys */
 static struct minisig_public person_pub[PEOPLE];
 static struct minisig_secret site;
-static struct trust site_trust;
+static struct minisig_public site_pub;
 static char err[JUDGE_ERR_MAX];
 
 /* A file with the signatures that it has got so far. */
@@ -122,15 +121,14 @@ static void make_channel(struct file *f, const char *name, const struct file *ma
 
 static void make_ticket(struct file *f, const struct file *manifest)
 {
-	char hex[DIGEST_HEX];
-	struct digest d = digest_of(manifest);
+	const struct ticket t = { .nonce = NONCE,
+		.host = "n01",
+		.boot = 17,
+		.manifest = digest_of(manifest),
+		.issued_s = NOW_S,
+		.ttl_s = 120 };
 
-	digest_hex(&d, hex);
-	begin(f,
-		snprintf(f->text, sizeof f->text,
-			"{\"type\":\"ticket\",\"nonce\":\"" NONCE "\",\"host\":\"n01\",\"boot\":17,"
-			"\"manifest\":\"%s\",\"issued\":%llu,\"ttl\":120}",
-			hex, (unsigned long long)NOW_S));
+	begin(f, ticket_print(&t, f->text, sizeof f->text));
 	sign_by(f, &site);
 }
 
@@ -148,8 +146,7 @@ static int make_world(void **state)
 {
 	(void)state;
 	assert_int_equal(minisig_init(), 0);
-	minisig_generate(&site, &site_trust.site[0]);
-	site_trust.n_site = 1;
+	minisig_generate(&site, &site_pub);
 	for (size_t i = 0; i < PEOPLE; i++)
 		minisig_generate(&person[i], &person_pub[i]);
 	make_root(&w.root, 1, 2, "012", "02");
@@ -185,16 +182,12 @@ static enum verdict ask_manifest(const struct signed_text *t)
 	return judge_manifest(&w.walk.root, &w.ch, NULL, NOW_S, t, &m, err);
 }
 
-/* The ticket's check has codes of the agent's own. */
-static const char *ask_ticket(const struct signed_text *t)
+static enum verdict ask_ticket(const struct signed_text *t)
 {
-	const struct ticket_want want = { .nonce = NONCE, .host = "n01", .boot = 17 };
-	static struct fault f;
+	const struct ticket_want want = { NONCE, "n01", 17, 120 };
 	struct ticket out;
-	char text[TEXT + 1];
 
-	snprintf(text, sizeof text, "%.*s", (int)t->len, t->text);
-	return verify_ticket(&site_trust, text, t->sigs[0].text, &want, &out, &f) ? f.code : "good";
+	return judge_ticket(&site_pub, 1, t, &want, &out, err);
 }
 
 static void test_good(void **state)
@@ -212,7 +205,7 @@ static void test_good(void **state)
 		judge_manifest(&w.walk.root, &w.ch, &w.want, now_s, &w.manifest.t, &m, err),
 		VERDICT_GOOD);
 	assert_string_equal(m.name, "kvm");
-	assert_string_equal(ask_ticket(&w.ticket.t), "good");
+	assert_int_equal(ask_ticket(&w.ticket.t), VERDICT_GOOD);
 }
 
 /* ---- S01: every single bit ---- */
@@ -268,6 +261,7 @@ static void test_s01_flips(void **state)
 	n += flip_all(&next, ask_next, VERDICT_ROOT_OLD_KEYS);
 	n += flip_all(&w.channel, ask_channel, VERDICT_CHANNEL_SIGNATURE);
 	n += flip_all(&w.manifest, ask_manifest, VERDICT_MANIFEST_SIGNATURE);
+	n += flip_all(&w.ticket, ask_ticket, VERDICT_TICKET_SIGNATURE);
 	for (size_t bit = 0; bit < 8 * w.manifest.t.len; bit++, n++) {
 		w.manifest.text[bit / 8] ^= (char)(1 << bit % 8);
 		assert_int_equal(ask_wanted(&w.manifest.t), VERDICT_MANIFEST_DIGEST);
@@ -374,8 +368,8 @@ static void test_s03_other_slots(void **state)
 			kinds[i] == &w.manifest ? VERDICT_GOOD : VERDICT_MANIFEST_MALFORMED);
 		assert_int_equal(ask_channel(&f.t),
 			kinds[i] == &w.channel ? VERDICT_GOOD : VERDICT_CHANNEL_MALFORMED);
-		assert_string_equal(
-			ask_ticket(&f.t), kinds[i] == &w.ticket ? "good" : "ticket-malformed");
+		assert_int_equal(ask_ticket(&f.t),
+			kinds[i] == &w.ticket ? VERDICT_GOOD : VERDICT_TICKET_MALFORMED);
 	}
 }
 
@@ -515,20 +509,95 @@ static void test_s05_pin(void **state)
 	}
 }
 
-static void test_s06_replay(void **state)
+#define OTHER  "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define DIGEST "abababababababababababababababababababababababababababababababab"
+
+#define TICKET(type, nonce, host, boot, ttl, more)                                                 \
+	"{\"type\":\"" type "\",\"nonce\":\"" nonce "\",\"host\":\"" host "\",\"boot\":" boot      \
+	",\"manifest\":\"" DIGEST "\",\"issued\":1763942400,\"ttl\":" ttl more "}\n"
+
+/* The ticket row by row: replayed, somebody else's, too late, or none. */
+static void test_s06_s13_ticket(void **state)
 {
-	struct ticket_want want = { .host = "n01", .boot = 17 };
-	struct ticket out;
-	struct fault f;
-	char nonce[] = NONCE;
+	const struct {
+		const char *name, *text;
+		const struct minisig_secret *key;
+		uint64_t age_s;
+		enum verdict want;
+	} rows[] = {
+		{ "good", TICKET("ticket", NONCE, "n01", "17", "120", ""), &site, 0, 0 },
+		{ "last second", TICKET("ticket", NONCE, "n01", "17", "120", ""), &site, 120, 0 },
+		{ "too late", TICKET("ticket", NONCE, "n01", "17", "120", ""), &site, 121,
+			VERDICT_TICKET_LATE },
+		{ "too late for its own ttl", TICKET("ticket", NONCE, "n01", "17", "5", ""), &site,
+			6, VERDICT_TICKET_LATE },
+		{ "a longer ttl", TICKET("ticket", NONCE, "n01", "17", "121", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "by a release key", TICKET("ticket", NONCE, "n01", "17", "120", ""), &person[0],
+			0, VERDICT_TICKET_SIGNATURE },
+		{ "replayed", TICKET("ticket", OTHER, "n01", "17", "120", ""), &site, 0,
+			VERDICT_TICKET_NONCE },
+		{ "for another host", TICKET("ticket", NONCE, "n02", "17", "120", ""), &site, 0,
+			VERDICT_TICKET_HOST },
+		{ "for another boot", TICKET("ticket", NONCE, "n01", "18", "120", ""), &site, 0,
+			VERDICT_TICKET_HOST },
+		{ "another type", TICKET("manifest", NONCE, "n01", "17", "120", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "one key more", TICKET("ticket", NONCE, "n01", "17", "120", ",\"x\":1"), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "a key twice", TICKET("ticket", NONCE, "n01", "17", "120", ",\"ttl\":1"), &site,
+			0, VERDICT_TICKET_MALFORMED },
+		{ "nonce too short", TICKET("ticket", "00", "n01", "17", "120", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "boot is text", TICKET("ticket", NONCE, "n01", "\"17\"", "120", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "boot is negative", TICKET("ticket", NONCE, "n01", "-17", "120", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "a host that is none", TICKET("ticket", NONCE, "", "17", "120", ""), &site, 0,
+			VERDICT_TICKET_MALFORMED },
+		{ "no JSON", "ticket\n", &site, 0, VERDICT_TICKET_MALFORMED },
+		{ "empty", "", &site, 0, VERDICT_TICKET_MALFORMED },
+	};
 
 	(void)state;
-	nonce[0] = 'f'; /* today's */
-	want.nonce = nonce;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct ticket_want want = { NONCE, "n01", 17, rows[i].age_s };
+		struct ticket t = { .issued_s = 1 };
+		char sig[MINISIG_TEXT_MAX];
+		size_t len = strlen(rows[i].text);
+		struct signed_text text;
+
+		print_message("row: %s\n", rows[i].name);
+		assert_int_equal(minisig_sign(rows[i].key, rows[i].text, len, "t", sig), 0);
+		text = (struct signed_text){ .text = rows[i].text,
+			.len = len,
+			.sigs = { { sig, strlen(sig) } },
+			.n_sigs = 1 };
+		assert_int_equal(judge_ticket(&site_pub, 1, &text, &want, &t, err), rows[i].want);
+		assert_true(t.issued_s == (rows[i].want ? 1 : 1763942400));
+	}
+}
+
+static void test_ticket_bounds(void **state)
+{
+	char text[TICKET_MAX + 1], sig[MINISIG_TEXT_MAX];
+	struct signed_text t = { .text = text, .sigs = { { sig, 0 } }, .n_sigs = 1 };
+
+	(void)state;
+	memset(text, ' ', sizeof text);
+	t.len = sizeof text;
+	minisig_sign(&site, text, t.len, "t", sig);
+	t.sigs[0].len = strlen(sig);
+	assert_int_equal(ask_ticket(&t), VERDICT_TICKET_MALFORMED);
+	assert_non_null(strstr(err, "1025 bytes"));
+	/* nobody's signature at all */
+	w.ticket.t.n_sigs = 0;
+	assert_int_equal(ask_ticket(&w.ticket.t), VERDICT_TICKET_SIGNATURE);
+	w.ticket.t.n_sigs = 1;
 	assert_int_equal(
-		verify_ticket(&site_trust, w.ticket.text, w.ticket.sigs[0], &want, &out, &f),
-		-EBADMSG);
-	assert_string_equal(f.code, "ticket-nonce");
+		judge_ticket(&site_pub, 0, &w.ticket.t,
+			&(struct ticket_want){ NONCE, "n01", 17, 0 }, &(struct ticket){ 0 }, err),
+		VERDICT_TICKET_SIGNATURE);
 }
 
 /* ---- S07: a site that withholds news ---- */
@@ -705,6 +774,31 @@ static void test_s17_rotation(void **state)
 	}
 }
 
+/* Bare keys: any one of them, and root 1 only when one of them has signed it. */
+static void test_root_zero(void **state)
+{
+	struct root_walk walk;
+	struct file f;
+	struct manifest m;
+
+	(void)state;
+	judge_root_zero(person_pub, 2, &walk);
+	assert_int_equal(walk.root.version, 0);
+	make_manifest(&f, "stable", 7, "1");
+	assert_int_equal(
+		judge_manifest(&walk.root, NULL, NULL, NOW_S, &f.t, &m, err), VERDICT_GOOD);
+	make_manifest(&f, "stable", 7, "2");
+	assert_int_equal(judge_manifest(&walk.root, NULL, NULL, NOW_S, &f.t, &m, err),
+		VERDICT_MANIFEST_SIGNATURE);
+	make_root(&f, 1, 2, "234", "23");
+	assert_int_equal(judge_root_next(&walk, &f.t, err), VERDICT_ROOT_OLD_KEYS);
+	make_root(&f, 2, 2, "234", "023");
+	assert_int_equal(judge_root_next(&walk, &f.t, err), VERDICT_ROOT_VERSION);
+	make_root(&f, 1, 2, "234", "023");
+	assert_int_equal(judge_root_next(&walk, &f.t, err), VERDICT_GOOD);
+	assert_int_equal(walk.root.version, 1);
+}
+
 /* Each verdict has a code of its own and a sentence. */
 static void test_codes(void **state)
 {
@@ -733,7 +827,9 @@ int main(void)
 		cmocka_unit_test(test_s04_expired),
 		cmocka_unit_test(test_s05_rollback),
 		cmocka_unit_test(test_s05_pin),
-		cmocka_unit_test(test_s06_replay),
+		cmocka_unit_test(test_s06_s13_ticket),
+		cmocka_unit_test(test_ticket_bounds),
+		cmocka_unit_test(test_root_zero),
 		cmocka_unit_test(test_s07_freeze),
 		cmocka_unit_test(test_s07_manifest),
 		cmocka_unit_test(test_s13_other_targets),
