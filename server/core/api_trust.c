@@ -103,11 +103,13 @@ static int is_newer(struct call *k, const struct channel *ch)
 	if (rc == -ENOENT)
 		return 1;
 	core_must(k->c, rc, "channel");
-	if (ch->issued_s >= old.ch.issued_s)
+	if (ch->issued_s > old.ch.issued_s ||
+		(ch->issued_s == old.ch.issued_s && ch->release >= old.ch.release))
 		return 1;
 	answer_problem(k->a, 409, "older", "muster image channel FILE --image DIR --rollback",
-		"channel %s of %s was made %llu s before the one that is here", ch->name, ch->image,
-		(unsigned long long)(old.ch.issued_s - ch->issued_s));
+		"channel %s of %s, release %llu, is older than the one that is here, release %llu",
+		ch->name, ch->image, (unsigned long long)ch->release,
+		(unsigned long long)old.ch.release);
 	return 0;
 }
 

@@ -183,7 +183,7 @@ static int import_image(struct ctl *c, const char *dir)
 	if (fd < 0)
 		return rc;
 	close(fd);
-	return import_channel(c, dir, IMAGE_CHANNEL);
+	return import_channel_beside(c, dir, IMAGE_CHANNEL);
 }
 
 /* What is it? A file is a channel; a folder of roots has one, and no image. */

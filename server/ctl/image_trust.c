@@ -1,7 +1,9 @@
 #include "server/ctl/image_trust.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "images/json.h"
 #include "server/ctl/blob_folder.h"
@@ -46,26 +48,85 @@ static int give(struct ctl *c, const char *path, const char *key, const struct i
 	return rc;
 }
 
-int import_channel(struct ctl *c, const char *dir, const char *file)
+static int read_channel(
+	const char *dir, const char *file, struct image_signed *f, struct channel *ch)
 {
-	static struct image_signed f;
-	struct channel ch;
-	char err[160], day[FORMAT_MAX];
-	int rc = image_dir_signed(dir, file, "muster image channel FILE --image DIR", &f);
+	char err[160];
+	int rc = image_dir_signed(dir, file, "muster image channel FILE --image DIR", f);
 
-	if (rc)
-		return rc;
-	if (channel_parse(f.t.text, f.t.len, &ch, err, sizeof err))
-		return ctl_fail(CTL_FAILED, "%s/%s: no channel: %s", dir, file, err);
-	rc = give(c, "/api/v1/channels", "channel", &f);
+	if (!rc && channel_parse(f->t.text, f->t.len, ch, err, sizeof err))
+		rc = ctl_fail(CTL_FAILED, "%s/%s: no channel: %s", dir, file, err);
+	return rc;
+}
+
+static bool says_much(const struct ctl *c)
+{
+	return c->format == CTL_TABLE || c->format == CTL_WIDE;
+}
+
+static int give_channel(struct ctl *c, const char *dir, const char *file,
+	const struct image_signed *f, const struct channel *ch)
+{
+	char day[FORMAT_MAX];
+	int rc = give(c, "/api/v1/channels", "channel", f);
+
 	if (rc) {
 		ctl_fail(rc, "%s/%s was not taken: hosts go on with the channel of before", dir,
 			file);
 		return rc;
 	}
-	if (c->format == CTL_TABLE || c->format == CTL_WIDE)
+	if (says_much(c))
 		printf("channel %s of %s: release %" PRIu64 " is current, valid until %s\n",
-			ch.name, ch.image, ch.release, format_date(ch.expires_s, day));
+			ch->name, ch->image, ch->release, format_date(ch->expires_s, day));
+	return CTL_OK;
+}
+
+int import_channel(struct ctl *c, const char *dir, const char *file)
+{
+	static struct image_signed f;
+	struct channel ch;
+	int rc = read_channel(dir, file, &f, &ch);
+
+	return rc ? rc : give_channel(c, dir, file, &f, &ch);
+}
+
+/* The release of the server's channel when it was made after ch, else 0. */
+static int ask_newer(struct ctl *c, const struct channel *ch, uint64_t *release)
+{
+	const struct json *all;
+	struct answer a;
+	int rc = client_get(c, "/api/v1/channels", &a);
+
+	if (rc)
+		return rc;
+	*release = 0;
+	all = json_get(a.doc, "channels");
+	for (size_t i = 0; i < json_len(all); i++) {
+		const struct json *one = json_at(all, i);
+
+		if (strcmp(json_get_str(one, "image", ""), ch->image) == 0 &&
+			strcmp(json_get_str(one, "name", ""), ch->name) == 0 &&
+			json_get_int(one, "issued", 0) > (int64_t)ch->issued_s)
+			*release = (uint64_t)json_get_int(one, "release", 0);
+	}
+	answer_fini(&a);
+	return CTL_OK;
+}
+
+int import_channel_beside(struct ctl *c, const char *dir, const char *file)
+{
+	static struct image_signed f;
+	struct channel ch;
+	uint64_t newer;
+	int rc = read_channel(dir, file, &f, &ch);
+
+	if (!rc)
+		rc = ask_newer(c, &ch, &newer);
+	if (rc || !newer)
+		return rc ? rc : give_channel(c, dir, file, &f, &ch);
+	if (says_much(c))
+		printf("channel %s of %s: release %" PRIu64 " stays current\n", ch.name, ch.image,
+			newer);
 	return CTL_OK;
 }
 
@@ -94,7 +155,7 @@ static int import_root(struct ctl *c, const char *dir, uint64_t version)
 	rc = image_dir_signed(dir, file, "all roots from the first one on must be here", &f);
 	if (!rc)
 		rc = give(c, "/api/v1/roots", "root", &f);
-	if (!rc && (c->format == CTL_TABLE || c->format == CTL_WIDE))
+	if (!rc && says_much(c))
 		printf("imported root %" PRIu64 "\n", version);
 	return rc;
 }

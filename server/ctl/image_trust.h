@@ -11,6 +11,9 @@ struct ctl;
 
 int import_channel(struct ctl *c, const char *dir, const char *file);
 
+/* The channel that lies beside an image: where the server has a newer one, that stays. */
+int import_channel_beside(struct ctl *c, const char *dir, const char *file);
+
 /* Those roots of the folder that the server does not have yet. */
 int import_roots(struct ctl *c, const char *dir);
 
