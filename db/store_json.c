@@ -44,7 +44,7 @@
 	"'name', h.name, 'uuid', " UUID("h.uuid") ", 'serial', h.serial, 'vendor', h.vendor,"        \
 	" 'product', h.product, 'macs', (SELECT json_group_array(" MAC("mac") ") FROM host_mac"        \
 	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
-	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
+	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'options', json(h.options), 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
 	"  json_object(" PLACE_FIELDS ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
 	" 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
 	" 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms, 'created', h.created_ms,"       \

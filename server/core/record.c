@@ -255,7 +255,9 @@ void record_failed(struct core *c, struct store_boot *b, const char *reason, con
 	b->ended_ms = c->wall_ms;
 	core_write(c);
 	if (record_falls_short(b))
-		core_must(c, store_loader_died(c->store, b->host, b->id, &b->offered), "loader");
+		core_must(c,
+			store_loader_died(c->store, b->host, b->id, &b->offered, b->loader_sent),
+			"loader");
 	record_event(c, b, &e);
 	log_info("host failed: boot=%lld stage=%s reason=%s %s", (long long)b->id,
 		boot_stage_name(b->stage), b->reason, b->sentence);

@@ -31,14 +31,19 @@ const struct verb verbs[] = {
 		"  --circuit HEX    the relay's port that it hangs on (option 82); one of the five\n"
 		"                   is needed\n"
 		"  --ip ADDRESS     reserve this address for it\n"
+		"  --option SETTING what DHCP tells it alone, as it stands in a [subnet]:\n"
+		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
 		"  --image IMAGE    what it shall boot\n"
 		"  --dry-run        only say what would be sent\n" },
-	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS",
+	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS|--option SETTING",
 		"change what is known or wanted",
 		"  --image IMAGE    what it shall boot from now on\n"
 		"  --no-image       the server's default again\n"
 		"  --ip ADDRESS     reserve this address, for one host\n"
 		"  --no-ip          no reserved address\n"
+		"  --option SETTING what DHCP tells it alone, in place of all that was set before:\n"
+		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
+		"  --no-options     nothing of its own\n"
 		"  --name NEW       another name, for one host\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",

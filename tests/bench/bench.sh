@@ -122,9 +122,11 @@ start() {
 	set +m
 }
 
+# Until all its processes have ended: the next server wants its ports.
 stop() {
 	kill -KILL -- "-$server" 2>/dev/null # it may have ended by itself
 	wait "$server" 2>/dev/null
+	while pgrep -g "$server" -r D,R,S,T >/dev/null; do sleep 0.01; done
 }
 
 # Nanoseconds of processor time that the server has used, all its processes and threads.
