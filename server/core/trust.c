@@ -160,5 +160,9 @@ int trust_stored(struct call *k, const struct signed_text *t, const struct minis
 
 void trust_refuse(struct call *k, enum verdict v, const char *err)
 {
-	answer_problem(k->a, 422, verdict_code(v), "muster help key", "%s", err);
+	const bool keys = v == VERDICT_ROOT_OLD_KEYS || v == VERDICT_ROOT_NEW_KEYS ||
+			  v == VERDICT_CHANNEL_SIGNATURE || v == VERDICT_MANIFEST_SIGNATURE;
+
+	answer_problem(k->a, 422, verdict_code(v), keys ? "muster key sign FILE --key NAME" : NULL,
+		"%s", err);
 }

@@ -140,6 +140,10 @@ refuses() { # CODE AGENT: what the one between says now
 	boots "$2" 8080
 	[ $? = 1 ] && grep -q "DID NOT START (.*, $1)" "$work/screen"
 }
+refuses_now() { # CODE: the lab's agent
+	boots a0
+	[ $? = 1 ] && grep -q "DID NOT START (.*, $1)" "$work/screen"
+}
 row() { # NAME CODE AGENT: refused, and what comes next is the truth again
 	check "$1: $2" refuses "$2" "$3"
 	truth
@@ -180,9 +184,43 @@ left_alone() { # the source was left within 40 s of its start
 	grep "broke at byte" slow.screen
 }
 
+ticket() { # what a host gets, into ticket.json
+	local session
+
+	session=$(ip netns exec "$ns" curl -s --data-binary '{"agent":"0","serial":"REC42","nics":[{"mac":"52:54:00:00:00:01"}]}' \
+		http://10.77.0.1/v1/agent/facts | jq -r .session)
+	ip netns exec "$ns" curl -s -H "Authorization: Bearer $session" --data-binary \
+		"{\"root\":5,\"nonce\":\"$(printf '0%.0s' {1..64})\"}" http://10.77.0.1/v1/agent/ticket >ticket.json
+}
+
+# ---- what hosts would refuse is not imported
+not_taken() { # CODE FILE...: the server's sentence has it
+	local code=$1
+
+	shift
+	muster -o json image import "$@" >refusal 2>&1 && return 1
+	cat refusal
+	grep -qF "$code" refusal
+}
+check "without a root or key nothing is taken" not_taken "trusts no release key yet" seven
+cp -r roots gap && rm gap/root.[14].json*
+check "roots with a gap" not_taken "gap has no root.4.json" gap
+quiet muster image import roots
+check "once more" muster image import roots
+quiet muster key root strange --key stranger
+quiet muster key sign strange/root.1.json --key stranger
+check "other roots" not_taken "ends with root 1, the server has 5" strange
+cp -r seven half && rm "half/manifest.json.minisig.$(muster key show flo -o name)"
+check "an image that one has signed" not_taken "(1 of 2)" half
+cp -r seven lone && rm "lone/channel.json.minisig.$(muster key show flo -o name)"
+check "a channel that one has signed" not_taken "(1 of 2)" lone
+check "of which the image was taken all the same" [ "$(muster image list -o name)" = tiny ]
+no_channel() { ticket; cat ticket.json; jq -e '.code == "no-channel"' ticket.json; }
+check "and hosts are told that none says what is current" no_channel
+
 # ---- S17: all boot, whichever root they carry
 check "roots and images are imported" muster image import roots seven eight
-check "once more" muster image import roots eight
+check "and once more" muster image import roots eight
 for n in 1 3 5; do check "S17: an agent with root $n" boots "a$n"; done
 said() { muster events -o json | grep -q "$1"; }
 check "S17: the record says what was believed" said "root 5, channel stable, release 8\""
@@ -203,15 +241,8 @@ lie ".channel = $(signed lost.json lost.json.minisig.*)"
 row "S17: a channel by the lost keys" channel-signature a1
 
 # ---- minisign agrees with the ticket, too
-ticket() { # what a host gets
-	local session
-
-	session=$(ip netns exec "$ns" curl -s --data-binary '{"agent":"0","serial":"REC42","nics":[{"mac":"52:54:00:00:00:01"}]}' \
-		http://10.77.0.1/v1/agent/facts | jq -r .session)
-	ip netns exec "$ns" curl -s -H "Authorization: Bearer $session" --data-binary \
-		"{\"root\":5,\"nonce\":\"$(printf '0%.0s' {1..64})\"}" http://10.77.0.1/v1/agent/ticket
-}
-ticket >recorded.json
+ticket
+cp ticket.json recorded.json
 jq -j .ticket recorded.json >ticket.txt
 jq -j .ticket_minisig recorded.json >ticket.minisig
 check "minisign -V agrees with the ticket" minisign -Vm ticket.txt -x ticket.minisig -p state/keys/site.pub
@@ -490,6 +521,27 @@ for file in facts ticket; do
 	check "S10: without an end: the answer to $file" bounded a1
 	truth
 done
+# ---- from a lab, where agent and server have a bare key, to a site with roots
+db 'DELETE FROM root; DELETE FROM channel; DELETE FROM image'
+cp keys/ada.pub state/keys/trust/
+mkdir a0
+cp keys/ada.pub a0/release-1.pub
+cp state/keys/site.pub a0/site-1.pub
+quiet muster image sign seven --key ada --restamp
+check "a lab: what its key has signed is imported" muster image import seven
+check "a lab: and boots" boots a0
+check "a lab: it is root 0" said "root 0, channel stable"
+check "a lab: roots that it has not signed" not_taken "keys of the root before it" strange
+quiet muster key root site --key bob --key cyd --threshold 2
+sign site/root.1.json bob cyd
+check "a site: not without the lab's key" not_taken "keys of the root before it" site
+sign site/root.1.json ada
+check "a site: but with it" muster image import site
+check "a site: what the lab's key has signed does not count" refuses_now channel-signature
+for name in bob cyd; do quiet muster image sign seven --key $name $([ $name = cyd ] || echo --restamp); done
+check "a site: what its keys have signed does" muster image import seven
+check "a site: the lab's agents find the way" boots a0
+check "a site: and say so" said "root 1, channel stable"
+
 check "S11: a trickle is left within 30 s" left_alone
-check "after all of this everything is good" boots a1
 exit $failed

@@ -1,6 +1,6 @@
 /*
- * test_signed_json.c: root and channel files as text. Each row is the good text with one piece
- * replaced, and a part of the sentence that must come back (NULL: accepted).
+ * test_signed_json.c: root, channel and ticket files as text. Each row is the good text with one
+ * piece replaced, and a part of the sentence that must come back (NULL: accepted).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 
 #include "images/channel.h"
 #include "images/root.h"
+#include "images/ticket.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SHA	     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -178,9 +179,9 @@ static void check_rows(const char *good, const struct row *rows, size_t n, parse
 }
 
 /* No prefix is one; spaces fill a good one up to the limit, and one past it. */
-static void check_sizes(const char *good, parse_fn *parse)
+static void check_sizes(const char *good, size_t max, parse_fn *parse)
 {
-	char err[160], *text = malloc(STRICT_MAX + 1);
+	char err[160], *text = malloc(max + 1);
 
 	assert_non_null(text);
 	for (size_t len = 0; len < strlen(good); len++) {
@@ -192,11 +193,11 @@ static void check_sizes(const char *good, parse_fn *parse)
 		assert_string_not_equal(err, "");
 		free(cut);
 	}
-	memset(text, ' ', STRICT_MAX + 1);
+	memset(text, ' ', max + 1);
 	memcpy(text, good, strlen(good));
-	text[STRICT_MAX - 1] = text[STRICT_MAX] = '\n';
-	assert_int_equal(parse(text, STRICT_MAX, err, sizeof err), 0);
-	assert_int_equal(parse(text, STRICT_MAX + 1, err, sizeof err), -EBADMSG);
+	text[max - 1] = text[max] = '\n';
+	assert_int_equal(parse(text, max, err, sizeof err), 0);
+	assert_int_equal(parse(text, max + 1, err, sizeof err), -EBADMSG);
 	free(text);
 }
 
@@ -208,7 +209,7 @@ static void test_root(void **state)
 
 	(void)state;
 	check_rows(good_root, root_rows, ARRAY_LEN(root_rows), parse_root);
-	check_sizes(good_root, parse_root);
+	check_sizes(good_root, STRICT_MAX, parse_root);
 	assert_int_equal(root_parse(good_root, strlen(good_root), &r, err, sizeof err), 0);
 	assert_int_equal(r.version, 2);
 	assert_int_equal(r.expires_s, 1827014400);
@@ -263,7 +264,7 @@ static void test_channel(void **state)
 
 	(void)state;
 	check_rows(good_channel, channel_rows, ARRAY_LEN(channel_rows), parse_channel);
-	check_sizes(good_channel, parse_channel);
+	check_sizes(good_channel, STRICT_MAX, parse_channel);
 	assert_int_equal(
 		channel_parse(good_channel, strlen(good_channel), &ch, err, sizeof err), 0);
 	assert_string_equal(ch.name, "stable");
@@ -284,12 +285,73 @@ static void test_channel(void **state)
 	}
 }
 
+#define NONCE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static const char good_ticket[] =
+	"{\"type\":\"ticket\",\"nonce\":\"" NONCE "\",\"host\":\"n01\",\"boot\":17,"
+	"\"manifest\":\"" SHA "\",\"issued\":1763942400,\"ttl\":120}\n";
+
+static const struct row ticket_rows[] = {
+	{ "as it is", "", "", NULL },
+	{ "a shorter time", "\"ttl\":120", "\"ttl\":1", NULL },
+	{ "no time", "\"ttl\":120", "\"ttl\":0", "ttl: a whole number from 1 to 120" },
+	{ "a longer time", "\"ttl\":120", "\"ttl\":121", "ttl: a whole number" },
+	{ "never issued", "1763942400", "0", "issued: a whole number" },
+	{ "another type", "\"ticket\"", "\"channel\"", "type: \"ticket\"" },
+	{ "a short nonce", NONCE, "00", "nonce: 64 lower-case hex digits" },
+	{ "capitals", "aabb", "AABB", "nonce: 64 lower-case hex digits" },
+	{ "a host that is none", "\"n01\"", "\"n 01\"", "host: " },
+	{ "no boot", "\"boot\":17", "\"boot\":0", "boot: a whole number" },
+	{ "a boot in words", "\"boot\":17", "\"boot\":\"17\"", "boot: a whole number" },
+	{ "no digest", "\"" SHA "\"", "\"\"", "manifest: 64 lower-case hex digits" },
+	{ "one key less", ",\"ttl\":120", "", "ttl is missing" },
+	{ "one key more", "120}", "120,\"x\":1}", "an unknown key after ttl" },
+	{ "another order", "\"host\":\"n01\",\"boot\":17", "\"boot\":17,\"host\":\"n01\"",
+		"boot where host is expected" },
+};
+
+static int parse_ticket(const char *text, size_t len, char *err, size_t err_size)
+{
+	struct ticket t = { .boot = 77 };
+	int rc = ticket_parse(text, len, &t, err, err_size);
+
+	assert_true(rc == 0 || t.boot == 77);
+	return rc;
+}
+
+static void test_ticket(void **state)
+{
+	char err[160], text[TICKET_MAX];
+	struct ticket t;
+	int len;
+
+	(void)state;
+	check_rows(good_ticket, ticket_rows, ARRAY_LEN(ticket_rows), parse_ticket);
+	check_sizes(good_ticket, TICKET_MAX, parse_ticket);
+	assert_int_equal(ticket_parse(good_ticket, strlen(good_ticket), &t, err, sizeof err), 0);
+	assert_string_equal(t.nonce, NONCE);
+	assert_string_equal(t.host, "n01");
+	assert_int_equal(t.boot, 17);
+	assert_int_equal(t.manifest.b[0], 0xba);
+	assert_int_equal(t.issued_s, 1763942400);
+	assert_int_equal(t.ttl_s, 120);
+	len = ticket_print(&t, text, sizeof text);
+	assert_string_equal(text, good_ticket);
+	for (size_t room = 0; room <= (size_t)len; room++) {
+		char *out = malloc(room ? room : 1);
+
+		assert_int_equal(ticket_print(&t, out, room), -ENOSPC);
+		free(out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_root_keys),
 		cmocka_unit_test(test_channel),
+		cmocka_unit_test(test_ticket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
