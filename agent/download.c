@@ -162,5 +162,8 @@ int download_small(struct fetch *f, const struct digest *d, size_t max, const ch
 	if (rc == 0)
 		rc = a.status == 404 ? -ENOENT : -EPROTO;
 	fetch_answer_fini(&a);
-	return refuse(&t, rc, max + 1, fault);
+	if (rc == -EMSGSIZE)
+		return fault_set(fault, -EBADMSG, "image", verdict_code(VERDICT_FILE_LENGTH),
+			"The server sends %s of more than %zu bytes.", name, max);
+	return refuse(&t, rc, 0, fault);
 }

@@ -171,6 +171,7 @@ CREATE TABLE channel (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE trust_signature (
 	signed BLOB NOT NULL,          -- digest of a root or a channel
-	digest BLOB NOT NULL,          -- of the signature file
-	PRIMARY KEY (signed, digest)
+	signer BLOB NOT NULL,          -- public key
+	digest BLOB NOT NULL,          -- of its signature file
+	PRIMARY KEY (signed, signer)
 ) STRICT, WITHOUT ROWID;

@@ -261,13 +261,18 @@ int store_file_name(struct store *s, const struct digest *file, char name[MANIFE
 
 /* ---- roots and channels (store_trust.c); their texts and signatures are blobs ---- */
 
+struct store_sig {
+	struct digest digest; /* of the signature file */
+	uint8_t signer[32];   /* public key; of each the newest signature is kept */
+};
+
 struct store_root {
 	uint64_t version, expires_s;
 	struct digest digest;
 };
 
 /* Record a root, or further signatures of one that is there. */
-int store_root_put(struct store *s, const struct store_root *r, const struct digest *sigs,
+int store_root_put(struct store *s, const struct store_root *r, const struct store_sig *sigs,
 	size_t n_sigs, int64_t now_ms);
 int store_root_last(struct store *s, struct store_root *out); /* -ENOENT: there is none */
 /* The roots after that version, in order; at most max. Returns their number. */
@@ -279,7 +284,7 @@ struct store_channel {
 };
 
 /* Record a channel in the place of the one of that image and name, or further signatures of it. */
-int store_channel_put(struct store *s, const struct store_channel *c, const struct digest *sigs,
+int store_channel_put(struct store *s, const struct store_channel *c, const struct store_sig *sigs,
 	size_t n_sigs, int64_t now_ms);
 int store_channel_get(struct store *s, const char *image, const char *name,
 	struct store_channel *out); /* -ENOENT */

@@ -6,15 +6,16 @@
 #include "db/store_inside.h"
 
 static int put_sigs(
-	struct store *s, const struct digest *of, const struct digest *sigs, size_t n_sigs)
+	struct store *s, const struct digest *of, const struct store_sig *sigs, size_t n_sigs)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < n_sigs && !rc; i++)
 		rc = sql_run(s->q,
-			"INSERT INTO trust_signature (signed, digest) VALUES (?, ?)"
-			" ON CONFLICT DO NOTHING",
-			"bb", of->b, sizeof of->b, sigs[i].b, sizeof sigs[i].b);
+			"INSERT OR REPLACE INTO trust_signature (signed, signer, digest)"
+			" VALUES (?, ?, ?)",
+			"bbb", of->b, sizeof of->b, sigs[i].signer, sizeof sigs[i].signer,
+			sigs[i].digest.b, sizeof sigs[i].digest.b);
 	return rc;
 }
 
@@ -32,7 +33,7 @@ int store_trust_sigs(struct store *s, const struct digest *of, struct digest *ou
 
 /* ---- roots ---- */
 
-int store_root_put(struct store *s, const struct store_root *r, const struct digest *sigs,
+int store_root_put(struct store *s, const struct store_root *r, const struct store_sig *sigs,
 	size_t n_sigs, int64_t now_ms)
 {
 	int rc = sql_run(s->q,
@@ -78,7 +79,7 @@ int store_roots_after(struct store *s, uint64_t version, struct store_root *out,
 
 /* ---- channels ---- */
 
-int store_channel_put(struct store *s, const struct store_channel *c, const struct digest *sigs,
+int store_channel_put(struct store *s, const struct store_channel *c, const struct store_sig *sigs,
 	size_t n_sigs, int64_t now_ms)
 {
 	const struct channel *ch = &c->ch;

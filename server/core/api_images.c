@@ -61,7 +61,8 @@ static int judge_image(
 
 void api_post_image(struct call *k)
 {
-	struct digest digest, sigs[QUORUM_SIGS_MAX];
+	struct digest digest, digests[QUORUM_SIGS_MAX];
+	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct root_walk w;
 	struct signed_text t;
 	struct manifest m;
@@ -74,8 +75,11 @@ void api_post_image(struct call *k)
 	n = trust_stored(k, &t, w.root.keys, w.root.n_keys, &digest, sigs);
 	if (n < 0)
 		return;
+	for (int i = 0; i < n; i++)
+		digests[i] = sigs[i].digest;
 	core_write(k->c);
-	core_must(k->c, store_image_add(k->c->store, &digest, &m, sigs, (size_t)n, k->c->wall_ms),
+	core_must(k->c,
+		store_image_add(k->c->store, &digest, &m, digests, (size_t)n, k->c->wall_ms),
 		"image add");
 	log_info("image imported: name=%s version=%s release=%llu", m.name, m.version,
 		(unsigned long long)m.release);

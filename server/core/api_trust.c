@@ -68,7 +68,7 @@ static size_t both_keys(
 void api_post_root(struct call *k)
 {
 	struct minisig_public keys[2 * ROOT_KEYS_MAX];
-	struct digest sigs[QUORUM_SIGS_MAX];
+	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct root_walk before = { 0 }, after;
 	struct store_root r = { 0 };
 	struct signed_text t;
@@ -132,7 +132,7 @@ static int judge_channel_now(
 
 void api_post_channel(struct call *k)
 {
-	struct digest sigs[QUORUM_SIGS_MAX];
+	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct store_channel c = { 0 };
 	struct root_walk w;
 	struct signed_text t;

@@ -39,13 +39,16 @@ static size_t read_keys(const struct config *cfg, struct minisig_public keys[ROO
 
 	snprintf(dir, sizeof dir, "%s/keys/trust", cfg->state_dir);
 	d = opendir(dir);
-	while (d && n < ROOT_KEYS_MAX && (e = readdir(d))) {
+	while (d && (e = readdir(d))) {
 		size_t len = strlen(e->d_name);
 
 		if (len < 5 || strcmp(e->d_name + len - 4, ".pub"))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-		if (read_key(path, &keys[n]))
+		if (n == ROOT_KEYS_MAX)
+			log_warn(
+				"more than %d public keys: not used: file=%s", ROOT_KEYS_MAX, path);
+		else if (read_key(path, &keys[n]))
 			n++;
 		else
 			log_warn("not a usable public key: file=%s", path);
@@ -140,16 +143,19 @@ static bool is_blob(struct call *k, const void *p, size_t len, struct digest *ou
 }
 
 int trust_stored(struct call *k, const struct signed_text *t, const struct minisig_public *keys,
-	size_t n, struct digest *text, struct digest sigs[QUORUM_SIGS_MAX])
+	size_t n, struct digest *text, struct store_sig sigs[QUORUM_SIGS_MAX])
 {
 	bool all = is_blob(k, t->text, t->len, text);
 	int count = 0;
 
 	for (size_t i = 0; i < t->n_sigs; i++) {
 		const struct quorum_sig *s = &t->sigs[i];
+		int key = minisig_verify(keys, n, t->text, t->len, s->text, s->len);
 
-		if (minisig_verify(keys, n, t->text, t->len, s->text, s->len) >= 0)
-			all &= is_blob(k, s->text, s->len, &sigs[count++]);
+		if (key < 0)
+			continue;
+		all &= is_blob(k, s->text, s->len, &sigs[count].digest);
+		memcpy(sigs[count++].signer, keys[key].key, sizeof sigs->signer);
 	}
 	if (all)
 		return count;

@@ -26,7 +26,7 @@ int trust_read(struct call *k, const char *key, struct signed_text *out);
  * must be blobs already. Returns how many signatures, or -1 with the answer made.
  */
 int trust_stored(struct call *k, const struct signed_text *t, const struct minisig_public *keys,
-	size_t n, struct digest *text, struct digest sigs[QUORUM_SIGS_MAX]);
+	size_t n, struct digest *text, struct store_sig sigs[QUORUM_SIGS_MAX]);
 
 /* 422 with the verdict's code and sentence. */
 void trust_refuse(struct call *k, enum verdict v, const char *err);

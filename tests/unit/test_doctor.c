@@ -267,6 +267,24 @@ static void test_roots_and_channels(void **state)
 	}
 }
 
+/* Firmware loads the agent, and asks for no channel. */
+static void test_the_agents_channel(void **state)
+{
+	static struct doctor_findings f;
+	struct json *setup = read_json("{}");
+	struct json *channels =
+		read_json("{\"channels\":[{\"image\":\"agent\",\"name\":\"stable\"}]}");
+
+	(void)state;
+	doctor_examine(
+		&(struct doctor_input){
+			.setup = setup, .channels = channels, .now_ms = NOW, .secret_here = "" },
+		&f);
+	assert_int_equal(count(&f, "channels"), 0);
+	json_free(setup);
+	json_free(channels);
+}
+
 static void test_secret_key_beside_the_server(void **state)
 {
 	static struct doctor_findings f;
@@ -320,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_setup),
 		cmocka_unit_test(test_other_servers),
 		cmocka_unit_test(test_roots_and_channels),
+		cmocka_unit_test(test_the_agents_channel),
 		cmocka_unit_test(test_secret_key_beside_the_server),
 		cmocka_unit_test(test_odd_setups),
 	};

@@ -535,7 +535,8 @@ static void image_of_the_highest_release_wins(void **state)
 static void roots_come_in_order(void **state)
 {
 	struct fixture *f = *state;
-	struct digest sig[2] = { { { 1 } }, { { 2 } } }, sigs[4];
+	struct store_sig sig[2] = { { { { 1 } }, { 11 } }, { { { 2 } }, { 12 } } };
+	struct digest sigs[4];
 	struct store_root r, some[8];
 	char *json;
 
@@ -548,6 +549,10 @@ static void roots_come_in_order(void **state)
 	assert_int_equal(store_root_put(f->s, &r, sig, 2, 2), 0); /* a further signature */
 	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 4), 2);
 	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 1), 1);
+	sig[0].digest.b[0] = 3; /* a newer one by the first signer */
+	assert_int_equal(store_root_put(f->s, &r, sig, 1, 3), 0);
+	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 4), 2);
+	assert_int_equal(sigs[0].b[0] + sigs[1].b[0], 3 + 2);
 	assert_int_equal(open_again(f), 0);
 	assert_int_equal(store_root_last(f->s, &r), 0);
 	assert_int_equal(r.version, 5);
@@ -572,7 +577,7 @@ static void put_channel(
 			.floor = release - 1,
 			.issued_s = 10,
 			.expires_s = 20 } };
-	const struct digest sig = { { digest, 1 } };
+	const struct store_sig sig = { { { digest, 1 } }, { 1 } };
 
 	snprintf(c.ch.image, sizeof c.ch.image, "%s", image);
 	snprintf(c.ch.name, sizeof c.ch.name, "%s", name);
