@@ -83,11 +83,12 @@ int trust_root_if_any(struct call *k, struct root_walk *out)
 	size_t n;
 	int rc = store_root_last(k->c->store, &last);
 
+	core_must(k->c, minisig_init(), "libsodium");
 	if (rc != -ENOENT) {
 		core_must(k->c, rc, "root");
 		return read_root(k, &last, out);
 	}
-	n = minisig_init() < 0 ? 0 : read_keys(k->c->cfg, keys);
+	n = read_keys(k->c->cfg, keys);
 	if (n)
 		judge_root_zero(keys, n, out);
 	return n > 0;
