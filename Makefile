@@ -100,7 +100,7 @@ export FIRMWARE IMAGE HOSTS KEEP
 demo:
 	@tests/boot/demo.sh
 
-LOADED  := failing_io
+LOADED  := failing_io other_clock
 SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(filter-out $(LOADED:%=tests/support/%.c),\
            $(wildcard tests/support/*.c))) $(LOADED:%=$(B)/support/%.so)
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))

@@ -134,8 +134,8 @@ int api_facts(struct api *a, const struct facts *f, struct fault *fault)
 
 /* ---- ticket ---- */
 
-int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
-	struct fault *fault)
+int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticket *out,
+	unsigned *retry_s, struct fault *fault)
 {
 	static const char path[] = "/v1/agent/ticket";
 	struct fetch_answer answer = { 0 };
@@ -145,7 +145,7 @@ int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigne
 	char err[80];
 	int rc;
 
-	api_text_nonce(nonce, &w);
+	api_text_ask(nonce, root, &w);
 	rc = post(a, path, &w, &answer, fault);
 	jw_fini(&w);
 	if (rc < 0)

@@ -1,7 +1,7 @@
 /*
  * api.h: the conversation with the server, docs/agent-protocol.md. Requests are repeated with
  * growing pauses while the server is away. What the server says is believed only as far as a
- * sentence on the screen; what runs is decided by verify.h.
+ * sentence on the screen; what runs is decided by chain.h.
  *
  * Errors of every call, each with the fault filled: -EACCES the session is unknown, begin again at
  * facts; -ESTALE this boot is over; -ETIMEDOUT the server was away for PACE_PATIENCE_S; -EPROTO it
@@ -31,11 +31,12 @@ void api_close(struct api *a);
 int api_facts(struct api *a, const struct facts *f, struct fault *fault);
 
 /*
- * Also -EAGAIN: not now; *retry_s says when to ask again, and the fault's message why not. The
- * texts and digests in *out are as the server sent them.
+ * root: the version of the one that the agent carries. Also -EAGAIN: not now; *retry_s says when to
+ * ask again, and the fault's message why not. The texts and digests in *out are as the server sent
+ * them.
  */
-int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
-	struct fault *fault);
+int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticket *out,
+	unsigned *retry_s, struct fault *fault);
 
 /* One quick try; a server that is away is left alone for a while. */
 void api_progress(struct api *a, const struct api_progress *p);

@@ -29,10 +29,11 @@ int api_text_session(const struct json *doc, struct api_session *out, struct fau
 	return 0;
 }
 
-void api_text_nonce(const char *nonce, struct jw *w)
+void api_text_ask(const char *nonce, uint64_t root, struct jw *w)
 {
 	jw_obj(w, NULL);
 	jw_str(w, "nonce", nonce);
+	jw_int(w, "root", (int64_t)root);
 	jw_end_obj(w);
 }
 
@@ -44,11 +45,29 @@ static void mirrors_read(const struct json *list, struct api_ticket *t)
 			cmdline_url(json_str(json_at(list, i), ""), t->mirrors[t->n_mirrors]) == 0;
 }
 
-int api_text_ticket(const struct json *doc, struct api_ticket *t, struct fault *fault)
+/* One file and its signatures; a further signature than there is room for is left out. */
+static int signed_read(const struct json *doc, struct api_signed *out)
 {
 	const struct json *sigs = json_get(doc, "signatures");
-	int bad = digest_parse(json_get_str(doc, "manifest", ""), &t->manifest) < 0;
+	int bad = digest_parse(json_get_str(doc, "digest", ""), &out->digest) < 0;
 
+	for (size_t i = 0; i < json_len(sigs) && i < QUORUM_SIGS_MAX; i++) {
+		bad |= digest_parse(json_str(json_at(sigs, i), ""), &out->sigs[i]) < 0;
+		out->n_sigs = i + 1;
+	}
+	return bad;
+}
+
+int api_text_ticket(const struct json *doc, struct api_ticket *t, struct fault *fault)
+{
+	const struct json *roots = json_get(doc, "roots");
+	int bad = signed_read(json_get(doc, "manifest"), &t->manifest);
+
+	bad |= signed_read(json_get(doc, "channel"), &t->channel);
+	for (size_t i = 0; i < json_len(roots) && i < API_ROOTS_MAX; i++) {
+		bad |= signed_read(json_at(roots, i), &t->roots[i]);
+		t->n_roots = i + 1;
+	}
 	copy(t->image, sizeof t->image, doc, "image");
 	copy(t->version, sizeof t->version, doc, "version");
 	copy(t->ticket, sizeof t->ticket, doc, "ticket");
@@ -56,15 +75,10 @@ int api_text_ticket(const struct json *doc, struct api_ticket *t, struct fault *
 	t->pause_ms = json_get_int(doc, "pause_ms", 0);
 	if (t->pause_ms < 0 || t->pause_ms > PAUSE_MAX_MS)
 		t->pause_ms = 0;
-	while (t->n_sigs < json_len(sigs) && t->n_sigs < VERIFY_SIGS_MAX) {
-		const char *hex = json_str(json_at(sigs, t->n_sigs), "");
-
-		bad |= digest_parse(hex, &t->sigs[t->n_sigs]) < 0;
-		t->n_sigs++;
-	}
 	mirrors_read(json_get(doc, "mirrors"), t);
 	return bad ? fault_set(fault, -EPROTO, "agent", "server",
-			     "The server named no digest for the manifest or a signature.")
+			     "The server named no digest for a root, the channel, the manifest or a "
+			     "signature.")
 		   : 0;
 }
 

@@ -10,8 +10,8 @@
 
 #include "agent/cmdline.h"
 #include "agent/fault.h"
-#include "agent/verify.h"
 #include "images/json.h"
+#include "images/judge.h"
 
 /* The answer to facts. */
 struct api_session {
@@ -22,11 +22,20 @@ struct api_session {
 
 #define API_MIRRORS_MAX 4
 
+/* A file with its signatures, by the digests of their blobs. */
+struct api_signed {
+	struct digest digest, sigs[QUORUM_SIGS_MAX];
+	size_t n_sigs;
+};
+
+/* One root more than is walked: the last one tells that they are too many. */
+#define API_ROOTS_MAX (JUDGE_ROOT_STEPS + 1)
+
 struct api_ticket {
 	char image[64], version[64];
-	char ticket[VERIFY_TICKET_MAX + 1], ticket_sig[MINISIG_TEXT_MAX + 1];
-	struct digest manifest, sigs[VERIFY_SIGS_MAX];
-	size_t n_sigs;
+	char ticket[TICKET_MAX + 2], ticket_sig[MINISIG_TEXT_MAX + 2]; /* a longer one is cut */
+	struct api_signed manifest, channel, roots[API_ROOTS_MAX];
+	size_t n_roots;
 	char mirrors[API_MIRRORS_MAX][URL_MAX]; /* caches to be asked for files first, in order */
 	size_t n_mirrors;
 	int64_t pause_ms;
@@ -48,7 +57,8 @@ struct api_up {
 int api_text_session(const struct json *doc, struct api_session *out, struct fault *fault);
 int api_text_ticket(const struct json *doc, struct api_ticket *out, struct fault *fault);
 
-void api_text_nonce(const char *nonce, struct jw *w);
+/* The question for a ticket; root: the version of the one that the agent carries. */
+void api_text_ask(const char *nonce, uint64_t root, struct jw *w);
 void api_text_progress(const struct api_progress *p, struct jw *w);
 void api_text_failed(const struct fault *f, struct jw *w);
 void api_text_handoff(

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "agent/chain.h"
 #include "agent/download.h"
 #include "agent/facts.h"
 #include "agent/file.h"
@@ -24,6 +26,7 @@
 #define PROGRESS_EVERY_MS 1000
 #define MIRROR_PATIENCE_S 5 /* to be there; there is another place to go to */
 #define MIRROR_BYTES_S	  4096
+#define LATE_TICKETS	  3 /* that are asked for anew */
 
 /* A verified file; kept when a lost session makes us begin again. */
 struct held {
@@ -43,9 +46,9 @@ struct boot {
 	struct api api;
 	struct fetch *blobs;
 	struct mirror mirrors[API_MIRRORS_MAX];
-	char nonce[VERIFY_NONCE_LEN + 1]; /* of the last ticket request */
-	struct ticket ticket;
-	struct manifest manifest;
+	char nonce[DIGEST_HEX]; /* of the last ticket request */
+	int64_t nonce_ms;	/* when it was made, by pace_now_ms */
+	struct chain chain;
 	struct held held[MANIFEST_FILES_MAX];
 	size_t n_held;
 	struct shared shared;		  /* what need not be loaded */
@@ -119,98 +122,89 @@ static int introduce(struct boot *b, struct fault *fault)
 	return 0;
 }
 
-static int make_nonce(char out[VERIFY_NONCE_LEN + 1])
+static int make_nonce(struct boot *b)
 {
-	uint8_t bytes[VERIFY_NONCE_LEN / 2];
+	uint8_t bytes[(DIGEST_HEX - 1) / 2];
 
 	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
 		return -EIO;
 	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+		snprintf(b->nonce + 2 * i, 3, "%02x", bytes[i]);
+	b->nonce_ms = pace_now_ms();
 	return 0;
 }
 
-/* Ask with a fresh nonce each time, for as long as the server says "not now". */
+static uint64_t nonce_age_s(const struct boot *b)
+{
+	return (uint64_t)(pace_now_ms() - b->nonce_ms) / 1000;
+}
+
+static int ask_ticket(struct boot *b, struct api_ticket *t, unsigned *retry_s, struct fault *fault)
+{
+	if (make_nonce(b) < 0)
+		return fault_set(
+			fault, -EIO, "verify", "random", "The kernel gives no random numbers.");
+	return api_ticket(&b->api, b->nonce, b->trust.walk.root.version, t, retry_s, fault);
+}
+
+/*
+ * Ask with a fresh nonce each time, for as long as the server says "not now"; and again where the
+ * server was away for so long that the answer came too late for the nonce.
+ */
 static int get_ticket(struct boot *b, struct api_ticket *t, struct fault *fault)
 {
 	char told[sizeof fault->message] = "";
-	unsigned retry_s = 0;
+	unsigned retry_s = 0, late = 0;
 	int rc;
 
 	do {
-		if (make_nonce(b->nonce) < 0)
-			return fault_set(fault, -EIO, "verify", "random",
-				"The kernel gives no random numbers.");
-		rc = api_ticket(&b->api, b->nonce, t, &retry_s, fault);
+		rc = ask_ticket(b, t, &retry_s, fault);
 		if (rc == -EAGAIN && strcmp(told, fault->message) != 0) {
 			screen_say("%s (asking again every %u s)", fault->message, retry_s);
 			snprintf(told, sizeof told, "%s", fault->message);
 		}
 		if (rc == -EAGAIN)
 			pace_sleep_ms((int64_t)retry_s * 1000);
-	} while (rc == -EAGAIN);
+	} while (rc == -EAGAIN ||
+		 (rc == 0 && nonce_age_s(b) > TICKET_TTL_S && late++ < LATE_TICKETS));
 	return rc;
 }
 
-static int check_ticket(struct boot *b, const struct api_ticket *t, struct fault *fault)
+/* ---- what may run ---- */
+
+/* Only kexec_load can start Xen, and lockdown forbids it. */
+static struct verify_host abilities(const struct facts *f)
 {
-	const struct ticket_want want = {
-		.nonce = b->nonce, .host = b->api.who.host, .boot = b->api.who.boot
+	return (struct verify_host){
+		.kind_ok = { [IMAGE_LINUX] = true,
+			[IMAGE_XEN] = !f->secure_boot &&
+				      (!f->lockdown[0] || strcmp(f->lockdown, "none") == 0) },
+		.memory_free = (uint64_t)f->memory_free,
 	};
-
-	return verify_ticket(&b->trust, t->ticket, t->ticket_sig, &want, &b->ticket, fault);
 }
 
-/* ---- manifest ---- */
-
-static int check_signatures(struct boot *b, const struct api_ticket *t,
-	const struct fetch_answer *text, struct fault *fault)
+static int check_all(struct boot *b, const struct api_ticket *t, struct fault *fault)
 {
-	struct fetch_answer sigs[VERIFY_SIGS_MAX] = { 0 };
-	const char *texts[VERIFY_SIGS_MAX];
-	size_t n = 0;
-	int rc = 0;
+	const struct verify_host host = abilities(&b->facts);
+	const struct chain_given given = {
+		.trust = &b->trust,
+		.host = &host,
+		.offer = t,
+		.want = { b->nonce, b->api.who.host, (uint64_t)b->api.who.boot, nonce_age_s(b) },
+		.rtc_s = (uint64_t)time(NULL),
+	};
+	const struct manifest *m = &b->chain.manifest;
+	int rc = chain_follow(b->blobs, &given, &b->chain, fault);
 
-	for (size_t i = 0; i < t->n_sigs && rc == 0; i++) {
-		rc = download_small(
-			b->blobs, &t->sigs[i], MINISIG_TEXT_MAX, "a signature", &sigs[i], fault);
-		if (rc == 0)
-			rc = verify_signature_digest(&t->sigs[i], sigs[i].body, sigs[i].len, fault);
-		texts[n] = sigs[i].body;
-		n += rc == 0;
-	}
-	if (rc == 0)
-		rc = verify_manifest_signature(&b->trust, text->body, text->len, texts, n, fault);
-	for (size_t i = 0; i < t->n_sigs; i++)
-		fetch_answer_fini(&sigs[i]);
-	return rc;
-}
-
-static int get_manifest(struct boot *b, const struct api_ticket *t, struct fault *fault)
-{
-	struct verify_host host = { .memory_free = (uint64_t)b->facts.memory_free };
-	struct fetch_answer text = { 0 };
-	int rc;
-
-	/* only kexec_load can start Xen, and lockdown forbids it */
-	host.kind_ok[IMAGE_LINUX] = true;
-	host.kind_ok[IMAGE_XEN] = !b->facts.secure_boot &&
-				  (!b->facts.lockdown[0] || strcmp(b->facts.lockdown, "none") == 0);
-	rc = download_small(
-		b->blobs, &b->ticket.manifest, MANIFEST_MAX, "the manifest", &text, fault);
-	if (rc == 0)
-		rc = verify_manifest_digest(&b->ticket, text.body, text.len, fault);
-	if (rc == 0)
-		rc = check_signatures(b, t, &text, fault);
-	if (rc == 0)
-		rc = verify_manifest(text.body, text.len, &b->ticket, &host, &b->manifest, fault);
-	fetch_answer_fini(&text);
-	if (rc == 0)
-		screen_say("image %s %s, release %llu, %zu files, %llu KiB", b->manifest.name,
-			b->manifest.version, (unsigned long long)b->manifest.release,
-			b->manifest.n_files,
-			(unsigned long long)manifest_total(&b->manifest) >> 10);
-	return rc;
+	if (rc < 0)
+		return rc;
+	screen_say("image %s %s, release %llu, %zu files, %llu KiB", m->name, m->version,
+		(unsigned long long)m->release, m->n_files,
+		(unsigned long long)manifest_total(m) >> 10);
+	if (b->chain.site_fresh)
+		screen_say("This host's clock is wrong: that nothing is newer is the server's word "
+			   "alone.");
+	return 0;
 }
 
 /* ---- files ---- */
@@ -320,22 +314,33 @@ static void plan_files(struct boot *b)
 	char cmdline[4096];
 
 	file_text("/proc/cmdline", cmdline, sizeof cmdline);
-	b->by_switch = shared_can_switch(&b->shared, &b->manifest, cmdline);
+	b->by_switch = shared_can_switch(&b->shared, &b->chain.manifest, cmdline);
 	b->files_done = b->files_total = 0;
-	for (size_t i = 0; i < b->manifest.n_files; i++)
-		if (is_needed(b, &b->manifest.files[i]))
-			b->files_total += b->manifest.files[i].length;
+	for (size_t i = 0; i < b->chain.manifest.n_files; i++)
+		if (is_needed(b, &b->chain.manifest.files[i]))
+			b->files_total += b->chain.manifest.files[i].length;
 	screen_say("%llu KiB to load%s", (unsigned long long)b->files_total >> 10,
 		b->by_switch ? ", for the kernel that runs" : "");
+}
+
+/* What was believed, for the record. */
+static void describe(const struct chain *c, char *out, size_t size)
+{
+	snprintf(out, size, "root %llu, channel %s, release %llu%s%s",
+		(unsigned long long)c->root.version, c->channel.name,
+		(unsigned long long)c->manifest.release,
+		digest_equal(&c->ticket.manifest, &c->channel.manifest) ? "" : ", pinned",
+		c->site_fresh ? ", fresh by the server's word only" : "");
 }
 
 static int get_files(struct boot *b, struct fault *fault)
 {
 	struct api_progress p;
+	char detail[160];
 
 	plan_files(b);
-	for (size_t i = 0; i < b->manifest.n_files; i++) {
-		b->file = &b->manifest.files[i];
+	for (size_t i = 0; i < b->chain.manifest.n_files; i++) {
+		b->file = &b->chain.manifest.files[i];
 		b->fds[i] = -1;
 		if (!is_needed(b, b->file))
 			continue;
@@ -345,8 +350,10 @@ static int get_files(struct boot *b, struct fault *fault)
 		b->files_done += b->file->length;
 	}
 	b->file = NULL;
-	screen_say("all files are as the manifest says; it is signed by a key of this agent");
+	screen_say("all files are as the manifest says; it is signed as this agent's root asks");
+	describe(&b->chain, detail, sizeof detail);
 	p = progress_of(b, "verify", "finished", 0);
+	p.detail = detail;
 	return api_verified(&b->api, &p, fault);
 }
 
@@ -360,9 +367,7 @@ static int session(struct boot *b, struct fault *fault)
 	if (rc == 0)
 		rc = get_ticket(b, &t, fault);
 	if (rc == 0)
-		rc = check_ticket(b, &t, fault);
-	if (rc == 0)
-		rc = get_manifest(b, &t, fault);
+		rc = check_all(b, &t, fault);
 	if (rc < 0)
 		return rc;
 	mirrors_open(b, &t);
@@ -373,7 +378,7 @@ static int session(struct boot *b, struct fault *fault)
 static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 {
 	struct handoff h = {
-		.m = &b->manifest,
+		.m = &b->chain.manifest,
 		.fds = b->fds,
 		.shared = &b->shared,
 		.by_switch = b->by_switch,
@@ -381,8 +386,8 @@ static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 		.uefi = b->facts.uefi,
 	};
 	char *boot_json;
-	int rc = api_handoff(&b->api, image_kind_name(b->manifest.kind),
-		b->by_switch ? "switch" : "kexec", &b->ticket.manifest, &boot_json, fault);
+	int rc = api_handoff(&b->api, image_kind_name(b->chain.manifest.kind),
+		b->by_switch ? "switch" : "kexec", &b->chain.ticket.manifest, &boot_json, fault);
 
 	if (rc < 0)
 		return rc;
@@ -391,7 +396,7 @@ static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 	free(boot_json);
 	if (rc < 0)
 		return rc;
-	screen_say("handing over to %s %s", b->manifest.name, b->manifest.version);
+	screen_say("handing over to %s %s", b->chain.manifest.name, b->chain.manifest.version);
 	net_down(net);
 	return handoff_go(&h, fault);
 }

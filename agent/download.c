@@ -9,6 +9,7 @@
 #include "agent/memfile.h"
 #include "agent/pace.h"
 #include "agent/screen.h"
+#include "images/judge.h"
 
 #define PATH_LEN 96
 
@@ -16,7 +17,7 @@ struct transfer {
 	const struct download *d;
 	struct digest_ctx *hash;
 	struct pace pace;
-	uint64_t done;
+	uint64_t done, begun; /* begun: where this try began */
 	int fd;
 };
 
@@ -37,7 +38,9 @@ static int on_bytes(void *arg, const void *p, size_t len)
 		return -ENOMEM;
 	digest_update(t->hash, p, len);
 	t->done += len;
-	pace_good(&t->pace);
+	/* A trickle that is cut off again and again must not keep a host waiting for ever. */
+	if (t->done - t->begun > FETCH_SLOW_BYTES_S * FETCH_SLOW_S)
+		pace_good(&t->pace);
 	if (t->d->progress)
 		t->d->progress(t->d->arg, t->done);
 	return 0;
@@ -53,18 +56,18 @@ static int refuse(const struct transfer *t, int why, uint64_t found, struct faul
 			d->name);
 		break;
 	case -EMSGSIZE:
-		fault_set(fault, why, "image", "file-length",
+		fault_set(fault, why, "image", verdict_code(VERDICT_FILE_LENGTH),
 			"%s has %" PRIu64 " bytes on the server, not the %" PRIu64
 			" of the manifest.",
 			d->name, found, d->length);
 		break;
 	case -ENOMEM:
-		fault_set(
-			fault, why, "image", "memory", "There is no memory left for %s.", d->name);
+		fault_set(fault, why, "image", verdict_code(VERDICT_MEMORY),
+			"There is no memory left for %s.", d->name);
 		break;
 	case -ETIMEDOUT:
 		fault_set(fault, why, "image", "server",
-			"The server sends nothing of %s, or too little.", d->name);
+			"The server sends nothing of %s, or next to nothing.", d->name);
 		break;
 	default:
 		fault_set(fault, why, "image", "server",
@@ -84,6 +87,7 @@ static int receive(struct fetch *f, struct transfer *t, struct fault *fault)
 
 	blob_path(&t->d->sha256, path);
 	for (;;) {
+		t->begun = t->done;
 		rc = fetch_get(f, path, t->done, t->d->length, on_bytes, t, &found);
 		if (rc != -EAGAIN)
 			break;
@@ -104,7 +108,7 @@ static int check(struct transfer *t, struct fault *fault)
 	digest_final(t->hash, &found);
 	if (digest_equal(&found, &t->d->sha256))
 		return 0;
-	fault_set(fault, -EBADMSG, "verify", "file-digest",
+	fault_set(fault, -EBADMSG, "verify", verdict_code(VERDICT_FILE_DIGEST),
 		"%s arrived with another digest than the manifest names.", t->d->name);
 	fault_digests(fault, t->d->name, &t->d->sha256, &found);
 	return -EBADMSG;
@@ -159,5 +163,8 @@ int download_small(struct fetch *f, const struct digest *d, size_t max, const ch
 	if (rc == 0)
 		rc = a.status == 404 ? -ENOENT : -EPROTO;
 	fetch_answer_fini(&a);
-	return refuse(&t, rc, max + 1, fault);
+	if (rc == -EMSGSIZE)
+		return fault_set(fault, -EBADMSG, "image", verdict_code(VERDICT_FILE_LENGTH),
+			"The server sends %s of more than %zu bytes.", name, max);
+	return refuse(&t, rc, 0, fault);
 }

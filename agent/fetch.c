@@ -13,8 +13,6 @@
 #include "agent/cmdline.h"
 
 #define CONNECT_S	10
-#define SLOW_BYTES_S	512 /* less than this for SLOW_S seconds counts as broken */
-#define SLOW_S		30L
 #define SMALL_TIMEOUT_S 60L
 
 struct fetch {
@@ -59,7 +57,7 @@ int fetch_open(const char *url, struct fetch **out)
 	if (!f)
 		return -ENOMEM;
 	snprintf(f->url, sizeof f->url, "%s", url);
-	fetch_expect(f, CONNECT_S, SLOW_BYTES_S);
+	fetch_expect(f, CONNECT_S, FETCH_SLOW_BYTES_S);
 	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
 		goto err_free;
 	f->curl = curl_easy_init();
@@ -327,7 +325,7 @@ int fetch_get(struct fetch *f, const char *path, uint64_t offset, uint64_t lengt
 	if (offset > 0)
 		curl_easy_setopt(f->curl, CURLOPT_RANGE, range);
 	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, (long)f->bytes_s);
-	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, (long)FETCH_SLOW_S);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, &g);
 	curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_bytes);

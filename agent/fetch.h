@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FETCH_ANSWER_MAX (128 * 1024) /* bytes of an answer to a POST */
+#define FETCH_ANSWER_MAX   (128 * 1024) /* bytes of an answer to a POST */
+#define FETCH_SLOW_BYTES_S 2048		/* slower than this for FETCH_SLOW_S seconds is broken */
+#define FETCH_SLOW_S	   30
 
 struct fetch; /* one connection, kept alive between calls; one user at a time */
 

@@ -149,3 +149,29 @@ CREATE TABLE image_signature (
 	digest BLOB NOT NULL,
 	PRIMARY KEY (manifest, digest)
 ) STRICT, WITHOUT ROWID;
+
+-- Who may sign, and what is current. The texts and their signature files are blobs.
+CREATE TABLE root (
+	version INTEGER PRIMARY KEY,
+	digest BLOB NOT NULL,
+	expires_s INTEGER NOT NULL,
+	imported_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE channel (
+	image TEXT NOT NULL,
+	name TEXT NOT NULL,
+	digest BLOB NOT NULL,
+	manifest BLOB NOT NULL,        -- that is current; it may not be here yet
+	release INTEGER NOT NULL,
+	floor INTEGER NOT NULL,
+	issued_s INTEGER NOT NULL,
+	expires_s INTEGER NOT NULL,
+	imported_ms INTEGER NOT NULL,
+	PRIMARY KEY (image, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trust_signature (
+	signed BLOB NOT NULL,          -- digest of a root or a channel
+	signer BLOB NOT NULL,          -- public key
+	digest BLOB NOT NULL,          -- of its signature file
+	PRIMARY KEY (signed, signer)
+) STRICT, WITHOUT ROWID;

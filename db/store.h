@@ -16,6 +16,7 @@
 
 #include "db/host.h"
 #include "db/stage.h"
+#include "images/channel.h"
 #include "images/digest.h"
 #include "images/manifest.h"
 
@@ -246,6 +247,8 @@ int store_image_add(struct store *s, const struct digest *manifest, const struct
 	const struct digest *sigs, size_t n_sigs, int64_t now_ms);
 /* The highest release of that name. -ENOENT */
 int store_image_newest(struct store *s, const char *name, struct store_image *out);
+int store_image_by_manifest(
+	struct store *s, const struct digest *manifest, struct store_image *out); /* -ENOENT */
 int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
 	unsigned nth, struct manifest_file *out); /* -ENOENT past the last */
 /* The kernel arguments of the manifest. */
@@ -255,6 +258,44 @@ int store_image_sigs(struct store *s, const struct digest *manifest, struct dige
 /* A file's name by its digest, for events; image_name is the image's. -ENOENT */
 int store_file_name(struct store *s, const struct digest *file, char name[MANIFEST_NAME_MAX],
 	char image_name[MANIFEST_NAME_MAX], enum file_role *role);
+
+/* ---- roots and channels (store_trust.c); their texts and signatures are blobs ---- */
+
+struct store_sig {
+	struct digest digest; /* of the signature file */
+	uint8_t signer[32];   /* public key; of each the newest signature is kept */
+};
+
+struct store_root {
+	uint64_t version, expires_s;
+	struct digest digest;
+};
+
+/* Record a root, or further signatures of one that is there. */
+int store_root_put(struct store *s, const struct store_root *r, const struct store_sig *sigs,
+	size_t n_sigs, int64_t now_ms);
+int store_root_last(struct store *s, struct store_root *out); /* -ENOENT: there is none */
+/* The roots after that version, in order; at most max. Returns their number. */
+int store_roots_after(struct store *s, uint64_t version, struct store_root *out, int max);
+
+struct store_channel {
+	struct digest digest;
+	struct channel ch;
+};
+
+/* Record a channel in the place of the one of that image and name, or further signatures of it. */
+int store_channel_put(struct store *s, const struct store_channel *c, const struct store_sig *sigs,
+	size_t n_sigs, int64_t now_ms);
+int store_channel_get(struct store *s, const char *image, const char *name,
+	struct store_channel *out); /* -ENOENT */
+/* The channel that hosts of that image follow: `stable`, else the one of the highest release.
+ * -ENOENT */
+int store_channel_of(struct store *s, const char *image, struct store_channel *out);
+/* Up to max digests of signatures of a root or channel; returns their number. */
+int store_trust_sigs(struct store *s, const struct digest *of, struct digest *out, int max);
+
+int store_json_roots(struct store *s, char **out);
+int store_json_channels(struct store *s, char **out);
 
 /* ---- answers for people, made by the database itself as JSON (docs/openapi.yaml) ---- */
 

@@ -781,12 +781,9 @@ int store_image_add(struct store *s, const struct digest *manifest, const struct
 	return rc;
 }
 
-int store_image_newest(struct store *s, const char *name, struct store_image *out)
+/* The one row of a query for manifest, name, version, kind, release. */
+static int one_image(struct sql_row *r, struct store_image *out)
 {
-	struct sql_row *r = sql_start(s->q,
-		"SELECT manifest, name, version, kind, release FROM image WHERE name = ?"
-		" ORDER BY release DESC, imported_ms DESC LIMIT 1",
-		"t", name);
 	int rc = one(r);
 
 	if (!rc) {
@@ -800,6 +797,25 @@ int store_image_newest(struct store *s, const char *name, struct store_image *ou
 	}
 	sql_end(r);
 	return rc;
+}
+
+int store_image_newest(struct store *s, const char *name, struct store_image *out)
+{
+	return one_image(
+		sql_start(s->q,
+			"SELECT manifest, name, version, kind, release FROM image WHERE name = ?"
+			" ORDER BY release DESC, imported_ms DESC LIMIT 1",
+			"t", name),
+		out);
+}
+
+int store_image_by_manifest(struct store *s, const struct digest *manifest, struct store_image *out)
+{
+	return one_image(sql_start(s->q,
+				 "SELECT manifest, name, version, kind, release FROM image"
+				 " WHERE manifest = ?",
+				 "b", manifest->b, sizeof manifest->b),
+		out);
 }
 
 int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,

@@ -254,3 +254,37 @@ int blobs_open(const char *dir, const struct digest *d, uint64_t *len)
 	*len = (uint64_t)st.st_size;
 	return fd;
 }
+
+/* Exactly len bytes from the start. 0 or -errno. */
+static int read_all(int fd, char *p, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		ssize_t n = pread(fd, p + at, len - at, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t blobs_read(const char *dir, const struct digest *d, void *p, size_t size)
+{
+	struct digest found;
+	uint64_t len;
+	int rc, fd = blobs_open(dir, d, &len);
+
+	if (fd < 0)
+		return fd;
+	rc = len > size ? -EFBIG : read_all(fd, p, (size_t)len);
+	close(fd);
+	if (!rc)
+		rc = digest_bytes(p, (size_t)len, &found);
+	if (!rc && !digest_equal(d, &found))
+		rc = -EBADMSG;
+	return rc ? rc : (ssize_t)len;
+}

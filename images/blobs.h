@@ -7,6 +7,7 @@
 #define MUSTER_IMAGES_BLOBS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "images/digest.h"
 
@@ -33,5 +34,11 @@ int blobs_remove(const char *dir, const struct digest *d);
 
 /* A read-only descriptor of the blob with *len its size, or -ENOENT, -errno. */
 int blobs_open(const char *dir, const struct digest *d, uint64_t *len);
+
+/*
+ * The whole of a small blob, which must have its digest. Returns its length; -EFBIG when it has
+ * more than size bytes, -EBADMSG when it was changed, -ENOENT, -errno.
+ */
+ssize_t blobs_read(const char *dir, const struct digest *d, void *p, size_t size);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +11,8 @@
 
 #include "images/json.h"
 #include "images/manifest.h"
+#include "images/strict.h"
 
-#define TIME_MAX_S   4102444800ULL /* 2100-01-01: what lies beyond is a mistake */
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *const kind_names[] = { [IMAGE_LINUX] = "linux", [IMAGE_XEN] = "xen" };
@@ -23,25 +22,6 @@ static const char *const role_names[] = {
 	[FILE_XEN] = "xen",
 	[FILE_UKI] = "uki",
 };
-
-/* Where a parse goes wrong, it says so once, here. */
-struct complaint {
-	char *text;
-	size_t size;
-};
-
-static int complain(const struct complaint *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int complain(const struct complaint *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(c->text, c->size, fmt, ap);
-	va_end(ap);
-	return -EBADMSG;
-}
 
 const char *image_kind_name(enum image_kind k)
 {
@@ -55,12 +35,7 @@ const char *file_role_name(enum file_role r)
 
 int manifest_name_ok(const char *s)
 {
-	size_t len = strnlen(s, MANIFEST_NAME_MAX);
-
-	if (len == 0 || len == MANIFEST_NAME_MAX || *s == '.' || *s == '-')
-		return 0;
-	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-") ==
-	       len;
+	return strict_name_ok(s);
 }
 
 static bool args_ok(const char *s)
@@ -75,91 +50,16 @@ static bool args_ok(const char *s)
 
 /* ---- values, each into its field ---- */
 
-static int take_name(const struct json *v, const char *key, char *out, const struct complaint *c)
-{
-	const char *s = json_str(v, "");
-
-	if (!manifest_name_ok(s))
-		return complain(c, "%s: 1 to %d of A-Z a-z 0-9 . _ + -, not starting with . or -",
-			key, MANIFEST_NAME_MAX - 1);
-	memcpy(out, s, strlen(s) + 1);
-	return 0;
-}
-
 static int take_args(const struct json *v, const char *key, char *out, const struct complaint *c)
 {
 	const char *s = json_str(v, NULL);
 
 	if (!s || !args_ok(s))
-		return complain(c,
+		return strict_complain(c,
 			"%s: at most %d printable characters without quotes or backslash", key,
 			MANIFEST_ARGS_MAX - 1);
 	memcpy(out, s, strlen(s) + 1);
 	return 0;
-}
-
-static int take_number(const struct json *v, const char *key, uint64_t min, uint64_t max,
-	uint64_t *out, const struct complaint *c)
-{
-	int64_t n = json_int(v, -1);
-
-	if (n < 0 || (uint64_t)n < min || (uint64_t)n > max)
-		return complain(
-			c, "%s: a whole number from %" PRIu64 " to %" PRIu64, key, min, max);
-	*out = (uint64_t)n;
-	return 0;
-}
-
-static int take_constant(
-	const struct json *v, const char *key, const char *want, const struct complaint *c)
-{
-	return strcmp(json_str(v, ""), want) == 0 ? 0 : complain(c, "%s: \"%s\"", key, want);
-}
-
-/* The index of the value among n names in *out. */
-static int take_choice(const struct json *v, const char *key, const char *const *names, size_t n,
-	unsigned *out, const struct complaint *c)
-{
-	const char *s = json_str(v, "");
-
-	for (unsigned i = 0; i < n; i++)
-		if (strcmp(s, names[i]) == 0) {
-			*out = i;
-			return 0;
-		}
-	return complain(c, "%s: not a known one", key);
-}
-
-/* ---- objects: the keys in order ---- */
-
-static bool known_key(const char *const *keys, size_t n, const char *key)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(keys[i], key) == 0)
-			return true;
-	return false;
-}
-
-/* Has the object exactly these keys, in this order? */
-static int check_keys(const struct json *obj, const char *where, const char *const *keys, size_t n,
-	const struct complaint *c)
-{
-	if (!json_is_object(obj))
-		return complain(c, "%s: not an object", where);
-	for (size_t i = 0; i < n; i++) {
-		const char *key;
-
-		if (!json_member(obj, i, &key))
-			return complain(c, "%s: %s is missing", where, keys[i]);
-		if (strcmp(key, keys[i]) == 0)
-			continue;
-		if (!known_key(keys, n, key))
-			return complain(
-				c, "%s: an unknown key where %s is expected", where, keys[i]);
-		return complain(c, "%s: %s where %s is expected", where, key, keys[i]);
-	}
-	return json_len(obj) == n ? 0
-				  : complain(c, "%s: an unknown key after %s", where, keys[n - 1]);
 }
 
 static const char *const file_keys[] = { "role", "name", "length", "sha256" };
@@ -168,19 +68,19 @@ static int take_file(const struct json *obj, const char *where, struct manifest_
 	const struct complaint *c)
 {
 	unsigned role = 0;
-	int rc = check_keys(obj, where, file_keys, ARRAY_LEN(file_keys), c);
+	int rc = strict_keys(obj, where, file_keys, ARRAY_LEN(file_keys), c);
 
 	if (!rc)
-		rc = take_choice(json_get(obj, "role"), "role", role_names, FILE_ROLES, &role, c);
+		rc = strict_choice(json_get(obj, "role"), "role", role_names, FILE_ROLES, &role, c);
 	if (!rc)
-		rc = take_name(json_get(obj, "name"), "file name", f->name, c);
+		rc = strict_name(json_get(obj, "name"), "file name", f->name, c);
 	if (!rc)
-		rc = take_number(
+		rc = strict_number(
 			json_get(obj, "length"), "length", 1, MANIFEST_FILE_MAX, &f->length, c);
 	if (rc)
 		return rc;
 	if (digest_parse(json_get_str(obj, "sha256", ""), &f->sha256))
-		return complain(c, "%s: sha256: 64 lower-case hex digits", where);
+		return strict_complain(c, "%s: sha256: 64 lower-case hex digits", where);
 	f->role = (enum file_role)role;
 	return 0;
 }
@@ -190,7 +90,7 @@ static int take_files(const struct json *v, struct manifest *m, const struct com
 	size_t n = json_len(v);
 
 	if (!json_is_array(v) || n < 1 || n > MANIFEST_FILES_MAX)
-		return complain(c, "files: a list of 1 to %d", MANIFEST_FILES_MAX);
+		return strict_complain(c, "files: a list of 1 to %d", MANIFEST_FILES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		char where[16];
 		int rc;
@@ -210,28 +110,30 @@ static const char *const keys[] = { "type", "name", "version", "kind", "arch", "
 static int take_all(const struct json *doc, struct manifest *m, const struct complaint *c)
 {
 	unsigned kind = 0;
-	int rc = check_keys(doc, "manifest", keys, ARRAY_LEN(keys), c);
+	int rc = strict_keys(doc, "manifest", keys, ARRAY_LEN(keys), c);
 
 	if (!rc)
-		rc = take_constant(json_get(doc, "type"), "type", "manifest", c);
+		rc = strict_constant(json_get(doc, "type"), "type", "manifest", c);
 	if (!rc)
-		rc = take_name(json_get(doc, "name"), "name", m->name, c);
+		rc = strict_name(json_get(doc, "name"), "name", m->name, c);
 	if (!rc)
-		rc = take_name(json_get(doc, "version"), "version", m->version, c);
+		rc = strict_name(json_get(doc, "version"), "version", m->version, c);
 	if (!rc)
-		rc = take_choice(json_get(doc, "kind"), "kind", kind_names, IMAGE_KINDS, &kind, c);
+		rc = strict_choice(
+			json_get(doc, "kind"), "kind", kind_names, IMAGE_KINDS, &kind, c);
 	if (!rc)
-		rc = take_constant(json_get(doc, "arch"), "arch", "x86_64", c);
+		rc = strict_constant(json_get(doc, "arch"), "arch", "x86_64", c);
 	if (!rc)
-		rc = take_name(json_get(doc, "channel"), "channel", m->channel, c);
+		rc = strict_name(json_get(doc, "channel"), "channel", m->channel, c);
 	if (!rc)
-		rc = take_number(json_get(doc, "release"), "release", 0, INT64_MAX, &m->release, c);
+		rc = strict_number(
+			json_get(doc, "release"), "release", 0, INT64_MAX, &m->release, c);
 	if (!rc)
-		rc = take_number(
-			json_get(doc, "created"), "created", 0, TIME_MAX_S, &m->created_s, c);
+		rc = strict_number(json_get(doc, "created"), "created", 0, STRICT_TIME_MAX_S,
+			&m->created_s, c);
 	if (!rc)
-		rc = take_number(
-			json_get(doc, "expires"), "expires", 0, TIME_MAX_S, &m->expires_s, c);
+		rc = strict_number(json_get(doc, "expires"), "expires", 0, STRICT_TIME_MAX_S,
+			&m->expires_s, c);
 	if (!rc)
 		rc = take_args(json_get(doc, "args"), "args", m->args, c);
 	if (!rc)
@@ -249,9 +151,9 @@ static int check_stamp(const struct manifest *m, const struct complaint *c)
 	if (!m->release && !m->created_s && !m->expires_s)
 		return 0; /* built, not signed yet */
 	if (!m->release || !m->created_s || !m->expires_s)
-		return complain(c, "release, created and expires: all stamped or all zero");
+		return strict_complain(c, "release, created and expires: all stamped or all zero");
 	if (m->created_s >= m->expires_s)
-		return complain(c, "expires: not after created");
+		return strict_complain(c, "expires: not after created");
 	return 0;
 }
 
@@ -260,7 +162,7 @@ static int check_file_names(const struct manifest *m, const struct complaint *c)
 	for (size_t i = 0; i < m->n_files; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcasecmp(m->files[i].name, m->files[j].name) == 0)
-				return complain(c, "files: two named %s", m->files[i].name);
+				return strict_complain(c, "files: two named %s", m->files[i].name);
 	return 0;
 }
 
@@ -288,10 +190,10 @@ static int check_roles(const struct manifest *m, const struct complaint *c)
 		n[m->files[i].role]++;
 	for (unsigned r = 0; r < FILE_ROLES; r++)
 		if (n[r] < role_counts[m->kind][r].min || n[r] > role_counts[m->kind][r].max)
-			return complain(c, "files: %zu of role %s in an image of kind %s", n[r],
-				role_names[r], kind_names[m->kind]);
+			return strict_complain(c, "files: %zu of role %s in an image of kind %s",
+				n[r], role_names[r], kind_names[m->kind]);
 	if (m->kind != IMAGE_XEN && *m->xen_args)
-		return complain(c, "xen_args: empty unless kind is xen");
+		return strict_complain(c, "xen_args: empty unless kind is xen");
 	return 0;
 }
 
@@ -302,11 +204,7 @@ int manifest_parse(const char *text, size_t len, struct manifest *out, char *err
 	struct json *doc;
 	int rc;
 
-	if (len == 0 || len > MANIFEST_MAX)
-		return complain(&c, "a manifest has 1 to %d bytes, not %zu", MANIFEST_MAX, len);
-	if (text[len - 1] != '\n' || memchr(text, '\r', len))
-		return complain(&c, "a manifest's lines end in LF, the last one too");
-	doc = json_read(text, len, err, err_size);
+	doc = strict_read(text, len, "a manifest", &c);
 	if (!doc)
 		return -EBADMSG;
 	rc = take_all(doc, &m, &c);
@@ -324,56 +222,32 @@ int manifest_parse(const char *text, size_t len, struct manifest *out, char *err
 
 /* ---- the canonical text; no value in it needs escaping ---- */
 
-struct text {
-	char *p;
-	size_t len, size;
-	bool full;
-};
-
-static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (t->full)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(t->p + t->len, t->size - t->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->size - t->len)
-		t->full = true;
-	else
-		t->len += (size_t)n;
-}
-
-static void add_file(struct text *t, const struct manifest_file *f, bool last)
+static void add_file(struct strict_text *t, const struct manifest_file *f, bool last)
 {
 	char hex[DIGEST_HEX];
 
 	digest_hex(&f->sha256, hex);
-	add(t, "    { \"role\": \"%s\", \"name\": \"%s\", \"length\": %" PRIu64 ",\n",
+	strict_add(t, "    { \"role\": \"%s\", \"name\": \"%s\", \"length\": %" PRIu64 ",\n",
 		file_role_name(f->role), f->name, f->length);
-	add(t, "      \"sha256\": \"%s\" }%s\n", hex, last ? "" : ",");
+	strict_add(t, "      \"sha256\": \"%s\" }%s\n", hex, last ? "" : ",");
 }
 
 int manifest_print(const struct manifest *m, char *out, size_t size)
 {
-	struct text t = { out, 0, size, size == 0 };
+	struct strict_text t = { out, 0, size, size == 0 };
 
-	add(&t, "{\n  \"type\": \"manifest\",\n  \"name\": \"%s\",\n", m->name);
-	add(&t, "  \"version\": \"%s\",\n  \"kind\": \"%s\",\n", m->version,
+	strict_add(&t, "{\n  \"type\": \"manifest\",\n  \"name\": \"%s\",\n", m->name);
+	strict_add(&t, "  \"version\": \"%s\",\n  \"kind\": \"%s\",\n", m->version,
 		image_kind_name(m->kind));
-	add(&t, "  \"arch\": \"x86_64\",\n  \"channel\": \"%s\",\n", m->channel);
-	add(&t, "  \"release\": %" PRIu64 ",\n", m->release);
-	add(&t, "  \"created\": %" PRIu64 ",\n", m->created_s);
-	add(&t, "  \"expires\": %" PRIu64 ",\n", m->expires_s);
-	add(&t, "  \"args\": \"%s\",\n  \"xen_args\": \"%s\",\n", m->args, m->xen_args);
-	add(&t, "  \"files\": [\n");
+	strict_add(&t, "  \"arch\": \"x86_64\",\n  \"channel\": \"%s\",\n", m->channel);
+	strict_add(&t, "  \"release\": %" PRIu64 ",\n", m->release);
+	strict_add(&t, "  \"created\": %" PRIu64 ",\n", m->created_s);
+	strict_add(&t, "  \"expires\": %" PRIu64 ",\n", m->expires_s);
+	strict_add(&t, "  \"args\": \"%s\",\n  \"xen_args\": \"%s\",\n", m->args, m->xen_args);
+	strict_add(&t, "  \"files\": [\n");
 	for (size_t i = 0; i < m->n_files; i++)
 		add_file(&t, &m->files[i], i + 1 == m->n_files);
-	add(&t, "  ]\n}\n");
+	strict_add(&t, "  ]\n}\n");
 	return t.full ? -ENOSPC : (int)t.len;
 }
 

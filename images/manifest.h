@@ -21,11 +21,12 @@
 #include <stdint.h>
 
 #include "images/digest.h"
+#include "images/strict.h"
 
-#define MANIFEST_MAX	   (64 * 1024) /* bytes */
+#define MANIFEST_MAX	   STRICT_MAX /* bytes */
 #define MANIFEST_FILES_MAX 16
-#define MANIFEST_NAME_MAX  64 /* image and file names: [A-Za-z0-9._+-], not starting with . or - */
-#define MANIFEST_ARGS_MAX  1024 /* printable ASCII, no quotes or backslashes */
+#define MANIFEST_NAME_MAX  STRICT_NAME_MAX /* image and file names */
+#define MANIFEST_ARGS_MAX  1024		   /* printable ASCII, no quotes or backslashes */
 #define MANIFEST_FILE_MAX  (4ULL << 30)
 
 enum image_kind { IMAGE_LINUX, IMAGE_XEN, IMAGE_KINDS };

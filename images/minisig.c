@@ -90,12 +90,18 @@ static void print_key(const char *what, const uint8_t id[8], const void *p, size
 	sodium_memzero(b64, sizeof b64);
 }
 
+static void public_line(const struct minisig_public *pub, struct public_line *out)
+{
+	memcpy(out->alg, "Ed", sizeof out->alg);
+	memcpy(out->id, pub->id, sizeof out->id);
+	memcpy(out->key, pub->key, sizeof out->key);
+}
+
 void minisig_public_print(const struct minisig_public *pub, char *out)
 {
-	struct public_line l = { .alg = { 'E', 'd' } };
+	struct public_line l;
 
-	memcpy(l.id, pub->id, sizeof l.id);
-	memcpy(l.key, pub->key, sizeof l.key);
+	public_line(pub, &l);
 	print_key("minisign public key", pub->id, &l, sizeof l, out);
 }
 
@@ -184,15 +190,41 @@ static bool parse_key_file(const char *text, size_t text_len, void *out, size_t 
 	       take_base64(&rest, out, len) && rest.len == 0;
 }
 
+static int public_from(const struct public_line *l, struct minisig_public *out)
+{
+	if (memcmp(l->alg, "Ed", sizeof l->alg) != 0)
+		return -EBADMSG;
+	memcpy(out->id, l->id, sizeof out->id);
+	memcpy(out->key, l->key, sizeof out->key);
+	return 0;
+}
+
 int minisig_public_parse(const char *text, size_t len, struct minisig_public *out)
 {
 	struct public_line l;
 
-	if (!parse_key_file(text, len, &l, sizeof l) || memcmp(l.alg, "Ed", 2) != 0)
+	return parse_key_file(text, len, &l, sizeof l) ? public_from(&l, out) : -EBADMSG;
+}
+
+void minisig_line_print(const struct minisig_public *pub, char out[MINISIG_LINE])
+{
+	struct public_line l;
+
+	public_line(pub, &l);
+	sodium_bin2base64(
+		out, MINISIG_LINE, (const uint8_t *)&l, sizeof l, sodium_base64_VARIANT_ORIGINAL);
+}
+
+int minisig_line_parse(const char *line, struct minisig_public *out)
+{
+	char text[MINISIG_LINE + 1];
+	struct span rest = { text, MINISIG_LINE };
+	struct public_line l;
+
+	if (strnlen(line, MINISIG_LINE) != MINISIG_LINE - 1)
 		return -EBADMSG;
-	memcpy(out->id, l.id, sizeof out->id);
-	memcpy(out->key, l.key, sizeof out->key);
-	return 0;
+	snprintf(text, sizeof text, "%s\n", line);
+	return take_base64(&rest, &l, sizeof l) ? public_from(&l, out) : -EBADMSG;
 }
 
 static int check_secret(const struct secret_line *l)

@@ -46,6 +46,14 @@ void minisig_secret_print(const struct minisig_secret *sec, char *out);
 int minisig_public_parse(const char *text, size_t len, struct minisig_public *out);
 int minisig_secret_parse(const char *text, size_t len, struct minisig_secret *out);
 
+/*
+ * The key as `minisign -P` takes it: the second line of its file, MINISIG_LINE - 1 characters.
+ * Reading it: 0 or -EBADMSG.
+ */
+#define MINISIG_LINE 57
+void minisig_line_print(const struct minisig_public *pub, char out[MINISIG_LINE]);
+int minisig_line_parse(const char *line, struct minisig_public *out);
+
 /* 16 upper-case hex digits and NUL. (minisign prints the same number, but no leading zeros.) */
 void minisig_id_hex(const uint8_t id[8], char out[17]);
 

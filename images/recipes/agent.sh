@@ -1,12 +1,14 @@
 #!/bin/bash
-# agent.sh OUTDIR [--agent FILE] [--fresh] [--trust RELEASE.pub ...] [--site SITE.pub ...]
-#          [--url URL] [--sb-key KEY --sb-cert CERT]
+# agent.sh OUTDIR [--agent FILE] [--fresh] [--trust root.N.json|RELEASE.pub ...] [--site SITE.pub ...]
+#          [--rtc-trusted] [--url URL] [--sb-key KEY --sb-cert CERT]
 #
 # The agent's ramdisk: Debian's kernel, network and disk drivers, busybox, muster-agent, kexec.
 # Writes vmlinuz, base.initrd, agent.initrd, image.json, packages.txt: the same bytes for everybody.
 #
-# With --trust or --site also what belongs to one site: trust.cpio, a second initrd with the public
-# keys, and agent.efi, kernel and both initrds in one EFI file (signed for Secure Boot when a key
+# With --trust or --site also what belongs to one site: trust.cpio, a second initrd with the root (a
+# file of `muster key root`, with its signatures beside it) or bare release keys, of which any one
+# suffices, the site's keys and the time of day (or $SOURCE_DATE_EPOCH), before which no host believes
+# to be; --rtc-trusted says that the hosts' own clocks are right. And agent.efi, kernel and both initrds in one EFI file (signed for Secure Boot when a key
 # is given, which has no pass phrase). This takes a second when the rest is built.
 . "$(dirname "$0")/lib.sh"
 
@@ -38,11 +40,25 @@ build() {
 	image_keep vmlinuz agent.initrd packages.txt sizes.txt
 }
 
-# The keys, uncompressed: a few hundred bytes that the kernel unpacks over the big archive.
+# put_root FILE: with its signatures.
+put_root() {
+	local sig
+
+	put_file "$1" etc/muster/trust/root.json
+	for sig in "$1".minisig.*; do
+		[ -f "$sig" ] || die "$1 is not signed"
+		put_file "$sig" "etc/muster/trust/root.json${sig#"$1"}"
+	done
+}
+
+# Uncompressed: a few hundred bytes that the kernel unpacks over the big archive.
 write_trust() {
 	local kind file n
 
 	: >"$list"
+	[ -z "$root_file" ] || put_root "$root_file"
+	put_text etc/muster/trust/epoch <<<"${SOURCE_DATE_EPOCH:-$(date +%s)}"
+	[ -z "$rtc_trusted" ] || put_text etc/muster/trust/rtc-trusted </dev/null
 	for kind in release site; do
 		n=0
 		local -n files=$kind
@@ -89,24 +105,35 @@ write_uki() {
 }
 
 recipe_begin agent "$@"
-release=() site=() url='' sb_key='' sb_cert=''
+release=() site=() root_file='' rtc_trusted='' url='' sb_key='' sb_cert=''
 set -- ${rest[@]+"${rest[@]}"}
 while [ $# -gt 0 ]; do
 	case $1 in
-	--trust) release+=("$2") ;;
+	--trust)
+		case $2 in
+		*.json) root_file=$2 ;;
+		*) release+=("$2") ;;
+		esac
+		;;
 	--site) site+=("$2") ;;
 	--url) url=$2 ;;
 	--sb-key) sb_key=$2 ;;
 	--sb-cert) sb_cert=$2 ;;
+	--rtc-trusted)
+		rtc_trusted=1
+		shift
+		continue
+		;;
 	*) die "unknown option $1" ;;
 	esac
 	shift 2
 done
+[ -z "$root_file" ] || [ ${#release[@]} = 0 ] || die "--trust takes one root, or bare keys"
 [ -z "$sb_key" ] || [ -n "$sb_cert" ] || die "--sb-key needs --sb-cert"
 
 build
 roles=(kernel:vmlinuz initrd:base.initrd initrd:agent.initrd)
-if [ ${#release[@]} -gt 0 ] || [ ${#site[@]} -gt 0 ]; then
+if [ -n "$root_file" ] || [ ${#release[@]} -gt 0 ] || [ ${#site[@]} -gt 0 ]; then
 	write_trust
 	write_uki
 	roles+=(initrd:trust.cpio uki:agent.efi)

@@ -3,21 +3,22 @@
  * time.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "images/json.h"
+#include "images/judge.h"
 #include "server/bytes.h"
 #include "server/core/core.h"
 #include "server/core/record.h"
 #include "server/log.h"
 
-#define SIGNATURES_MAX 8
-#define WAIT_S	       5  /* until a host that waits for its admission asks again */
-#define REBOOT_S       30 /* until a host that failed restarts; doubles with each failure */
-#define REBOOT_MAX_S   600
+#define WAIT_S	     5	/* until a host that waits for its admission asks again */
+#define REBOOT_S     30 /* until a host that failed restarts; doubles with each failure */
+#define REBOOT_MAX_S 600
 
 /* A request of a known boot, taken apart. */
 struct talk {
@@ -182,46 +183,90 @@ static void answer_turn(struct answer *a, const struct turns_wait *w)
 	answer_problem(a, 429, "turn", NULL, "position %u, about %u s", w->position, w->about_s);
 }
 
+/* Nothing to run yet; the agent asks again. */
+static void answer_not_yet(struct talk *t, unsigned status, const char *code, const char *hint,
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void answer_not_yet(
+	struct talk *t, unsigned status, const char *code, const char *hint, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	t->a->retry_after_s = WAIT_S;
+	answer_problem(t->a, status, code, hint, "%s", text);
+}
+
+/* The channel of the host's image and the manifest that it names. 1, or 0 with the answer made. */
+static int find_image(struct talk *t, struct store_channel *ch, struct store_image *image)
+{
+	struct store *s = t->c->store;
+	const char *name = image_of(t);
+	int rc;
+
+	if (!*name) {
+		answer_not_yet(t, 404, "no-image", "muster host set NAME --image IMAGE",
+			"no image is assigned to %s", t->host.name);
+		return 0;
+	}
+	rc = store_channel_of(s, name, ch);
+	if (!rc)
+		rc = store_image_by_manifest(s, &ch->ch.manifest, image);
+	if (!rc)
+		return 1;
+	if (rc != -ENOENT)
+		core_must(t->c, rc, "image");
+	if (store_image_newest(s, name, image) == 0)
+		answer_not_yet(t, 404, "no-channel", "muster image import DIR or CHANNEL.json",
+			"no channel says which release of '%s' is current, or the one that it "
+			"names is not here",
+			name);
+	else
+		answer_not_yet(t, 404, "no-image", "muster image import DIR",
+			"the image '%s' of %s is not on the server", name, t->host.name);
+	return 0;
+}
+
 static void handle_ticket(struct talk *t)
 {
 	struct ticket_wait *w = ticket_slot(t->c, 0);
+	const int64_t root = json_get_int(t->body, "root", -1);
+	struct store_channel ch;
 	struct turns_wait turn;
 	struct store_image image;
 	struct digest nonce;
-	int rc;
 
 	if (digest_parse(json_get_str(t->body, "nonce", ""), &nonce) < 0) {
 		answer_problem(t->a, 422, "nonce", NULL, "nonce is not 64 lower-case hex digits");
 		return;
 	}
+	if (root < 0) {
+		answer_problem(t->a, 422, "root", NULL, "root is not the version of a root");
+		return;
+	}
 	if (!record_is_admitted(t->c, &t->host)) {
-		t->a->retry_after_s = WAIT_S;
-		answer_problem(t->a, 403, "waiting", "muster host approve NAME",
+		answer_not_yet(t, 403, "waiting", "muster host approve NAME",
 			"%s waits for its admission", t->host.name);
 		return;
 	}
-	rc = *image_of(t) ? store_image_newest(t->c->store, image_of(t), &image) : -ENOENT;
-	if (rc == -ENOENT || !w) {
-		t->a->retry_after_s = WAIT_S;
-		if (!w)
-			answer_problem(
-				t->a, 503, "busy", NULL, "too many tickets wait for a signature");
-		else if (*image_of(t))
-			answer_problem(t->a, 404, "no-image", "muster image import DIR",
-				"the image '%s' of %s is not on the server", image_of(t),
-				t->host.name);
-		else
-			answer_problem(t->a, 404, "no-image", "muster host set NAME --image IMAGE",
-				"no image is assigned to %s", t->host.name);
+	if (!w) {
+		answer_not_yet(t, 503, "busy", NULL, "too many tickets wait for a signature");
 		return;
 	}
-	core_must(t->c, rc, "image");
+	if (!find_image(t, &ch, &image))
+		return;
 	bind_image(t, &image);
 	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
 		answer_turn(t->a, &turn);
 		return;
 	}
-	*w = (struct ticket_wait){ .http_id = t->q->id, .boot = t->boot.id };
+	*w = (struct ticket_wait){ .http_id = t->q->id,
+		.boot = t->boot.id,
+		.channel = ch.digest,
+		.root = (uint64_t)root };
 	memcpy(w->ask.nonce, nonce.b, sizeof w->ask.nonce);
 	memcpy(w->ask.manifest, image.manifest.b, sizeof w->ask.manifest);
 	w->ask.boot = (uint64_t)t->boot.id;
@@ -242,14 +287,46 @@ static void mirrors_json(const struct core *c, uint32_t addr, struct jw *j)
 	jw_end_arr(j);
 }
 
+/* A signed file, by the digests of its blobs; sigs_of finds its signatures. */
+static void put_signed(struct core *c, struct jw *j, const char *key, const struct digest *d,
+	int (*sigs_of)(struct store *, const struct digest *, struct digest *, int))
+{
+	struct digest sigs[QUORUM_SIGS_MAX];
+	char hex[DIGEST_HEX];
+	int n = core_must(c, sigs_of(c->store, d, sigs, QUORUM_SIGS_MAX), "signatures");
+
+	digest_hex(d, hex);
+	jw_obj(j, key);
+	jw_str(j, "digest", hex);
+	jw_arr(j, "signatures");
+	for (int i = 0; i < n; i++) {
+		digest_hex(&sigs[i], hex);
+		jw_str(j, NULL, hex);
+	}
+	jw_end_arr(j);
+	jw_end_obj(j);
+}
+
+/* One more than an agent walks, so that it says why it does not. */
+static void put_roots(struct core *c, struct jw *j, uint64_t after)
+{
+	struct store_root roots[JUDGE_ROOT_STEPS + 1];
+	int n = core_must(
+		c, store_roots_after(c->store, after, roots, JUDGE_ROOT_STEPS + 1), "roots");
+
+	jw_arr(j, "roots");
+	for (int i = 0; i < n; i++)
+		put_signed(c, j, NULL, &roots[i].digest, store_trust_sigs);
+	jw_end_arr(j);
+}
+
 static void answer_ticket(
 	struct core *c, const struct ticket_wait *w, const struct sign_answer *s, struct answer *a)
 {
-	struct digest sigs[SIGNATURES_MAX], manifest;
+	struct digest manifest;
 	struct store_boot b;
 	struct jw j = { 0 };
-	char hex[DIGEST_HEX];
-	int n, rc = store_boot_by_id(c->store, w->boot, &b);
+	int rc = store_boot_by_id(c->store, w->boot, &b);
 
 	if (rc == -ENOENT) { /* the host was removed meanwhile */
 		answer_problem(a, 409, "boot-over", NULL, "this boot is no longer known");
@@ -257,20 +334,14 @@ static void answer_ticket(
 	}
 	core_must(c, rc, "boot of ticket");
 	memcpy(manifest.b, w->ask.manifest, sizeof manifest.b);
-	n = core_must(c, store_image_sigs(c->store, &manifest, sigs, SIGNATURES_MAX), "signatures");
-	digest_hex(&manifest, hex);
 	jw_obj(&j, NULL);
 	jw_str(&j, "image", b.image);
 	jw_str(&j, "version", b.version);
 	jw_str(&j, "ticket", s->ticket);
 	jw_str(&j, "ticket_minisig", s->minisig);
-	jw_str(&j, "manifest", hex);
-	jw_arr(&j, "signatures");
-	for (int i = 0; i < n; i++) {
-		digest_hex(&sigs[i], hex);
-		jw_str(&j, NULL, hex);
-	}
-	jw_end_arr(&j);
+	put_roots(c, &j, w->root);
+	put_signed(c, &j, "channel", &w->channel, store_trust_sigs);
+	put_signed(c, &j, "manifest", &manifest, store_image_sigs);
 	mirrors_json(c, b.addr, &j);
 	jw_int(&j, "pause_ms", 0);
 	jw_end_obj(&j);
@@ -331,7 +402,7 @@ static void handle_progress(struct talk *t)
 	} else {
 		fact(t->body, "file", file, sizeof file);
 		fact(t->body, "detail", why, sizeof why);
-		snprintf(detail, sizeof detail, "%s%s%s", file, *why ? ": " : "", why);
+		snprintf(detail, sizeof detail, "%s%s%s", file, *file && *why ? ": " : "", why);
 		e.detail = detail;
 		e.bytes = (uint64_t)json_get_int(t->body, "bytes", 0);
 		e.total = (uint64_t)json_get_int(t->body, "total", 0);

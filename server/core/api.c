@@ -108,6 +108,10 @@ static const struct {
 	{ HTTP_GET, "/api/v1/images", api_get_images },
 	{ HTTP_POST, "/api/v1/images", api_post_image },
 	{ HTTP_GET, "/api/v1/images/*", api_get_image },
+	{ HTTP_GET, "/api/v1/roots", api_get_roots },
+	{ HTTP_POST, "/api/v1/roots", api_post_root },
+	{ HTTP_GET, "/api/v1/channels", api_get_channels },
+	{ HTTP_POST, "/api/v1/channels", api_post_channel },
 };
 
 /* Does path fit the pattern? What stands for '*' is copied to arg. */

@@ -32,6 +32,8 @@ api_fn api_get_dhcp_servers, api_post_dhcp_probe;
 api_fn api_get_setup;
 /* api_images.c */
 api_fn api_get_images, api_get_image, api_post_image;
+/* api_trust.c */
+api_fn api_get_roots, api_post_root, api_get_channels, api_post_channel;
 
 /* The store's JSON as the answer; -ENOENT becomes 404. */
 void api_answer_store(struct call *k, int rc, char *json, const char *what);

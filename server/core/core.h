@@ -35,6 +35,8 @@ struct out_queue {
 struct ticket_wait {
 	uint64_t http_id; /* 0: free */
 	int64_t boot;
+	struct digest channel; /* that names the manifest */
+	uint64_t root;	       /* version of the root that the agent carries */
 	struct sign_request ask;
 };
 

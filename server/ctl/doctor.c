@@ -11,6 +11,9 @@
 
 #define NEARLY_PERCENT 90		    /* of a network's addresses in use: say so */
 #define SEEN_MS	       (24 * 3600 * 1000LL) /* another DHCP server not heard for so long is gone */
+#define DAY_S	       86400
+#define ROOT_SOON_S    (60 * DAY_S)
+#define CHANNEL_SOON_S (7 * DAY_S)
 #define TELL_IT	       "tell it about this server: muster doctor --snippet NAME"
 
 struct exam {
@@ -288,6 +291,33 @@ static void check_site_key(struct exam *e)
 			json_get_str(e->keys, "dir", "?"));
 }
 
+static const struct json *last_root(const struct exam *e)
+{
+	const struct json *roots = json_get(e->in->roots, "roots");
+
+	return json_len(roots) ? json_at(roots, json_len(roots) - 1) : NULL;
+}
+
+/* How long a signed file is still valid, in seconds. */
+static int64_t left_s(const struct exam *e, const struct json *file)
+{
+	return json_get_int(file, "expires", 0) - e->in->now_ms / 1000;
+}
+
+static void check_root(struct exam *e, const struct json *root)
+{
+	const int64_t version = json_get_int(root, "version", 0), left = left_s(e, root);
+	static const char fix[] = "muster key rotate ROOTS; all sign it; muster image import ROOTS";
+
+	if (left <= 0)
+		find(e, DOCTOR_FAIL, fix, "root %" PRId64 " has expired: no host boots", version);
+	else if (left < ROOT_SOON_S)
+		find(e, DOCTOR_WARN, fix, "root %" PRId64 " expires in %" PRId64 " days", version,
+			left / DAY_S);
+	else
+		find(e, DOCTOR_OK, NULL, "root %" PRId64 " says who may sign", version);
+}
+
 static void check_release_keys(struct exam *e)
 {
 	const struct json *trusted = json_get(e->keys, "trusted"),
@@ -296,11 +326,14 @@ static void check_release_keys(struct exam *e)
 	static const char cost[] = "whoever steals this server signs images that all hosts run";
 	char names[160];
 
-	if (json_len(trusted))
+	if (last_root(e))
+		check_root(e, last_root(e));
+	else if (json_len(trusted))
 		find(e, DOCTOR_OK, NULL, "images signed by %s are accepted",
 			join(trusted, names, sizeof names));
 	else
-		find(e, DOCTOR_FAIL, "copy RELEASE.pub to the server's keys/trust",
+		find(e, DOCTOR_FAIL,
+			"copy RELEASE.pub to the server's keys/trust, or muster image import ROOTS",
 			"none is trusted: no image can be imported");
 	if (json_len(secret))
 		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", join(secret, names, sizeof names),
@@ -308,6 +341,47 @@ static void check_release_keys(struct exam *e)
 	if (*e->in->secret_here)
 		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", e->in->secret_here,
 			e->in->keys_here, cost);
+}
+
+static void check_channel(struct exam *e, const struct json *ch)
+{
+	static const char fix[] =
+		"muster image channel FILE --image DIR; all sign it; muster image import FILE";
+	const char *image = json_get_str(ch, "image", "?"), *name = json_get_str(ch, "name", "?");
+	const int64_t left = left_s(e, ch);
+
+	if (!json_is_str(json_get(ch, "version")))
+		find(e, DOCTOR_FAIL, "muster image import DIR",
+			"%s of %s: release %" PRId64 ", which it makes current, is not here", name,
+			image, json_get_int(ch, "release", 0));
+	else if (left <= 0)
+		find(e, DOCTOR_FAIL, fix, "%s of %s has expired: hosts refuse it", name, image);
+	else if (left < CHANNEL_SOON_S)
+		find(e, DOCTOR_WARN, fix, "%s of %s expires in %" PRId64 " hours", name, image,
+			left / 3600);
+	else
+		find(e, DOCTOR_OK, NULL, "%s of %s: release %" PRId64 " is current", name, image,
+			json_get_int(ch, "release", 0));
+}
+
+static void check_channels(struct exam *e)
+{
+	const struct json *channels = json_get(e->in->channels, "channels");
+	const char *image = json_get_str(e->boot, "image", "");
+	bool there = !*image;
+
+	for (size_t i = 0; i < json_len(channels); i++) {
+		const struct json *ch = json_at(channels, i);
+		const char *of = json_get_str(ch, "image", "");
+
+		if (strcmp(of, "agent") != 0) /* firmware and iPXE ask for no channel */
+			check_channel(e, ch);
+		there = there || !strcmp(of, image);
+	}
+	if (!there)
+		find(e, DOCTOR_FAIL,
+			"muster image sign DIR --key NAME, and muster image import DIR",
+			"none says which release of the default, '%s', is current", image);
 }
 
 static void check_admission(struct exam *e)
@@ -339,6 +413,7 @@ static const struct {
 	{ "image", check_image },
 	{ "site-key", check_site_key },
 	{ "release-keys", check_release_keys },
+	{ "channels", check_channels },
 	{ "admission", check_admission },
 };
 

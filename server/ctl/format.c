@@ -1,14 +1,19 @@
 /* format.c: numbers and times for people. */
 #include "server/ctl/format.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SECOND_MS 1000LL
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS	  (60 * MINUTE_MS)
 #define DAY_MS	  (24 * HOUR_MS)
+#define DAY_S	  86400ULL
+#define VALID_MAX (75 * 366 * DAY_S)
 
 char *format_count(uint64_t n, char out[FORMAT_MAX])
 {
@@ -101,6 +106,49 @@ int64_t format_parse_duration(const char *s)
 		s += *s != 0;
 	}
 	return total;
+}
+
+bool format_parse_number(const char *s, uint64_t max, uint64_t *out)
+{
+	unsigned long long v;
+
+	if (!*s || strspn(s, "0123456789") != strlen(s))
+		return false;
+	errno = 0;
+	v = strtoull(s, NULL, 10);
+	if (errno || v < 1 || v > max)
+		return false;
+	*out = v;
+	return true;
+}
+
+bool format_parse_validity(const char *s, uint64_t *out)
+{
+	size_t len = strlen(s);
+	uint64_t unit = 0, n;
+	char digits[12];
+
+	if (len < 2 || len >= sizeof digits)
+		return false;
+	if (s[len - 1] == 'd')
+		unit = DAY_S;
+	else if (s[len - 1] == 'h')
+		unit = 3600;
+	snprintf(digits, sizeof digits, "%.*s", (int)len - 1, s);
+	if (!unit || !format_parse_number(digits, VALID_MAX / unit, &n))
+		return false;
+	*out = n * unit;
+	return true;
+}
+
+char *format_date(uint64_t unix_s, char out[FORMAT_MAX])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || strftime(out, FORMAT_MAX, "%Y-%m-%d", &tm) == 0)
+		snprintf(out, FORMAT_MAX, "?");
+	return out;
 }
 
 /*

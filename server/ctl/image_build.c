@@ -248,7 +248,7 @@ static int clear_dir(const char *dir)
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return ctl_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
-	rc = image_dir_drop_signatures(dir);
+	rc = image_dir_drop_signatures(dir, IMAGE_MANIFEST);
 	snprintf(path, sizeof path, "%s/" IMAGE_MANIFEST, dir);
 	if (!rc && unlink(path) < 0 && errno != ENOENT)
 		rc = ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "server/ctl/ctl.h"
+
+#define SIGNATURE ".minisig"
 
 static int join(const char *dir, const char *name, char out[PATH_MAX])
 {
@@ -149,24 +152,26 @@ int image_dir_check(const char *dir, const struct manifest *m)
 
 /* ---- signature files ---- */
 
-static int is_signature(const struct dirent *e)
+/* Is `file` a signature of `name`? */
+static bool is_signature(const char *file, const char *name)
 {
-	const char *rest = e->d_name + strlen(IMAGE_SIGNATURE);
+	size_t n = strlen(name), end = strlen(SIGNATURE);
 
-	return strncmp(e->d_name, IMAGE_SIGNATURE, strlen(IMAGE_SIGNATURE)) == 0 &&
-	       (*rest == '\0' || *rest == '.');
+	return strncmp(file, name, n) == 0 && strncmp(file + n, SIGNATURE, end) == 0 &&
+	       (file[n + end] == '\0' || file[n + end] == '.');
 }
 
-static int each_signature(const char *dir, int (*fn)(const char *, const char *, void *), void *arg)
+static int each_signature(
+	const char *dir, const char *name, int (*fn)(const char *, const char *, void *), void *arg)
 {
 	struct dirent **files = NULL;
-	int n = scandir(dir, &files, is_signature, alphasort), rc = CTL_OK;
+	int n = scandir(dir, &files, NULL, alphasort), rc = CTL_OK;
 
 	if (n < 0)
 		return ctl_fail(errno == ENOENT ? CTL_NOT_FOUND : CTL_FAILED, "%s: %s", dir,
 			strerror(errno));
 	for (int i = 0; i < n; i++) {
-		if (!rc)
+		if (!rc && is_signature(files[i]->d_name, name))
 			rc = fn(dir, files[i]->d_name, arg);
 		free(files[i]);
 	}
@@ -196,10 +201,10 @@ static int read_signature(const char *dir, const char *name, void *arg)
 	return CTL_OK;
 }
 
-int image_dir_signatures(const char *dir, struct image_signature *out, size_t *n)
+int image_dir_signatures(const char *dir, const char *name, struct image_signature *out, size_t *n)
 {
 	struct found f = { out, 0 };
-	int rc = each_signature(dir, read_signature, &f);
+	int rc = each_signature(dir, name, read_signature, &f);
 
 	if (!rc)
 		*n = f.n;
@@ -217,9 +222,51 @@ static int drop_signature(const char *dir, const char *name, void *arg)
 	return rc ? fail_file(dir, name, rc) : CTL_OK;
 }
 
-int image_dir_drop_signatures(const char *dir)
+int image_dir_drop_signatures(const char *dir, const char *name)
 {
-	return each_signature(dir, drop_signature, NULL);
+	return each_signature(dir, name, drop_signature, NULL);
+}
+
+int image_dir_signed(const char *dir, const char *name, const char *hint, struct image_signed *out)
+{
+	size_t n = 0;
+	int rc = image_dir_text(dir, name, hint, &out->text);
+
+	if (!rc)
+		rc = image_dir_signatures(dir, name, out->sigs, &n);
+	if (rc)
+		return rc;
+	out->t = (struct signed_text){ .text = out->text.text, .len = out->text.len, .n_sigs = n };
+	for (size_t i = 0; i < n; i++)
+		out->t.sigs[i] = (struct quorum_sig){ out->sigs[i].text, out->sigs[i].len };
+	return CTL_OK;
+}
+
+int image_dir_sign(const char *dir, const char *name, const struct image_text *t,
+	const struct minisig_secret *sec, const char *trusted_comment)
+{
+	char sig[MINISIG_TEXT_MAX], file[NAME_MAX + 1], id[17];
+
+	minisig_id_hex(sec->id, id);
+	if (snprintf(file, sizeof file, "%s" SIGNATURE ".%s", name, id) >= (int)sizeof file)
+		return ctl_fail(CTL_FAILED, "%s/%s: the name is too long", dir, name);
+	if (minisig_sign(sec, t->text, t->len, trusted_comment, sig))
+		return ctl_fail(CTL_FAILED, "%s/%s: cannot be signed", dir, name);
+	return image_dir_write(dir, file, sig, strlen(sig));
+}
+
+int image_dir_split(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1])
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	if (!*base || strlen(base) > NAME_MAX || len >= PATH_MAX)
+		return ctl_fail(CTL_USAGE, "%s is no file's name", path);
+	snprintf(dir, PATH_MAX, "%.*s", (int)len, path);
+	if (len == 0)
+		snprintf(dir, PATH_MAX, "%s", slash ? "/" : ".");
+	snprintf(name, NAME_MAX + 1, "%s", base);
+	return CTL_OK;
 }
 
 /* ---- writing ---- */

@@ -10,16 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/blobs.h"
 #include "images/json.h"
 #include "server/bytes.h"
+#include "server/ctl/blob_folder.h"
 #include "server/ctl/client.h"
 #include "server/ctl/ctl.h"
 #include "server/ctl/format.h"
 #include "server/ctl/image_dir.h"
+#include "server/ctl/image_trust.h"
+#include "server/ctl/root_dir.h"
 #include "server/ctl/table.h"
 #include "server/ctl/verbs.h"
 
@@ -39,85 +41,29 @@ static const char *take_word(const struct ctl *c, int argc, char **argv, const c
 	return argv[optind];
 }
 
-/* ---- import: the blobs ---- */
+/* ---- import: an image ---- */
 
 struct import {
 	const char *dir;
-	char blobs[PATH_MAX]; /* the server's blob folder */
+	struct blob_folder blobs;
 	struct image_text text;
 	struct manifest m;
 	struct image_signature sigs[IMAGE_SIGNERS_MAX];
 	size_t n_sigs;
-	/* What was not there before: taken away again when the image is refused. */
-	struct digest added[MANIFEST_FILES_MAX + IMAGE_SIGNERS_MAX + 1];
-	size_t n_added;
 	bool progress;
 };
 
-static bool have_blob(const struct import *im, const struct digest *d)
-{
-	uint64_t len;
-	int fd = blobs_open(im->blobs, d, &len);
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
-static void undo(struct import *im)
-{
-	while (im->n_added > 0)
-		blobs_remove(im->blobs, &im->added[--im->n_added]);
-}
-
-static int fail_blobs(const struct import *im, int rc)
-{
-	ctl_fail(CTL_FAILED, "%s: %s", im->blobs, strerror(-rc));
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		ctl_hint("nothing of this image was kept; make room and import it again");
-	else if (rc == -EACCES || rc == -EPERM)
-		ctl_hint("import as root or as the server's user");
-	else if (rc == -ENOENT)
-		ctl_hint("import on the server's own machine");
-	return CTL_FAILED;
-}
-
 static int add_file(struct import *im, const struct manifest_file *f)
 {
-	bool had = have_blob(im, &f->sha256);
-	struct digest found;
-	uint64_t len;
 	int rc, fd = image_dir_open(im->dir, f->name);
 
 	if (fd < 0)
 		return ctl_fail(CTL_FAILED, "%s/%s: %s", im->dir, f->name, strerror(-fd));
-	rc = blobs_add_fd(im->blobs, fd, &f->sha256, &found, &len);
+	rc = blob_folder_add_fd(&im->blobs, fd, &f->sha256);
 	close(fd);
-	if (rc == -EBADMSG)
-		return ctl_fail(CTL_FAILED, "%s/%s changed during the import", im->dir, f->name);
-	if (rc)
-		return fail_blobs(im, rc);
-	if (!had)
-		im->added[im->n_added++] = f->sha256;
-	return CTL_OK;
-}
-
-static int add_text(struct import *im, const char *text, size_t len)
-{
-	struct digest d;
-	bool had;
-	int rc = digest_bytes(text, len, &d);
-
-	if (rc)
-		return fail_blobs(im, rc);
-	had = have_blob(im, &d);
-	rc = blobs_add_bytes(im->blobs, text, len, &d);
-	if (rc)
-		return fail_blobs(im, rc);
-	if (!had)
-		im->added[im->n_added++] = d;
-	return CTL_OK;
+	return rc == CTL_CONFLICT
+		       ? ctl_fail(CTL_FAILED, "%s/%s changed during the import", im->dir, f->name)
+		       : rc;
 }
 
 static void show_progress(const struct import *im, size_t i)
@@ -139,13 +85,11 @@ static int add_all(struct import *im)
 		rc = add_file(im, &im->m.files[i]);
 	}
 	if (!rc)
-		rc = add_text(im, im->text.text, im->text.len);
+		rc = blob_folder_add_text(&im->blobs, im->text.text, im->text.len);
 	for (size_t i = 0; !rc && i < im->n_sigs; i++)
-		rc = add_text(im, im->sigs[i].text, im->sigs[i].len);
+		rc = blob_folder_add_text(&im->blobs, im->sigs[i].text, im->sigs[i].len);
 	return rc;
 }
-
-/* ---- import: the whole ---- */
 
 /* Everything that can be wrong with the folder itself, before the server is asked anything. */
 static int read_image(struct import *im)
@@ -155,7 +99,7 @@ static int read_image(struct import *im)
 	if (!rc)
 		rc = image_dir_parse(im->dir, &im->text, &im->m);
 	if (!rc)
-		rc = image_dir_signatures(im->dir, im->sigs, &im->n_sigs);
+		rc = image_dir_signatures(im->dir, IMAGE_MANIFEST, im->sigs, &im->n_sigs);
 	if (rc)
 		return rc;
 	if (!im->n_sigs || !im->m.release) {
@@ -164,21 +108,6 @@ static int read_image(struct import *im)
 		return CTL_FAILED;
 	}
 	return image_dir_check(im->dir, &im->m);
-}
-
-static int ask_blob_folder(struct ctl *c, struct import *im)
-{
-	struct answer a;
-	const char *path;
-	int rc = client_get(c, "/api/v1/status", &a);
-
-	if (rc)
-		return rc;
-	path = json_get_str(a.doc, "blobs", "");
-	if (*path != '/' || snprintf(im->blobs, sizeof im->blobs, "%s", path) >= PATH_MAX)
-		rc = ctl_fail(CTL_FAILED, "the server does not say where its blobs are");
-	answer_fini(&a);
-	return rc;
 }
 
 static int build_body(const struct import *im, struct jw *w)
@@ -207,10 +136,6 @@ static void print_imported(const struct ctl *c, const struct answer *a)
 			json_get_str(a->doc, "manifest", "?"));
 }
 
-/*
- * Only a clear no (4xx) takes the new blobs away: after a lost answer or a failing server the image
- * may be registered, and blobs that nobody names harm nobody.
- */
 static int register_image(struct ctl *c, struct import *im)
 {
 	struct jw w = { 0 };
@@ -218,56 +143,84 @@ static int register_image(struct ctl *c, struct import *im)
 	int rc = build_body(im, &w);
 
 	if (!rc)
-		rc = client_ask(c, "POST", "/api/v1/images", w.buf, &a);
+		rc = blob_folder_register(c, &im->blobs, "/api/v1/images", w.buf, &a);
 	jw_fini(&w);
 	if (rc)
 		return rc;
-	if (a.status / 100 == 2) {
-		print_imported(c, &a);
-	} else {
-		rc = client_problem(&a);
-		if (a.status / 100 == 4)
-			undo(im);
-	}
+	print_imported(c, &a);
 	answer_fini(&a);
-	return rc;
+	return CTL_OK;
 }
 
 static int import(struct ctl *c, struct import *im)
 {
-	int lock, rc = read_image(im);
+	int rc = read_image(im);
 
 	if (!rc)
-		rc = ask_blob_folder(c, im);
+		rc = blob_folder_open(c, &im->blobs);
 	if (rc)
 		return rc;
-	lock = blobs_lock(im->blobs);
-	if (lock < 0)
-		return fail_blobs(im, lock);
 	rc = add_all(im);
-	if (rc)
-		undo(im);
-	else
+	if (!rc)
 		rc = register_image(c, im);
-	close(lock);
+	blob_folder_close(&im->blobs, rc);
 	return rc;
 }
 
-int verb_image_import(struct ctl *c, int argc, char **argv)
+/* The image, then the channel that lies beside it and makes it the current one. */
+static int import_image(struct ctl *c, const char *dir)
 {
-	const char *dir = take_word(c, argc, argv, "image's folder");
-	struct import *im;
-	int rc;
+	struct import *im = calloc(1, sizeof *im);
+	int fd, rc;
 
-	if (!dir)
-		return CTL_USAGE;
-	im = calloc(1, sizeof *im);
 	if (!im)
 		return ctl_fail(CTL_FAILED, "out of memory");
 	im->dir = dir;
 	im->progress = isatty(STDERR_FILENO);
 	rc = import(c, im);
 	free(im);
+	fd = rc ? -ENOENT : image_dir_open(dir, IMAGE_CHANNEL);
+	if (fd < 0)
+		return rc;
+	close(fd);
+	return import_channel_beside(c, dir, IMAGE_CHANNEL);
+}
+
+/* What is it? A file is a channel; a folder of roots has one, and no image. */
+static int import_path(struct ctl *c, const char *path)
+{
+	char dir[PATH_MAX], file[NAME_MAX + 1];
+	uint64_t first, last;
+	struct stat st;
+	int rc;
+
+	if (stat(path, &st) < 0)
+		return ctl_fail(errno == ENOENT ? CTL_NOT_FOUND : CTL_FAILED, "%s: %s", path,
+			strerror(errno));
+	if (!S_ISDIR(st.st_mode)) {
+		rc = image_dir_split(path, dir, file);
+		return rc ? rc : import_channel(c, dir, file);
+	}
+	rc = root_dir_range(path, &first, &last);
+	if (rc)
+		return rc;
+	return last ? import_roots(c, path) : import_image(c, path);
+}
+
+int verb_image_import(struct ctl *c, int argc, char **argv)
+{
+	static const struct option options[] = { { 0 } };
+	int rc = CTL_OK;
+
+	if (getopt_long(argc, argv, "", options, NULL) != -1)
+		return ctl_usage(c, NULL);
+	if (optind == argc)
+		return ctl_usage(
+			c, "what? An image's folder, a channel's file or a folder of roots");
+	if (minisig_init())
+		return ctl_fail(CTL_FAILED, "libsodium does not start");
+	for (int i = optind; !rc && i < argc; i++)
+		rc = import_path(c, argv[i]);
 	return rc;
 }
 
@@ -284,16 +237,6 @@ static const struct column columns[] = {
 	{ "MANIFEST", COL_LEFT, COL_WIDE },
 };
 
-static char *date(int64_t s, char out[16])
-{
-	time_t t = (time_t)s;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-		snprintf(out, 16, "?");
-	return out;
-}
-
 static void number_cell(struct table *t, const char *people, int64_t n)
 {
 	char machine[24];
@@ -307,15 +250,15 @@ static void list_row(struct table *t, const struct json *image)
 	int64_t bytes = json_get_int(image, "bytes", 0);
 	int64_t expires = json_get_int(image, "expires", 0);
 	int64_t created = json_get_int(image, "created", 0);
-	char size[FORMAT_MAX], day[16];
+	char size[FORMAT_MAX], day[FORMAT_MAX];
 
 	table_cell(t, json_get_str(image, "name", "?"), NULL);
 	table_cell(t, json_get_str(image, "version", "?"), NULL);
 	table_cell(t, json_get_str(image, "kind", "?"), NULL);
 	number_cell(t, NULL, json_get_int(image, "release", 0));
 	number_cell(t, format_bytes(bytes > 0 ? (uint64_t)bytes : 0, size), bytes);
-	number_cell(t, date(expires, day), expires);
-	number_cell(t, date(created, day), created);
+	number_cell(t, format_date((uint64_t)expires, day), expires);
+	number_cell(t, format_date((uint64_t)created, day), created);
 	table_cell(t, json_get_str(image, "manifest", "?"), NULL);
 }
 
@@ -386,15 +329,15 @@ static void show_text(const char *label, const struct json *image, const char *k
 static void show_image(const struct json *image)
 {
 	int64_t bytes = json_get_int(image, "bytes", 0);
-	char size[FORMAT_MAX], day[16];
+	char size[FORMAT_MAX], day[FORMAT_MAX];
 
 	show_text("name", image, "name");
 	show_text("version", image, "version");
 	show_text("kind", image, "kind");
 	show_text("manifest", image, "manifest");
 	printf("release   %" PRId64 "\n", json_get_int(image, "release", 0));
-	printf("created   %s\n", date(json_get_int(image, "created", 0), day));
-	printf("expires   %s\n", date(json_get_int(image, "expires", 0), day));
+	printf("created   %s\n", format_date((uint64_t)json_get_int(image, "created", 0), day));
+	printf("expires   %s\n", format_date((uint64_t)json_get_int(image, "expires", 0), day));
 	printf("size      %s\n\n", format_bytes(bytes > 0 ? (uint64_t)bytes : 0, size));
 }
 

@@ -1,6 +1,7 @@
 /*
  * image_sign.c: `muster image sign` stamps release, created and expires into the manifest, once,
- * and adds one signature file for each signer; `muster image verify` checks one the way the agent
+ * makes the channel that says that this release is current, and adds one signature file for each
+ * signer to both; `muster image verify` checks one the way the agent
  * does: first the bytes' signature, then the manifest, then every file. Both need no server.
  */
 #include <errno.h>
@@ -11,69 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "images/judge.h"
 #include "server/ctl/ctl.h"
+#include "server/ctl/format.h"
 #include "server/ctl/image_dir.h"
 #include "server/ctl/key.h"
+#include "server/ctl/root_dir.h"
+#include "server/ctl/text.h"
 #include "server/ctl/verbs.h"
 
-#define DAY_S	  86400ULL
-#define BUILD_IT  "muster image build RECIPE"
-#define VALID_MAX (75 * 366 * DAY_S)
-
-/* "2027-01-15" */
-static char *date(uint64_t s, char out[16])
-{
-	time_t t = (time_t)s;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-		snprintf(out, 16, "?");
-	return out;
-}
+#define DAY_S	 86400ULL
+#define BUILD_IT "muster image build RECIPE"
 
 /* ---- sign ---- */
 
 struct sign {
 	const char *dir, *key, *channel;
-	uint64_t release, valid_s; /* 0: not given */
+	uint64_t release, floor, valid_s; /* 0: not given */
 	bool restamp;
 };
-
-/* Digits only, at least 1, at most max. */
-static bool parse_number(const char *s, uint64_t max, uint64_t *out)
-{
-	unsigned long long v;
-
-	if (!*s || strspn(s, "0123456789") != strlen(s))
-		return false;
-	errno = 0;
-	v = strtoull(s, NULL, 10);
-	if (errno || v < 1 || v > max)
-		return false;
-	*out = v;
-	return true;
-}
-
-/* "400d", "12h" */
-static bool parse_valid(const char *s, uint64_t *out)
-{
-	size_t len = strlen(s);
-	uint64_t unit = 0, n;
-	char digits[12];
-
-	if (len < 2 || len >= sizeof digits)
-		return false;
-	if (s[len - 1] == 'd')
-		unit = DAY_S;
-	else if (s[len - 1] == 'h')
-		unit = 3600;
-	snprintf(digits, sizeof digits, "%.*s", (int)len - 1, s);
-	if (!unit || !parse_number(digits, VALID_MAX / unit, &n))
-		return false;
-	*out = n * unit;
-	return true;
-}
 
 static int take_sign_args(const struct ctl *c, int argc, char **argv, struct sign *s)
 {
@@ -82,6 +41,7 @@ static int take_sign_args(const struct ctl *c, int argc, char **argv, struct sig
 		{ "release", required_argument, NULL, 'r' },
 		{ "valid", required_argument, NULL, 'v' },
 		{ "channel", required_argument, NULL, 'c' },
+		{ "floor", required_argument, NULL, 'f' },
 		{ "restamp", no_argument, NULL, 's' },
 		{ 0 },
 	};
@@ -94,9 +54,11 @@ static int take_sign_args(const struct ctl *c, int argc, char **argv, struct sig
 			s->channel = optarg;
 		else if (opt == 's')
 			s->restamp = true;
-		else if (opt == 'r' && !parse_number(optarg, INT64_MAX, &s->release))
+		else if (opt == 'r' && !format_parse_number(optarg, INT64_MAX, &s->release))
 			return ctl_usage(c, "--release takes a number above 0");
-		else if (opt == 'v' && !parse_valid(optarg, &s->valid_s))
+		else if (opt == 'f' && !format_parse_number(optarg, INT64_MAX, &s->floor))
+			return ctl_usage(c, "--floor takes a number above 0");
+		else if (opt == 'v' && !format_parse_validity(optarg, &s->valid_s))
 			return ctl_usage(c, "--valid takes days or hours, as in 400d or 12h");
 		else if (opt == '?')
 			return ctl_usage(c, NULL);
@@ -136,16 +98,41 @@ static int stamp(const struct sign *s, struct manifest *m, struct image_text *t)
 	t->len = (size_t)n;
 	rc = image_dir_parse(s->dir, t, &back);
 	if (!rc)
-		rc = image_dir_drop_signatures(s->dir);
+		rc = image_dir_drop_signatures(s->dir, IMAGE_MANIFEST);
 	return rc ? rc : image_dir_write(s->dir, IMAGE_MANIFEST, t->text, t->len);
+}
+
+/* As long as the release itself, and without pins: `muster image channel` makes another one. */
+static int make_channel(const struct sign *s, const struct manifest *m, const struct image_text *t)
+{
+	struct channel ch = { .release = m->release,
+		.floor = s->floor ? s->floor : m->release,
+		.issued_s = m->created_s,
+		.expires_s = m->expires_s };
+	char text[1024];
+	int n, rc;
+
+	memcpy(ch.name, m->channel, sizeof ch.name);
+	memcpy(ch.image, m->name, sizeof ch.image);
+	if (digest_bytes(t->text, t->len, &ch.manifest))
+		return ctl_fail(CTL_FAILED, "libcrypto does not work");
+	n = channel_print(&ch, text, sizeof text);
+	if (n < 0)
+		return ctl_fail(CTL_FAILED, "%s: the channel would be too long", s->dir);
+	rc = image_dir_drop_signatures(s->dir, IMAGE_CHANNEL);
+	return rc ? rc : image_dir_write(s->dir, IMAGE_CHANNEL, text, (size_t)n);
 }
 
 /* A further signer signs the very same bytes, so what stamping sets must not be asked for. */
 static int stamp_once(const struct sign *s, struct manifest *m, struct image_text *t)
 {
-	if (!m->release || s->restamp)
-		return stamp(s, m, t);
-	if (!s->release && !s->valid_s && !s->channel)
+	int rc;
+
+	if (!m->release || s->restamp) {
+		rc = stamp(s, m, t);
+		return rc ? rc : make_channel(s, m, t);
+	}
+	if (!s->release && !s->valid_s && !s->channel && !s->floor)
 		return CTL_OK;
 	ctl_fail(CTL_CONFLICT, "%s is stamped already: release %" PRIu64, s->dir, m->release);
 	ctl_hint("--restamp starts over, and takes the other signatures away");
@@ -155,22 +142,44 @@ static int stamp_once(const struct sign *s, struct manifest *m, struct image_tex
 static int write_signature(const struct sign *s, const struct minisig_secret *sec,
 	const struct manifest *m, const struct image_text *t)
 {
-	char comment[201], sig[MINISIG_TEXT_MAX], name[64], id[17];
+	char comment[201];
 
-	minisig_id_hex(sec->id, id);
-	snprintf(name, sizeof name, IMAGE_SIGNATURE ".%s", id);
 	snprintf(
 		comment, sizeof comment, "%s %s release %" PRIu64, m->name, m->version, m->release);
-	if (minisig_sign(sec, t->text, t->len, comment, sig))
-		return ctl_fail(CTL_FAILED, "%s: cannot be signed", s->dir);
-	return image_dir_write(s->dir, name, sig, strlen(sig));
+	return image_dir_sign(s->dir, IMAGE_MANIFEST, t, sec, comment);
+}
+
+/* The channel beside it, when it is this release's: a later one is for its own signers. */
+static int sign_channel(
+	const struct sign *s, const struct minisig_secret *sec, const struct image_text *manifest)
+{
+	static struct image_text t;
+	char comment[201], err[160];
+	struct channel ch;
+	struct digest d;
+	int rc, fd = image_dir_open(s->dir, IMAGE_CHANNEL);
+
+	if (fd == -ENOENT)
+		return CTL_OK;
+	if (fd >= 0)
+		close(fd);
+	rc = image_dir_text(s->dir, IMAGE_CHANNEL, "muster image channel", &t);
+	if (rc)
+		return rc;
+	if (channel_parse(t.text, t.len, &ch, err, sizeof err))
+		return ctl_fail(CTL_FAILED, "%s/" IMAGE_CHANNEL ": %s", s->dir, err);
+	if (digest_bytes(manifest->text, manifest->len, &d) || !digest_equal(&d, &ch.manifest))
+		return CTL_OK;
+	snprintf(comment, sizeof comment, "channel %s %s release %" PRIu64, ch.name, ch.image,
+		ch.release);
+	return image_dir_sign(s->dir, IMAGE_CHANNEL, &t, sec, comment);
 }
 
 static int sign(const struct ctl *c, const struct sign *s, const struct minisig_secret *sec)
 {
 	struct image_text t;
 	struct manifest m;
-	char id[17], day[16];
+	char id[17], day[FORMAT_MAX];
 	int rc = image_dir_text(s->dir, IMAGE_MANIFEST, BUILD_IT, &t);
 
 	if (!rc)
@@ -181,6 +190,8 @@ static int sign(const struct ctl *c, const struct sign *s, const struct minisig_
 		rc = stamp_once(s, &m, &t);
 	if (!rc)
 		rc = write_signature(s, sec, &m, &t);
+	if (!rc)
+		rc = sign_channel(s, sec, &t);
 	if (rc)
 		return rc;
 	minisig_id_hex(sec->id, id);
@@ -188,7 +199,7 @@ static int sign(const struct ctl *c, const struct sign *s, const struct minisig_
 		puts(id);
 	else
 		printf("signed %s %s, release %" PRIu64 ", channel %s, valid until %s, by key %s\n",
-			m.name, m.version, m.release, m.channel, date(m.expires_s, day), id);
+			m.name, m.version, m.release, m.channel, format_date(m.expires_s, day), id);
 	return CTL_OK;
 }
 
@@ -213,33 +224,47 @@ int verb_image_sign(struct ctl *c, int argc, char **argv)
 /* ---- verify ---- */
 
 struct verify {
-	const char *dir;
-	struct minisig_public keys[IMAGE_SIGNERS_MAX];
-	size_t n_keys;
+	const char *dir, *roots;
+	struct root root; /* whose signatures count, and how many */
 };
+
+/* Any one of the keys that were given suffices, as if a root had said so. */
+static int take_key(const struct ctl *c, const char *arg, struct root *r)
+{
+	int rc;
+
+	if (r->n_keys == ROOT_KEYS_MAX)
+		return ctl_usage(c, "at most %d keys", ROOT_KEYS_MAX);
+	rc = key_read_public(arg, &r->keys[r->n_keys]);
+	if (!rc)
+		r->n_keys++;
+	return rc;
+}
 
 static int take_verify_args(const struct ctl *c, int argc, char **argv, struct verify *v)
 {
 	static const struct option options[] = {
 		{ "key", required_argument, NULL, 'k' },
+		{ "root", required_argument, NULL, 'r' },
 		{ 0 },
 	};
-	int opt, rc;
+	int opt, rc = CTL_OK;
 
+	v->root.threshold = 1;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt != 'k')
+		if (opt == 'k')
+			rc = take_key(c, optarg, &v->root);
+		else if (opt == 'r')
+			v->roots = optarg;
+		else
 			return ctl_usage(c, NULL);
-		if (v->n_keys == IMAGE_SIGNERS_MAX)
-			return ctl_usage(c, "at most %d keys", IMAGE_SIGNERS_MAX);
-		rc = key_read_public(optarg, &v->keys[v->n_keys]);
 		if (rc)
 			return rc;
-		v->n_keys++;
 	}
 	if (argc - optind != 1)
 		return ctl_usage(c, "which image's folder?");
-	if (!v->n_keys)
-		return ctl_usage(c, "--key says whose signature counts");
+	if (!v->root.n_keys == !v->roots)
+		return ctl_usage(c, "--root or --key says whose signatures count");
 	v->dir = argv[optind];
 	return CTL_OK;
 }
@@ -251,76 +276,85 @@ static const char *why_not(int rc)
 				     : "not a signature file";
 }
 
-/* Which of the keys signed these bytes; *key is its index. */
-static int check_signatures(const struct verify *v, const struct image_text *t, size_t *key)
+/* What is wrong with each signature file that does not count. */
+static void explain_signatures(const struct verify *v, const struct image_signed *f)
 {
-	struct image_signature sigs[IMAGE_SIGNERS_MAX];
-	int found[IMAGE_SIGNERS_MAX];
-	size_t n;
-	int rc = image_dir_signatures(v->dir, sigs, &n);
+	for (size_t i = 0; i < f->t.n_sigs; i++) {
+		int rc = minisig_verify(v->root.keys, v->root.n_keys, f->t.text, f->t.len,
+			f->t.sigs[i].text, f->t.sigs[i].len);
 
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		found[i] = minisig_verify(
-			v->keys, v->n_keys, t->text, t->len, sigs[i].text, sigs[i].len);
-		if (found[i] >= 0) {
-			*key = (size_t)found[i];
-			return CTL_OK;
-		}
+		if (rc < 0)
+			ctl_fail(CTL_FAILED, "%s/%s: %s", v->dir, f->sigs[i].file, why_not(rc));
 	}
-	for (size_t i = 0; i < n; i++)
-		ctl_fail(CTL_FAILED, "%s/%s: %s", v->dir, sigs[i].file, why_not(found[i]));
-	rc = ctl_fail(CTL_FAILED, "%s is not signed%s", v->dir, n ? " by a given key" : "");
-	ctl_hint("muster image sign %s --key NAME", v->dir);
-	return rc;
 }
 
-static int check_stamp(const struct verify *v, const struct manifest *m)
+/* The ids of the keys that have signed, in the order of their files. */
+static void signers(const struct verify *v, const struct image_signed *f, struct text *out)
 {
-	char day[16];
+	for (size_t i = 0; i < f->t.n_sigs; i++) {
+		int key = minisig_verify(v->root.keys, v->root.n_keys, f->t.text, f->t.len,
+			f->t.sigs[i].text, f->t.sigs[i].len);
+		char id[17];
 
-	if (!m->release)
-		return ctl_fail(CTL_FAILED, "%s: signed without a release", v->dir);
-	if (m->expires_s <= (uint64_t)time(NULL))
-		return ctl_fail(CTL_FAILED, "%s: expired on %s", v->dir, date(m->expires_s, day));
-	return CTL_OK;
+		if (key < 0)
+			continue;
+		minisig_id_hex(v->root.keys[key].id, id);
+		text_put(out, "%s%s", out->len ? " " : "", id);
+	}
 }
 
-static int verify(const struct ctl *c, const struct verify *v)
+static int judge(const struct verify *v, const struct image_signed *f, struct manifest *m)
 {
-	struct image_text t;
+	char err[JUDGE_ERR_MAX];
+	enum verdict verdict =
+		judge_manifest(&v->root, NULL, NULL, (uint64_t)time(NULL), &f->t, m, err);
+
+	if (!verdict)
+		return CTL_OK;
+	if (verdict == VERDICT_MANIFEST_SIGNATURE)
+		explain_signatures(v, f);
+	ctl_fail(CTL_FAILED, "%s: %s: %s", v->dir, verdict_code(verdict), err);
+	if (verdict == VERDICT_MANIFEST_SIGNATURE)
+		ctl_hint("muster image sign %s --key NAME", v->dir);
+	return CTL_FAILED;
+}
+
+static int verify(const struct ctl *c, struct verify *v, struct image_signed *f)
+{
+	char ids[20 * IMAGE_SIGNERS_MAX] = "", day[FORMAT_MAX];
+	struct text t = { .out = ids, .size = sizeof ids };
+	struct root_walk walk;
 	struct manifest m;
-	size_t key = 0;
-	char id[17], day[16];
-	int rc = image_dir_text(v->dir, IMAGE_MANIFEST, BUILD_IT, &t);
+	int rc = v->roots ? root_dir_walk(v->roots, &walk) : CTL_OK;
 
+	if (!rc && v->roots)
+		v->root = walk.root;
 	if (!rc)
-		rc = check_signatures(v, &t, &key);
+		rc = image_dir_signed(v->dir, IMAGE_MANIFEST, BUILD_IT, f);
 	if (!rc)
-		rc = image_dir_parse(v->dir, &t, &m);
-	if (!rc)
-		rc = check_stamp(v, &m);
+		rc = judge(v, f, &m);
 	if (!rc)
 		rc = image_dir_check(v->dir, &m);
 	if (rc)
 		return rc;
-	minisig_id_hex(v->keys[key].id, id);
+	signers(v, f, &t);
 	if (c->format == CTL_NAME)
-		puts(id);
+		puts(ids);
 	else
 		printf("good: %s %s, release %" PRIu64 ", %zu files, valid until %s, by key %s\n",
-			m.name, m.version, m.release, m.n_files, date(m.expires_s, day), id);
+			m.name, m.version, m.release, m.n_files, format_date(m.expires_s, day),
+			ids);
 	return CTL_OK;
 }
 
 int verb_image_verify(struct ctl *c, int argc, char **argv)
 {
+	static struct image_signed file;
 	struct verify v = { 0 };
 	int rc;
 
 	if (minisig_init())
 		return ctl_fail(CTL_FAILED, "libsodium does not start");
 	rc = take_verify_args(c, argc, argv, &v);
-	return rc ? rc : verify(c, &v);
+	return rc ? rc : verify(c, &v, &file);
 }

@@ -52,8 +52,7 @@ static int default_dir(char out[PATH_MAX])
 	return rc ? ctl_fail(CTL_FAILED, "the key folder's path is too long") : CTL_OK;
 }
 
-/* Make the folder and what is missing above it, for our eyes only. */
-static int make_dirs(const char *dir)
+int key_make_dirs(const char *dir)
 {
 	char path[PATH_MAX];
 
@@ -215,7 +214,7 @@ static int generate(const struct ctl *c, const char *dir, const char *name)
 	if (!rc)
 		rc = join(dir, name, PUBLIC, pub_path);
 	if (!rc)
-		rc = make_dirs(dir);
+		rc = key_make_dirs(dir);
 	if (rc)
 		return rc;
 	minisig_generate(&sec, &pub);
@@ -275,16 +274,6 @@ int verb_key_generate(struct ctl *c, int argc, char **argv)
 
 /* ---- list and show ---- */
 
-/* The key as `minisign -P` takes it: the second line of its file. */
-static void public_base64(const struct minisig_public *pub, char out[MINISIG_TEXT_MAX])
-{
-	char text[MINISIG_TEXT_MAX];
-
-	minisig_public_print(pub, text);
-	snprintf(out, MINISIG_TEXT_MAX, "%s", strchr(text, '\n') + 1);
-	out[strcspn(out, "\n")] = '\0';
-}
-
 static const struct column columns[] = {
 	{ "NAME", COL_LEFT, COL_ALWAYS },
 	{ "ID", COL_LEFT, COL_ALWAYS },
@@ -295,7 +284,7 @@ static const struct column columns[] = {
 /* One row for NAME.pub; a file that is no key is skipped with a word. */
 static int list_one(const char *dir, const char *file, struct table *t, struct jw *w)
 {
-	char path[PATH_MAX], name[NAME_MAX + 1], id[17], b64[MINISIG_TEXT_MAX];
+	char path[PATH_MAX], name[NAME_MAX + 1], id[17], b64[MINISIG_LINE];
 	struct minisig_public pub;
 	bool secret;
 
@@ -304,7 +293,7 @@ static int list_one(const char *dir, const char *file, struct table *t, struct j
 	snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - strlen(PUBLIC)), file);
 	secret = !join(dir, name, SECRET, path) && access(path, F_OK) == 0;
 	minisig_id_hex(pub.id, id);
-	public_base64(&pub, b64);
+	minisig_line_print(&pub, b64);
 	table_cell(t, name, NULL);
 	table_cell(t, id, NULL);
 	table_cell(t, secret ? "yes" : "no", NULL);
@@ -435,7 +424,7 @@ static int show_json(const char *id, const char *b64, bool secret)
 
 int verb_key_show(struct ctl *c, int argc, char **argv)
 {
-	char id[17], b64[MINISIG_TEXT_MAX];
+	char id[17], b64[MINISIG_LINE];
 	struct minisig_public pub;
 	bool secret;
 	int rc;
@@ -448,7 +437,7 @@ int verb_key_show(struct ctl *c, int argc, char **argv)
 	if (rc)
 		return rc;
 	minisig_id_hex(pub.id, id);
-	public_base64(&pub, b64);
+	minisig_line_print(&pub, b64);
 	if (c->format == CTL_JSON)
 		return show_json(id, b64, secret);
 	if (c->format == CTL_NAME)

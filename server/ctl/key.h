@@ -17,6 +17,9 @@
 int key_read_secret(const char *arg, struct minisig_secret *out); /* minisig_wipe it */
 int key_read_public(const char *arg, struct minisig_public *out);
 
+/* Make a folder and what is missing above it, for our eyes only. */
+int key_make_dirs(const char *dir);
+
 /* The key folder, and the files of the secret keys in it with ", " between them; "" when there are
  * none or nobody has such a folder. */
 void key_secrets(char dir[PATH_MAX], char *names, size_t size);

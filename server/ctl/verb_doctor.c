@@ -117,10 +117,10 @@ static void probe(struct ctl *c)
 	answer_fini(&a);
 }
 
-/* The other DHCP servers; no document when this server cannot tell. */
-static int ask_servers(struct ctl *c, struct answer *out)
+/* No document when this server cannot tell. */
+static int ask(struct ctl *c, const char *path, struct answer *out)
 {
-	int rc = client_ask(c, "GET", "/api/v1/dhcp/servers", NULL, out);
+	int rc = client_ask(c, "GET", path, NULL, out);
 
 	if (!rc && out->status != 200)
 		answer_fini(out);
@@ -131,16 +131,22 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 {
 	static struct doctor_findings findings;
 	struct doctor_input in = { .setup = setup, .secret_here = "" };
-	struct answer servers = { 0 };
+	struct answer servers = { 0 }, roots = { 0 }, channels = { 0 };
 	char dir[PATH_MAX], secrets[DOCTOR_TEXT_MAX];
 	int rc;
 
 	if (!quick)
 		probe(c);
-	rc = ask_servers(c, &servers);
+	rc = ask(c, "/api/v1/dhcp/servers", &servers);
+	if (!rc)
+		rc = ask(c, "/api/v1/roots", &roots);
+	if (!rc)
+		rc = ask(c, "/api/v1/channels", &channels);
 	if (rc)
-		return rc;
+		goto out;
 	in.servers = servers.doc;
+	in.roots = roots.doc;
+	in.channels = channels.doc;
 	in.now_ms = (int64_t)now_wall_ms();
 	if (!c->url) { /* this machine is the server */
 		key_secrets(dir, secrets, sizeof secrets);
@@ -148,8 +154,12 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 		in.secret_here = secrets;
 	}
 	doctor_examine(&in, &findings);
+	rc = print_findings(c, &findings);
+out:
 	answer_fini(&servers);
-	return print_findings(c, &findings);
+	answer_fini(&roots);
+	answer_fini(&channels);
+	return rc;
 }
 
 static int print_snippet(const struct json *setup, const char *name)

@@ -98,13 +98,28 @@ const struct verb verbs[] = {
 		"  --valid TIME    400d, 12h (default 400d)\n"
 		"  --release N     counts up with each release (default: seconds since 1970)\n"
 		"  --channel NAME  instead of the recipe's\n"
+		"  --floor N       hosts may be pinned to releases from N on (default: to none)\n"
 		"  --restamp       a new release of the same files; other signatures go\n"
+		"Makes and signs DIR/channel.json too: that this release is the current one.\n"
 		"A second signer signs the same release: just sign again with another key.\n" },
-	{ "image", "verify", verb_image_verify, "DIR --key KEY",
-		"check a signature and every file; needs no server",
-		"  --key KEY  a public key's file, or the name of a key; repeatable, one suffices\n" },
-	{ "image", "import", verb_image_import, "DIR",
-		"give a signed image to the server, on its own machine", NULL },
+	{ "image", "verify", verb_image_verify, "DIR --root ROOTS|--key KEY",
+		"check the signatures and every file; needs no server",
+		"  --root ROOTS  as many signatures as the last root in this folder asks for\n"
+		"  --key KEY     a public key's file, or the name of a key; repeatable, one suffices\n" },
+	{ "image", "channel", verb_image_channel, "FILE [--image DIR]",
+		"which release of an image is the current one: make the file, or show it",
+		"  --image DIR   make it for this signed image: its channel, name and release;\n"
+		"                signatures of an earlier one go\n"
+		"  --valid TIME  30d, 12h (default 30d)\n"
+		"  --floor N     hosts may be pinned to releases from N on (default: as before, and\n"
+		"                at first the release itself: no pins)\n"
+		"  --rollback    release or floor are older than before, on purpose\n"
+		"  --root ROOTS  show, and check the signatures by the last root in this folder\n"
+		"Needs no server. Each signer signs it: muster key sign FILE --key KEY.\n" },
+	{ "image", "import", verb_image_import, "DIR|CHANNEL|ROOTS...",
+		"give signed images, channels and roots to the server, on its own machine",
+		"An image's folder with the channel.json that lies in it, a channel's file, or a\n"
+		"folder of roots, of which those are sent that the server does not have.\n" },
 	{ "image", "list", verb_image_list, "", "images that the server has", NULL },
 	{ "image", "show", verb_image_show, "NAME", "one image and its files", NULL },
 
@@ -115,6 +130,27 @@ const struct verb verbs[] = {
 		"  --dir DIR  where keys are kept ($MUSTER_KEYS, else ~/.config/muster/keys)\n" },
 	{ "key", "show", verb_key_show, "KEY", "the public half of a key's file, or of a kept key",
 		NULL },
+	{ "key", "root", verb_key_root, "ROOTS --key KEY... [--threshold N]",
+		"make the first root: whose signatures count, and how many are needed",
+		"  --key KEY      a public key's file, or the name of a key; up to 8\n"
+		"  --threshold N  so many of them must sign (default 1)\n"
+		"  --valid TIME   730d, 12h (default 730d)\n"
+		"ROOTS is a folder: root.1.json, root.2.json, ... Sign what this makes with\n"
+		"muster key sign.\n" },
+	{ "key", "rotate", verb_key_rotate, "ROOTS [--add KEY] [--remove NAME] [--lost NAME]",
+		"make the next root: other keys, another threshold, or just more time",
+		"  --add KEY      a further public key\n"
+		"  --remove NAME  without this key, which may still sign the change itself\n"
+		"  --lost NAME    without this key, which cannot sign any more\n"
+		"  --threshold N  from now on (default: as before)\n"
+		"  --valid TIME   730d, 12h (default 730d)\n"
+		"It must be signed by enough keys of the root before it and by enough of its own.\n" },
+	{ "key", "sign", verb_key_sign, "FILE --key KEY...",
+		"sign a root, a channel or a stamped manifest, beside other signers",
+		"  --key KEY  a secret key's file, or the name of a key; repeatable\n"
+		"Writes FILE.minisig.KEYID, as minisign -S would.\n" },
+	{ "key", "verify", verb_key_verify, "ROOTS",
+		"check a folder of roots from the first to the last, and show the last", NULL },
 
 	{ "lease", "list", verb_lease_list, "[NAMES] [--state STATE]",
 		"addresses that hosts have or had",

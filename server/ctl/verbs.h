@@ -26,10 +26,11 @@ verb_fn verb_host_list, verb_host_show, verb_host_add, verb_host_set, verb_host_
 	verb_host_rm, verb_host_timeline, verb_host_wait;
 verb_fn verb_lease_list, verb_lease_show, verb_lease_release, verb_lease_import;
 
-/* key.c: offline, no server needed. */
-verb_fn verb_key_generate, verb_key_list, verb_key_show;
-/* image.c: build, sign and verify are offline. */
+/* key.c, key_root.c, key_sign.c: offline, no server needed. */
+verb_fn verb_key_generate, verb_key_list, verb_key_show, verb_key_root, verb_key_rotate,
+	verb_key_sign, verb_key_verify;
+/* image_*.c: build, sign, verify and channel are offline. */
 verb_fn verb_image_build, verb_image_sign, verb_image_verify, verb_image_import, verb_image_list,
-	verb_image_show;
+	verb_image_show, verb_image_channel;
 
 #endif

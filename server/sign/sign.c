@@ -9,13 +9,11 @@
 #include <unistd.h>
 
 #include "images/digest.h"
-#include "images/manifest.h"
 #include "images/minisig.h"
+#include "images/ticket.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/server.h"
-
-#define TICKET_TTL_S 120
 
 /* ---- the key ---- */
 
@@ -82,30 +80,20 @@ static int read_key(int fd, struct minisig_secret *key)
 
 /* ---- tickets ---- */
 
-static void hex32(const uint8_t b[32], char out[DIGEST_HEX])
-{
-	struct digest d;
-
-	memcpy(d.b, b, sizeof d.b);
-	digest_hex(&d, out);
-}
-
 int sign_ticket_print(const struct sign_request *q, char *out, size_t size)
 {
-	char nonce[DIGEST_HEX], manifest[DIGEST_HEX];
+	struct ticket t = { .boot = q->boot, .issued_s = q->issued_s, .ttl_s = TICKET_TTL_S };
+	struct digest nonce;
 	int n;
 
-	/* A host's name is one of the names that need no escaping. */
-	if (!msg_text_ok(q->host, sizeof q->host) || !manifest_name_ok(q->host))
+	if (!msg_text_ok(q->host, sizeof q->host) || !strict_name_ok(q->host))
 		return -EINVAL;
-	hex32(q->nonce, nonce);
-	hex32(q->manifest, manifest);
-	n = snprintf(out, size,
-		"{\"type\":\"ticket\",\"nonce\":\"%s\",\"host\":\"%s\",\"boot\":%llu,"
-		"\"manifest\":\"%s\",\"issued\":%llu,\"ttl\":%d}",
-		nonce, q->host, (unsigned long long)q->boot, manifest,
-		(unsigned long long)q->issued_s, TICKET_TTL_S);
-	return n > 0 && (size_t)n < size ? n : -EINVAL;
+	memcpy(nonce.b, q->nonce, sizeof nonce.b);
+	digest_hex(&nonce, t.nonce);
+	memcpy(t.manifest.b, q->manifest, sizeof t.manifest.b);
+	memcpy(t.host, q->host, sizeof t.host);
+	n = ticket_print(&t, out, size);
+	return n < 0 ? -EINVAL : n;
 }
 
 struct sign {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "agent/facts.h"
 #include "db/host.h"
@@ -136,14 +137,15 @@ void sim_agent_facts_answered(struct sim_host *h, const struct web_answer *a)
 
 void sim_agent_ticket(struct sim_host *h)
 {
-	uint8_t bytes[VERIFY_NONCE_LEN / 2];
+	uint8_t bytes[(DIGEST_HEX - 1) / 2];
 	struct jw w = { 0 };
 
 	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
 		abort(); /* cannot happen for so few bytes */
 	for (size_t i = 0; i < sizeof bytes; i++)
 		snprintf(h->nonce + 2 * i, 3, "%02x", bytes[i]);
-	api_text_nonce(h->nonce, &w);
+	h->nonce_ms = h->s->now_ms;
+	api_text_ask(h->nonce, h->s->trust->walk.root.version, &w);
 	post_take(h, "ticket", TIMEOUT_S, &w);
 }
 
@@ -182,23 +184,25 @@ static void ticket_later(struct sim_host *h, const struct web_answer *a)
 	sim_again_in(h, s > RETRY_MAX_S ? RETRY_MAX_S : s);
 }
 
-static int take_ticket(struct sim_host *h, const struct json *doc, struct fault *fault)
+static void forget_part(struct sim_host *h)
 {
-	const struct ticket_want want = {
-		.nonce = h->nonce, .host = h->who.host, .boot = h->who.boot
-	};
-	int rc;
+	for (size_t i = 0; i < h->given.n_sigs; i++)
+		free((void *)(uintptr_t)h->given.sigs[i].text);
+	free((void *)(uintptr_t)h->given.text);
+	h->given = (struct signed_text){ 0 };
+}
 
+static int take_offer(struct sim_host *h, const struct json *doc, struct fault *fault)
+{
 	free(h->offer);
 	h->offer = calloc(1, sizeof *h->offer);
 	if (!h->offer)
 		return fault_set(
 			fault, -ENOMEM, "image", "memory", "This machine has no memory left.");
-	rc = api_text_ticket(doc, h->offer, fault);
-	if (rc == 0)
-		rc = verify_ticket(h->s->trust, h->offer->ticket, h->offer->ticket_sig, &want,
-			&h->ticket, fault);
-	return rc;
+	forget_part(h);
+	h->part = 0;
+	h->walk = h->s->trust->walk;
+	return api_text_ticket(doc, h->offer, fault);
 }
 
 void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a)
@@ -224,7 +228,7 @@ void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a)
 	h->later = NULL;
 	if (!is_good(h, a) || !(doc = read_object(h, a)))
 		return;
-	rc = take_ticket(h, doc, &fault);
+	rc = take_offer(h, doc, &fault);
 	json_free(doc);
 	if (rc < 0)
 		fail_by(h, &fault);
@@ -232,7 +236,7 @@ void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a)
 		sim_next(h);
 }
 
-/* ---- manifest ---- */
+/* ---- the chain: roots, channel, manifest ---- */
 
 static void get_small(struct sim_host *h, const struct digest *d)
 {
@@ -263,86 +267,130 @@ static char *take_small(struct sim_host *h, const struct web_answer *a, const ch
 	return text;
 }
 
-void sim_agent_manifest(struct sim_host *h)
+static bool is_manifest(const struct sim_host *h)
 {
-	get_small(h, &h->ticket.manifest);
+	return h->part == h->offer->n_roots + 1;
 }
 
-void sim_agent_manifest_answered(struct sim_host *h, const struct web_answer *a)
+static const struct api_signed *part_of(const struct sim_host *h)
 {
-	struct fault fault = { 0 };
+	const struct api_ticket *o = h->offer;
 
-	free(h->text);
-	h->text_len = a->len;
-	h->text = take_small(h, a, "the manifest");
-	if (!h->text)
-		return;
-	if (verify_manifest_digest(&h->ticket, h->text, h->text_len, &fault) < 0)
-		fail_by(h, &fault);
+	return h->part < o->n_roots    ? &o->roots[h->part]
+	       : h->part == o->n_roots ? &o->channel
+				       : &o->manifest;
+}
+
+void sim_agent_chain(struct sim_host *h)
+{
+	const struct api_signed *p = part_of(h);
+
+	if (h->given.text)
+		get_small(h, &p->sigs[h->given.n_sigs]);
 	else
-		sim_next(h);
+		get_small(h, is_manifest(h) ? &h->ticket.manifest : &p->digest);
 }
 
-/* All signatures are here: checks 6 to 10, as the agent does them. */
+/* Channel and ticket, and is that still so? */
+static int check_channel(struct sim_host *h, struct fault *fault)
+{
+	const struct ticket_want want = { h->nonce, h->who.host, (uint64_t)h->who.boot,
+		(h->s->now_ms - h->nonce_ms) / 1000 };
+	const struct root *root = &h->walk.root;
+	char err[JUDGE_ERR_MAX];
+	bool site_fresh;
+	int rc = verify_verdict(judge_channel(root, &h->given, &h->channel, err), err, fault);
+
+	if (rc == 0)
+		rc = verify_ticket(h->s->trust, h->offer, &want, &h->ticket, fault);
+	return rc ? rc
+		  : verify_fresh(h->s->trust, (uint64_t)time(NULL), root, &h->channel, &h->ticket,
+			    &h->now_s, &site_fresh, fault);
+}
+
 static int check_manifest(struct sim_host *h, struct fault *fault)
 {
-	const char *sigs[VERIFY_SIGS_MAX];
-	struct verify_host can = { .memory_free = (uint64_t)MEMORY_MB << 20 };
-	int rc;
+	const struct verify_host can = {
+		.kind_ok = { [IMAGE_LINUX] = true, [IMAGE_XEN] = true },
+		.memory_free = (uint64_t)MEMORY_MB << 20,
+	};
+	char err[JUDGE_ERR_MAX];
+	int rc = verify_verdict(judge_manifest(&h->walk.root, &h->channel, &h->ticket.manifest,
+					h->now_s, &h->given, &h->manifest, err),
+		err, fault);
 
-	can.kind_ok[IMAGE_LINUX] = can.kind_ok[IMAGE_XEN] = true;
-	for (size_t i = 0; i < h->n_sigs; i++)
-		sigs[i] = h->sigs[i];
-	rc = verify_manifest_signature(h->s->trust, h->text, h->text_len, sigs, h->n_sigs, fault);
-	if (rc == 0)
-		rc = verify_manifest(h->text, h->text_len, &h->ticket, &can, &h->manifest, fault);
-	return rc;
+	return rc ? rc : verify_host_can(&h->manifest, &can, fault);
 }
 
-static void forget_texts(struct sim_host *h)
+/* The part is here with its signatures: the checks, in the agent's order. */
+static int check_part(struct sim_host *h, struct fault *fault)
 {
-	for (size_t i = 0; i < h->n_sigs; i++)
-		free(h->sigs[i]);
-	free(h->text);
+	char err[JUDGE_ERR_MAX];
+
+	if (h->part < h->offer->n_roots)
+		return verify_verdict(judge_root_next(&h->walk, &h->given, err), err, fault);
+	return is_manifest(h) ? check_manifest(h, fault) : check_channel(h, fault);
+}
+
+static void end_chain(struct sim_host *h)
+{
 	free(h->offer);
-	h->n_sigs = 0;
-	h->text = NULL;
 	h->offer = NULL;
-}
-
-void sim_agent_signatures(struct sim_host *h)
-{
-	struct fault fault = { 0 };
-
-	if (h->n_sigs < h->offer->n_sigs) {
-		get_small(h, &h->offer->sigs[h->n_sigs]);
-		return;
-	}
-	if (check_manifest(h, &fault) < 0) {
-		fail_by(h, &fault);
-		return;
-	}
-	forget_texts(h);
 	h->file_at = 0;
 	h->file_step = SIM_FILE_START;
 	h->files_done = 0;
 	sim_next(h);
 }
 
-void sim_agent_signatures_answered(struct sim_host *h, const struct web_answer *a)
+/* False: the host failed. */
+static bool take_piece(struct sim_host *h, const struct web_answer *a)
 {
+	const struct api_signed *p = part_of(h);
+	struct signed_text *g = &h->given;
+	const bool sig = g->text != NULL;
+	const char *what = sig ? "a signature" : "a root, channel or manifest";
 	struct fault fault = { 0 };
-	char *text = take_small(h, a, "a signature");
+	char *text = take_small(h, a, what);
 
 	if (!text)
+		return false;
+	if (sig)
+		g->sigs[g->n_sigs++] = (struct quorum_sig){ text, a->len };
+	else
+		*g = (struct signed_text){ .text = text, .len = a->len };
+	/* the manifest's digest is the ticket's, and judged with it */
+	if (!sig && is_manifest(h))
+		return true;
+	if (verify_named(sig ? &p->sigs[g->n_sigs - 1] : &p->digest, text, a->len, what, &fault)) {
+		fail_by(h, &fault);
+		return false;
+	}
+	return true;
+}
+
+void sim_agent_chain_answered(struct sim_host *h, const struct web_answer *a)
+{
+	struct fault fault = { 0 };
+	bool last;
+
+	if (!take_piece(h, a))
 		return;
-	if (verify_signature_digest(&h->offer->sigs[h->n_sigs], text, a->len, &fault) < 0) {
-		free(text);
+	if (h->given.n_sigs < part_of(h)->n_sigs) {
+		sim_agent_chain(h);
+		return;
+	}
+	if (check_part(h, &fault) < 0) {
 		fail_by(h, &fault);
 		return;
 	}
-	h->sigs[h->n_sigs++] = text;
-	sim_agent_signatures(h);
+	last = is_manifest(h);
+	forget_part(h);
+	if (last) {
+		end_chain(h);
+		return;
+	}
+	h->part++;
+	sim_agent_chain(h);
 }
 
 /* ---- files ---- */
@@ -579,5 +627,6 @@ void sim_agent_say_failed(struct sim_host *h, const char *reason)
 
 void sim_agent_fini(struct sim_host *h)
 {
-	forget_texts(h);
+	forget_part(h);
+	free(h->offer);
 }

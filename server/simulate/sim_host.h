@@ -85,11 +85,14 @@ struct sim_host {
 	/* agent */
 	struct api_session who;
 	struct api_ticket *offer; /* until the manifest is verified */
+	char nonce[DIGEST_HEX], boot_nonce[64];
+	uint64_t nonce_ms;
+	size_t part;		  /* of the chain: the roots, then channel and manifest */
+	struct signed_text given; /* of that part, so far; its texts are allocated */
+	struct root_walk walk;
+	struct channel channel;
 	struct ticket ticket;
-	char nonce[VERIFY_NONCE_LEN + 1], boot_nonce[64];
-	char *text; /* the manifest until its signatures are here */
-	size_t text_len, n_sigs;
-	char *sigs[VERIFY_SIGS_MAX];
+	uint64_t now_s; /* by all clocks at hand */
 	struct manifest manifest;
 	unsigned file_at;
 	enum sim_file file_step;
@@ -151,10 +154,8 @@ void sim_agent_facts(struct sim_host *h);
 void sim_agent_facts_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_ticket(struct sim_host *h);
 void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a);
-void sim_agent_manifest(struct sim_host *h);
-void sim_agent_manifest_answered(struct sim_host *h, const struct web_answer *a);
-void sim_agent_signatures(struct sim_host *h);
-void sim_agent_signatures_answered(struct sim_host *h, const struct web_answer *a);
+void sim_agent_chain(struct sim_host *h);
+void sim_agent_chain_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_files(struct sim_host *h);
 void sim_agent_files_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_verified(struct sim_host *h);

@@ -12,6 +12,9 @@
 # Inside, LAB_DIR is the work folder: muster.conf, run/, state/, loaders/, log/, hosts/NAME/.
 # The network is one bridge, mus0, with the server's address and one tap for each host.
 #
+# With LAB_ROOTS=1 two persons must sign: the agent carries root 1, and the server has root 2, which
+# another second person signs. Else there is one release key and no root.
+#
 # An image called RECIPE-kexec is that recipe's with a kernel argument more, so that the running
 # kernel will not do for it. LAB_WIRE_MIB is the most that a host may download.
 #
@@ -74,6 +77,7 @@ lab_outside() {
 	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/muster-lab.XXXXXX") || exit 1
 	chmod 755 "$LAB_DIR"
 	mkdir -p "$LAB_DIR"/{run,state,loaders,log,hosts}
+	[ -z "${LAB_ROOTS:-}" ] || LAB_SIGNED=$LAB_SIGNED-roots
 	[ -z "${LAB_FRESH:-}" ] || LAB_SIGNED=$LAB_DIR/signed
 	export LAB_DIR LAB_ONE_ID LAB_ACCEL LAB_BUILD LAB_CACHE LAB_SIGNED
 	lab_inner=
@@ -272,14 +276,31 @@ lab_prepare() {
 
 	mkdir -p "$LAB_SIGNED/images"
 	exec 9>"$LAB_SIGNED/lock" && flock 9
-	for name in release site; do
+	for name in release site ${LAB_ROOTS:+second third}; do
 		[ -e "$LAB_SIGNED/keys/$name.pub" ] ||
 			lab_muster key generate "$name" --dir "$LAB_SIGNED/keys" >"$LAB_DIR/log/keys.log" 2>&1 ||
 			lab_die "no $name key: $(tail -1 "$LAB_DIR/log/keys.log")"
 	done
+	[ -z "${LAB_ROOTS:-}" ] || [ -e "$LAB_SIGNED/roots/root.2.json" ] ||
+		lab_make_roots >>"$LAB_DIR/log/keys.log" 2>&1 ||
+		lab_die "no roots: $(tail -1 "$LAB_DIR/log/keys.log")"
 	for name in agent $LAB_IMAGE; do
 		lab_pack "$name" || lab_die "$name: not built: $(tail -3 "$LAB_DIR/log/images.log")"
 	done
+}
+
+# When the agent was put together, to say the same each time.
+lab_epoch() { stat -c %Y "$LAB_SIGNED/keys/release.pub"; }
+
+lab_make_roots() {
+	local keys=$LAB_SIGNED/keys roots=$LAB_SIGNED/roots
+
+	rm -rf "$roots"
+	lab_muster key root "$roots" --key "$keys/release.pub" --key "$keys/second.pub" --threshold 2 &&
+		lab_muster key sign "$roots/root.1.json" --key "$keys/release.key" --key "$keys/second.key" &&
+		lab_muster key rotate "$roots" --remove second --add "$keys/third.pub" &&
+		lab_muster key sign "$roots/root.2.json" --key "$keys/release.key" --key "$keys/second.key" \
+			--key "$keys/third.key"
 }
 
 # A signed image, made anew when the programs, the recipes or the keys changed.
@@ -291,13 +312,18 @@ lab_pack() {
 		sha256sum)
 	[ "$(cat "$dir.inputs" 2>/dev/null)" != "$inputs" ] || return 0
 	case $name in
-	agent) more=(--trust "$keys/release.pub" --site "$keys/site.pub") ;;
+	agent)
+		more=(--trust "$keys/release.pub" --site "$keys/site.pub")
+		[ -z "${LAB_ROOTS:-}" ] || more[1]=$LAB_SIGNED/roots/root.1.json
+		;;
 	*-kexec) more=(--name "$name" --args quiet) ;;
 	esac
 	rm -rf "$dir" "$dir.inputs"
-	lab_muster image build "${name%-kexec}" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" \
+	SOURCE_DATE_EPOCH=$(lab_epoch) lab_muster image build "${name%-kexec}" -o "$dir" --agent "$LAB_BUILD/muster-agent" "${more[@]}" \
 		>>"$LAB_DIR/log/images.log" 2>&1 &&
 		lab_muster image sign "$dir" --key "$keys/release.key" >>"$LAB_DIR/log/images.log" 2>&1 &&
+		{ [ -z "${LAB_ROOTS:-}" ] ||
+			lab_muster image sign "$dir" --key "$keys/third.key" >>"$LAB_DIR/log/images.log" 2>&1; } &&
 		printf '%s\n' "$inputs" >"$dir.inputs"
 }
 
@@ -306,14 +332,14 @@ lab_keys() {
 	mkdir -p "$LAB_DIR/state/keys/trust"
 	[ -n "$LAB_ONE_ID" ] || chown nobody "$LAB_DIR/state"
 	cp "$LAB_SIGNED"/keys/site.{key,pub} "$LAB_DIR/state/keys/"
-	cp "$LAB_SIGNED/keys/release.pub" "$LAB_DIR/state/keys/trust/"
+	[ -n "${LAB_ROOTS:-}" ] || cp "$LAB_SIGNED/keys/release.pub" "$LAB_DIR/state/keys/trust/"
 }
 
 # Give the agent and the images to the server.
 lab_import() {
 	local name
 
-	for name in agent $LAB_IMAGE; do
+	for name in ${LAB_ROOTS:+../roots} agent $LAB_IMAGE; do
 		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
 			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
 	done

@@ -13,7 +13,7 @@ again() { # NAME
 	mkdir -p "$cache" "$dir"
 	[ -d "$cache/deb" ] || cp -r "$LAB_PACKAGES/deb" "$cache/"
 	[ "$1" != agent ] || more=(--trust "$keys/release.pub" --site "$keys/site.pub")
-	(umask 077 && TZ=Asia/Tokyo MUSTER_CACHE=$cache "$LAB_ROOT/images/recipes/$1.sh" "$dir" \
+	(umask 077 && TZ=Asia/Tokyo SOURCE_DATE_EPOCH=$(lab_epoch) MUSTER_CACHE=$cache "$LAB_ROOT/images/recipes/$1.sh" "$dir" \
 		--agent "$LAB_BUILD/muster-agent" "${more[@]}") >>"$LAB_DIR/log/again.log" 2>&1
 }
 

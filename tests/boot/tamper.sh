@@ -21,10 +21,11 @@ flip() {
 		dd of="$file" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# what IMAGE FILE: digest of a file of an image, or of its "manifest" or "signature".
+# what IMAGE FILE: digest of a file of an image, or of its "manifest", "signature" or "channel".
 what() {
 	case $2 in
 	manifest) lab_api "/images/$1" | jq -r .manifest ;;
+	channel) lab_api /channels | jq -r --arg i "$1" '.channels[] | select(.image == $i) | .digest' ;;
 	signature) lab_api "/images/$1" | jq -r '.signatures[0]' ;;
 	*) lab_api "/images/$1" | jq -r --arg f "$2" '.files[] | select(.name == $f) | .sha256' ;;
 	esac
@@ -93,7 +94,8 @@ lab_main() {
 	lab_muster host add n2 --mac "$(lab_mac n2)" --image xen >/dev/null
 	round vmlinuz -1 file-digest xen 500000 file-digest
 	round kvm.initrd 2345678 file-digest xen.initrd 4321 file-digest
-	round manifest 30 manifest-digest signature 100 signature-digest
+	round manifest 30 manifest-digest signature 100 blob-digest
+	round channel 200 blob-digest channel 60 blob-digest
 	power_on
 	for host in n1 n2; do
 		lab_check "$host, all bytes put back: up" is_up "$host"

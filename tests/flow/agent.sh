@@ -112,7 +112,7 @@ check "the server starts" start
 check "the image is imported" muster image import "$work/tiny"
 check "everything is good" rehearse "$work/trust"
 [ $failed = 0 ] || exit 1 # nothing that follows would mean anything
-check "the server knows that it was verified" recorded verify
+check "the server knows that it was verified, and how" recorded "root 0, channel test, release [0-9]*\""
 
 # ---- what must not run
 mkdir "$work/other-release" "$work/other-site" "$work/no-site"
@@ -121,8 +121,8 @@ cp "$work/keys/site.pub" "$work/other-release/site-1.pub"
 cp "$work/keys/release.pub" "$work/other-site/release-1.pub"
 cp "$work/keys/stranger.pub" "$work/other-site/site-1.pub"
 cp "$work/keys/release.pub" "$work/no-site/release-1.pub"
-check "a manifest by an unknown key" refuses manifest-signature "$work/other-release"
-check "the server has the sentence on record" recorded "by a key that this agent does not trust"
+check "a channel by an unknown key" refuses channel-signature "$work/other-release"
+check "the server has the sentence on record" recorded "Too few release keys have signed the channel"
 check "a ticket by an unknown key" refuses ticket-signature "$work/other-site"
 check "an agent without keys" refuses trust "$work/no-site"
 

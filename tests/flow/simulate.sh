@@ -66,7 +66,7 @@ cp "$work/keys/stranger.pub" "$work/trust/release-1.pub"
 cp "$work/keys/site.pub" "$work/trust/site-1.pub"
 muster simulate --clean --yes >/dev/null
 check 'images of an unknown key' fails rehearse simulate_relayed --hosts 3 --trust "$work/trust"
-check 'are refused by each host' says '.failed == 3 and (.failures[0].reason | test("manifest-signature"))'
+check 'are refused by each host' says '.failed == 3 and (.failures[0].reason | test("channel-signature"))'
 check 'and on record' recorded 3 failed
 check 'a real host begins to boot' ip netns exec hosts "$B/support/dhcp_host" -i eth0 -m 52:54:00:00:00:01 discover request
 check 'then nobody simulates by mistake' refused 2 simulate_relayed --hosts 2

@@ -14,6 +14,9 @@ server/core/reserve.c 0
 server/core/dhcp.c 0
 server/core/probe.c 0
 images/manifest.c 0
+images/root.c 0
+images/channel.c 0
+images/ticket.c 0
 images/minisig.c 0'
 
 objects=()

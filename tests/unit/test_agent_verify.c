@@ -7,233 +7,207 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "agent/trust.h"
 #include "agent/verify.h"
 
-#define NONCE	       "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define OTHER	       "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define IMAGE	       "abababababababababababababababababababababababababababababababab"
-#define MANIFEST_BYTES 4096
-
-static struct minisig_secret site, release, stranger;
-static struct trust trust;
-
-static int make_keys(void **state)
+static void make_manifest(struct manifest *m, enum image_kind kind, uint64_t length)
 {
-	(void)state;
-	assert_int_equal(minisig_init(), 0);
-	minisig_generate(&site, &trust.site[0]);
-	minisig_generate(&release, &trust.release[0]);
-	trust.n_site = trust.n_release = 1;
-	minisig_generate(&stranger, &trust.site[1]); /* not counted: not trusted */
-	return 0;
-}
-
-static const struct ticket_want want = { .nonce = NONCE, .host = "n01", .boot = 17 };
-
-#define TICKET(type, nonce, host, boot, more)                                                      \
-	"{\"type\":\"" type "\",\"nonce\":\"" nonce "\",\"host\":\"" host "\",\"boot\":" boot      \
-	",\"manifest\":\"" IMAGE "\",\"issued\":1763942400,\"ttl\":120" more "}"
-
-static void test_ticket(void **state)
-{
-	static const struct {
-		const char *name, *text;
-		const struct minisig_secret *key;
-		const char *code; /* NULL: good */
-	} rows[] = {
-		{ "good", TICKET("ticket", NONCE, "n01", "17", ""), &site, NULL },
-		{ "by a stranger", TICKET("ticket", NONCE, "n01", "17", ""), &stranger,
-			"ticket-signature" },
-		{ "by a release key", TICKET("ticket", NONCE, "n01", "17", ""), &release,
-			"ticket-signature" },
-		{ "replayed", TICKET("ticket", OTHER, "n01", "17", ""), &site, "ticket-nonce" },
-		{ "for another host", TICKET("ticket", NONCE, "n02", "17", ""), &site,
-			"ticket-host" },
-		{ "for another boot", TICKET("ticket", NONCE, "n01", "18", ""), &site,
-			"ticket-host" },
-		{ "another type", TICKET("manifest", NONCE, "n01", "17", ""), &site,
-			"ticket-malformed" },
-		{ "one key more", TICKET("ticket", NONCE, "n01", "17", ",\"x\":1"), &site,
-			"ticket-malformed" },
-		{ "a key twice", TICKET("ticket", NONCE, "n01", "17", ",\"ttl\":1"), &site,
-			"ticket-malformed" },
-		{ "nonce too short", TICKET("ticket", "00", "n01", "17", ""), &site,
-			"ticket-malformed" },
-		{ "boot is text", TICKET("ticket", NONCE, "n01", "\"17\"", ""), &site,
-			"ticket-malformed" },
-		{ "boot is negative", TICKET("ticket", NONCE, "n01", "-17", ""), &site,
-			"ticket-malformed" },
-		{ "no JSON", "ticket", &site, "ticket-malformed" },
-		{ "empty", "", &site, "ticket-malformed" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char sig[MINISIG_TEXT_MAX];
-		struct ticket t = { .issued_s = 1 };
-		struct fault f = { 0 };
-
-		print_message("row: %s\n", rows[i].name);
-		assert_int_equal(
-			minisig_sign(rows[i].key, rows[i].text, strlen(rows[i].text), "t", sig), 0);
-		assert_int_equal(verify_ticket(&trust, rows[i].text, sig, &want, &t, &f),
-			rows[i].code ? -EBADMSG : 0);
-		assert_true(t.issued_s == (rows[i].code ? 1 : 1763942400));
-		if (rows[i].code) {
-			assert_string_equal(f.code, rows[i].code);
-			assert_true(f.message[0]);
-		}
-	}
-}
-
-/* Every flipped bit of ticket or signature (but for its untrusted comment) is refused. */
-static void test_ticket_flips(void **state)
-{
-	static const char good[] = TICKET("ticket", NONCE, "n01", "17", "");
-	char sig[MINISIG_TEXT_MAX], text[sizeof good];
-	struct ticket t;
-	struct fault f;
-
-	(void)state;
-	memcpy(text, good, sizeof good);
-	minisig_sign(&site, text, strlen(text), "t", sig);
-	for (size_t bit = 0; bit < 8 * (sizeof good - 1); bit++) {
-		text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
-		assert_int_equal(verify_ticket(&trust, text, sig, &want, &t, &f), -EBADMSG);
-		assert_string_equal(f.code, "ticket-signature");
-		text[bit / 8] = good[bit / 8];
-	}
-	for (char *p = strchr(sig, '\n'); *p; p++)
-		for (int bit = 0; bit < 8; bit++) {
-			*p = (char)(*p ^ 1 << bit);
-			assert_int_equal(verify_ticket(&trust, text, sig, &want, &t, &f), -EBADMSG);
-			assert_string_equal(f.code, "ticket-signature");
-			*p = (char)(*p ^ 1 << bit);
-		}
-	assert_int_equal(verify_ticket(&trust, text, sig, &want, &t, &f), 0);
-}
-
-static void test_ticket_too_long(void **state)
-{
-	char text[VERIFY_TICKET_MAX + 2], sig[MINISIG_TEXT_MAX];
-	struct ticket t;
-	struct fault f;
-
-	(void)state;
-	memset(text, ' ', sizeof text);
-	text[sizeof text - 1] = '\0';
-	minisig_sign(&site, text, strlen(text), "t", sig);
-	assert_int_equal(verify_ticket(&trust, text, sig, &want, &t, &f), -EBADMSG);
-	assert_string_equal(f.code, "ticket-malformed");
-}
-
-static void make_manifest(char *out, enum image_kind kind, uint64_t expires_s, uint64_t length)
-{
-	struct manifest m = { .name = "kvm",
-		.version = "1",
-		.channel = "stable",
-		.kind = kind,
-		.release = 1,
-		.created_s = 1,
-		.expires_s = expires_s,
-		.args = "quiet" };
 	static const enum file_role roles[] = { FILE_KERNEL, FILE_INITRD, FILE_XEN };
 
-	m.n_files = kind == IMAGE_XEN ? 3 : 2;
-	for (size_t i = 0; i < m.n_files; i++) {
-		m.files[i].role = roles[i];
-		snprintf(m.files[i].name, sizeof m.files[i].name, "file%zu", i);
-		m.files[i].length = length;
+	*m = (struct manifest){ .name = "kvm", .kind = kind };
+	m->n_files = kind == IMAGE_XEN ? 3 : 2;
+	for (size_t i = 0; i < m->n_files; i++) {
+		m->files[i].role = roles[i];
+		m->files[i].length = length;
 	}
-	assert_true(manifest_print(&m, out, MANIFEST_BYTES) > 0);
 }
 
-static void test_manifest(void **state)
+static void test_host_can(void **state)
 {
 	static const struct {
 		const char *name;
 		enum image_kind kind;
-		uint64_t expires_s, length;
+		uint64_t length;
 		const char *code;
 	} rows[] = {
-		{ "good", IMAGE_LINUX, 2000, 1 << 20, NULL },
-		{ "expires in this second", IMAGE_LINUX, 1000, 1 << 20, NULL },
-		{ "expired", IMAGE_LINUX, 999, 1 << 20, "manifest-expired" },
-		{ "Xen under lockdown", IMAGE_XEN, 2000, 1 << 20, "manifest-kind" },
-		{ "kind goes before expiry", IMAGE_XEN, 999, 1 << 20, "manifest-kind" },
-		{ "fits to the byte", IMAGE_LINUX, 2000, 16 << 20, NULL },
-		{ "one byte too large", IMAGE_LINUX, 2000, (16 << 20) + 1, "memory" },
-		{ "far too large", IMAGE_LINUX, 2000, 4ULL << 30, "memory" },
+		{ "good", IMAGE_LINUX, 1 << 20, NULL },
+		{ "Xen under lockdown", IMAGE_XEN, 1 << 20, "manifest-kind" },
+		{ "kind goes before memory", IMAGE_XEN, 4ULL << 30, "manifest-kind" },
+		{ "fits to the byte", IMAGE_LINUX, 16 << 20, NULL },
+		{ "one byte too large", IMAGE_LINUX, (16 << 20) + 1, "memory" },
+		{ "far too large", IMAGE_LINUX, 4ULL << 30, "memory" },
 	};
 	const struct verify_host host = { .kind_ok = { true, false }, .memory_free = 128 << 20 };
-	const struct ticket ticket = { .issued_s = 1000 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[MANIFEST_BYTES];
 		struct manifest m;
 		struct fault f = { 0 };
 
 		print_message("row: %s\n", rows[i].name);
-		make_manifest(text, rows[i].kind, rows[i].expires_s, rows[i].length);
-		assert_int_equal(verify_manifest(text, strlen(text), &ticket, &host, &m, &f),
-			rows[i].code ? -EBADMSG : 0);
+		make_manifest(&m, rows[i].kind, rows[i].length);
+		assert_int_equal(verify_host_can(&m, &host, &f), rows[i].code ? -EBADMSG : 0);
 		if (rows[i].code)
 			assert_string_equal(f.code, rows[i].code);
 	}
 }
 
-static void test_manifest_bytes(void **state)
+/* A verdict is a fault with the table's code. */
+static void test_verdict(void **state)
 {
-	const struct verify_host host = { .kind_ok = { true, true }, .memory_free = 1 << 30 };
-	char text[MANIFEST_BYTES], good[MINISIG_TEXT_MAX], by_site[MINISIG_TEXT_MAX];
-	const char *sigs[] = { by_site, good };
-	struct ticket ticket = { .issued_s = 1000 };
-	struct manifest m;
-	struct fault f;
-	size_t len;
+	struct fault f = { 0 };
 
 	(void)state;
-	make_manifest(text, IMAGE_LINUX, 2000, 1);
-	len = strlen(text);
-	assert_int_equal(digest_bytes(text, len, &ticket.manifest), 0);
-	minisig_sign(&release, text, len, "t", good);
-	minisig_sign(&site, text, len, "t", by_site);
-	assert_int_equal(verify_manifest_digest(&ticket, text, len, &f), 0);
-	assert_int_equal(verify_manifest_signature(&trust, text, len, sigs, 2, &f), 0);
-	assert_int_equal(verify_manifest_signature(&trust, text, len, sigs, 1, &f), -EBADMSG);
-	assert_string_equal(f.code, "manifest-signature");
-	assert_int_equal(verify_manifest_signature(&trust, text, len, sigs, 0, &f), -EBADMSG);
-	assert_string_equal(f.code, "manifest-signature");
-	for (size_t bit = 0; bit < 8 * len; bit++) {
-		text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
-		assert_int_equal(verify_manifest_digest(&ticket, text, len, &f), -EBADMSG);
-		assert_string_equal(f.code, "manifest-digest");
-		assert_string_not_equal(f.expected, f.found);
-		assert_int_equal(
-			verify_manifest_signature(&trust, text, len, sigs, 2, &f), -EBADMSG);
-		assert_string_equal(f.code, "manifest-signature");
-		text[bit / 8] = (char)(text[bit / 8] ^ 1 << bit % 8);
-	}
-	assert_int_equal(verify_manifest("{}", 2, &ticket, &host, &m, &f), -EBADMSG);
-	assert_string_equal(f.code, "manifest-malformed");
-	assert_int_equal(
-		verify_signature_digest(&ticket.manifest, good, strlen(good), &f), -EBADMSG);
-	assert_string_equal(f.code, "signature-digest");
+	assert_int_equal(verify_verdict(VERDICT_GOOD, "", &f), 0);
+	assert_null(f.code);
+	assert_int_equal(verify_verdict(VERDICT_ROLLBACK, "A sentence.", &f), -EBADMSG);
+	assert_string_equal(f.code, "rollback");
+	assert_string_equal(f.stage, "verify");
+	assert_string_equal(f.message, "A sentence.");
+}
+
+/* ---- what the ramdisk carries ---- */
+
+static char dir[] = "/tmp/muster-trust-XXXXXX";
+
+static void put(const char *name, const void *p, size_t len)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(p, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void put_text(const char *name, const char *text)
+{
+	put(name, text, strlen(text));
+}
+
+static void drop(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void put_key(const char *name, const struct minisig_public *pub)
+{
+	char text[MINISIG_TEXT_MAX];
+
+	minisig_public_print(pub, text);
+	put_text(name, text);
+}
+
+static void refused(const char *sentence)
+{
+	struct trust t = { .epoch_s = 77 };
+	struct fault f = { 0 };
+
+	assert_int_equal(trust_load(dir, &t, &f), -ENOKEY);
+	assert_string_equal(f.code, "trust");
+	if (!strstr(f.message, sentence))
+		fail_msg("'%s', not '%s'", f.message, sentence);
+	assert_int_equal(t.epoch_s, 77);
+}
+
+static void test_trust(void **state)
+{
+	struct root r = { .version = 3,
+		.expires_s = 4000000000,
+		.threshold = 2,
+		.n_keys = 2,
+		.names = { "ada", "bob" } };
+	char text[STRICT_MAX + 2], sig[2][MINISIG_TEXT_MAX];
+	struct minisig_secret sec[2], site;
+	struct minisig_public site_pub;
+	struct trust t;
+	struct fault f;
+	int n;
+
+	(void)state;
+	assert_int_equal(minisig_init(), 0);
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < 2; i++)
+		minisig_generate(&sec[i], &r.keys[i]);
+	minisig_generate(&site, &site_pub);
+	refused("no release key");
+	/* bare keys, one of them twice */
+	put_key("release-1.pub", &r.keys[0]);
+	put_key("release-2.pub", &r.keys[1]);
+	put_key("release-3.pub", &r.keys[0]);
+	refused("no site key");
+	put_key("site-1.pub", &site_pub);
+	assert_int_equal(trust_load(dir, &t, &f), 0);
+	assert_int_equal(t.walk.root.version, 0);
+	assert_int_equal(t.walk.root.threshold, 1);
+	assert_int_equal(t.walk.root.n_keys, 2);
+	assert_int_equal(t.n_site, 1);
+	assert_int_equal(t.epoch_s, 0);
+	assert_false(t.rtc_trusted);
+	put_text("site-2.pub", "no key\n");
+	refused("site-2.pub is no public key");
+	drop("site-2.pub");
+	/* a root goes before them */
+	n = root_print(&r, text, sizeof text);
+	assert_true(n > 0);
+	put("root.json", text, (size_t)n);
+	refused("root: Too few of its own keys have signed the root (0 of 2)");
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(minisig_sign(&sec[i], text, (size_t)n, "t", sig[i]), 0);
+	put_text("root.json.minisig.A", sig[0]);
+	refused("(1 of 2)");
+	put_text("root.json.minisig.B", sig[1]);
+	put_text("epoch", "1763942400\n");
+	put_text("rtc-trusted", "");
+	assert_int_equal(trust_load(dir, &t, &f), 0);
+	assert_int_equal(t.walk.root.version, 3);
+	assert_int_equal(t.walk.root.threshold, 2);
+	assert_int_equal(t.epoch_s, 1763942400);
+	assert_true(t.rtc_trusted);
+	put_text("epoch", "1763942400x\n");
+	refused("epoch is no time");
+	put_text("epoch", "-1\n");
+	refused("epoch is no time");
+	put_text("epoch", "");
+	refused("epoch is no time");
+	drop("epoch");
+	text[n] = '\n';
+	put("root.json", text, (size_t)n + 1);
+	refused("(0 of 2)");
+	memset(text, ' ', sizeof text);
+	put("root.json", text, sizeof text);
+	refused("It is no root");
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const files[] = { "release-1.pub", "release-2.pub", "release-3.pub",
+		"site-1.pub", "root.json", "root.json.minisig.A", "root.json.minisig.B",
+		"rtc-trusted" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+		drop(files[i]);
+	assert_int_equal(rmdir(dir), 0);
+	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ticket),
-		cmocka_unit_test(test_ticket_flips),
-		cmocka_unit_test(test_ticket_too_long),
-		cmocka_unit_test(test_manifest),
-		cmocka_unit_test(test_manifest_bytes),
+		cmocka_unit_test(test_host_can),
+		cmocka_unit_test(test_verdict),
+		cmocka_unit_test_teardown(test_trust, remove_dir),
 	};
 
-	return cmocka_run_group_tests_name("agent verify", tests, make_keys, NULL);
+	return cmocka_run_group_tests_name("agent verify", tests, NULL, NULL);
 }

@@ -217,6 +217,74 @@ static void test_other_servers(void **state)
 	}
 }
 
+/* NOW is 1000000000 s. */
+static void test_roots_and_channels(void **state)
+{
+#define ROOT(expires) "{\"roots\":[{\"version\":1},{\"version\":2,\"expires\":" expires "}]}"
+#define CHANNEL(members)                                                                           \
+	"{\"channels\":[{\"image\":\"kvm\",\"name\":\"stable\",\"release\":7," members "}]}"
+	static const struct {
+		const char *check, *roots, *channels;
+		enum doctor_result result;
+		const char *text;
+	} rows[] = {
+		{ "release-keys", "{\"roots\":[]}", NULL, DOCTOR_FAIL, "none is trusted" },
+		{ "release-keys", ROOT("1000000000"), NULL, DOCTOR_FAIL, "root 2 has expired" },
+		{ "release-keys", ROOT("1000864000"), NULL, DOCTOR_WARN, "expires in 10 days" },
+		{ "release-keys", ROOT("2000000000"), NULL, DOCTOR_OK, "root 2 says who" },
+		{ "channels", NULL, "{\"channels\":[]}", DOCTOR_FAIL, "of the default, 'kvm'" },
+		{ "channels", NULL, CHANNEL("\"version\":null,\"expires\":2000000000"), DOCTOR_FAIL,
+			"release 7, which it makes current, is not here" },
+		{ "channels", NULL, CHANNEL("\"version\":\"1\",\"expires\":1000000000"),
+			DOCTOR_FAIL, "stable of kvm has expired" },
+		{ "channels", NULL, CHANNEL("\"version\":\"1\",\"expires\":1000007200"),
+			DOCTOR_WARN, "stable of kvm expires in 2 hours" },
+		{ "channels", NULL, CHANNEL("\"version\":\"1\",\"expires\":2000000000"), DOCTOR_OK,
+			"release 7 is current" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct json *setup = read_json("{\"boot\":{\"image\":\"kvm\"}}");
+		struct json *roots = rows[i].roots ? read_json(rows[i].roots) : NULL;
+		struct json *channels = rows[i].channels ? read_json(rows[i].channels) : NULL;
+		static struct doctor_findings f;
+		const struct doctor_finding *found;
+
+		print_message("row: %s\n", rows[i].text);
+		doctor_examine(&(struct doctor_input){ .setup = setup,
+				       .roots = roots,
+				       .channels = channels,
+				       .now_ms = NOW,
+				       .secret_here = "" },
+			&f);
+		found = find(&f, rows[i].check, rows[i].text);
+		assert_non_null(found);
+		assert_int_equal(found->result, rows[i].result);
+		json_free(setup);
+		json_free(roots);
+		json_free(channels);
+	}
+}
+
+/* Firmware loads the agent, and asks for no channel. */
+static void test_the_agents_channel(void **state)
+{
+	static struct doctor_findings f;
+	struct json *setup = read_json("{}");
+	struct json *channels =
+		read_json("{\"channels\":[{\"image\":\"agent\",\"name\":\"stable\"}]}");
+
+	(void)state;
+	doctor_examine(
+		&(struct doctor_input){
+			.setup = setup, .channels = channels, .now_ms = NOW, .secret_here = "" },
+		&f);
+	assert_int_equal(count(&f, "channels"), 0);
+	json_free(setup);
+	json_free(channels);
+}
+
 static void test_secret_key_beside_the_server(void **state)
 {
 	static struct doctor_findings f;
@@ -269,6 +337,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_setup),
 		cmocka_unit_test(test_other_servers),
+		cmocka_unit_test(test_roots_and_channels),
+		cmocka_unit_test(test_the_agents_channel),
 		cmocka_unit_test(test_secret_key_beside_the_server),
 		cmocka_unit_test(test_odd_setups),
 	};

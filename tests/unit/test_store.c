@@ -520,6 +520,9 @@ static void image_of_the_highest_release_wins(void **state)
 	assert_int_equal(store_image_add(f->s, &older, &m, &sig, 1, 2), 0);
 	assert_int_equal(store_image_newest(f->s, "kvm", &found), 0);
 	assert_string_equal(found.version, "2");
+	assert_int_equal(store_image_by_manifest(f->s, &older, &found), 0);
+	assert_string_equal(found.version, "1");
+	assert_int_equal(store_image_by_manifest(f->s, &sig, &found), -ENOENT);
 	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 0, &file), 0);
 	assert_int_equal(file.length, 20);
 	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 1, &file), -ENOENT);
@@ -527,6 +530,91 @@ static void image_of_the_highest_release_wins(void **state)
 	assert_int_equal(store_file_name(f->s, &m.files[0].sha256, name, image, &role), 0);
 	assert_string_equal(name, "vmlinuz");
 	assert_string_equal(image, "kvm");
+}
+
+static void roots_come_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct store_sig sig[2] = { { { { 1 } }, { 11 } }, { { { 2 } }, { 12 } } };
+	struct digest sigs[4];
+	struct store_root r, some[8];
+	char *json;
+
+	assert_int_equal(store_root_last(f->s, &r), -ENOENT);
+	assert_int_equal(store_roots_after(f->s, 0, some, 8), 0);
+	for (uint8_t v = 1; v <= 5; v++) {
+		r = (struct store_root){ v, 1000U + v, { { v } } };
+		assert_int_equal(store_root_put(f->s, &r, sig, 1, 1), 0);
+	}
+	assert_int_equal(store_root_put(f->s, &r, sig, 2, 2), 0); /* a further signature */
+	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 4), 2);
+	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 1), 1);
+	sig[0].digest.b[0] = 3; /* a newer one by the first signer */
+	assert_int_equal(store_root_put(f->s, &r, sig, 1, 3), 0);
+	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 4), 2);
+	assert_int_equal(sigs[0].b[0] + sigs[1].b[0], 3 + 2);
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_root_last(f->s, &r), 0);
+	assert_int_equal(r.version, 5);
+	assert_int_equal(r.expires_s, 1005);
+	assert_int_equal(r.digest.b[0], 5);
+	assert_int_equal(store_roots_after(f->s, 2, some, 8), 3);
+	assert_int_equal(some[0].version, 3);
+	assert_int_equal(some[2].version, 5);
+	assert_int_equal(store_roots_after(f->s, 2, some, 2), 2);
+	assert_int_equal(store_roots_after(f->s, 5, some, 8), 0);
+	assert_int_equal(store_json_roots(f->s, &json), 0);
+	assert_non_null(strstr(json, "\"version\":5,\"digest\":\"05000"));
+	free(json);
+}
+
+static void put_channel(
+	struct fixture *f, const char *image, const char *name, uint64_t release, uint8_t digest)
+{
+	struct store_channel c = { .digest = { { digest } },
+		.ch = { .manifest = { { 7 } },
+			.release = release,
+			.floor = release - 1,
+			.issued_s = 10,
+			.expires_s = 20 } };
+	const struct store_sig sig = { { { digest, 1 } }, { 1 } };
+
+	snprintf(c.ch.image, sizeof c.ch.image, "%s", image);
+	snprintf(c.ch.name, sizeof c.ch.name, "%s", name);
+	assert_int_equal(store_channel_put(f->s, &c, &sig, 1, 1), 0);
+}
+
+static void one_channel_of_a_name(void **state)
+{
+	struct fixture *f = *state;
+	struct store_channel c;
+	struct digest sigs[4];
+	char *json;
+
+	assert_int_equal(store_channel_of(f->s, "kvm", &c), -ENOENT);
+	put_channel(f, "kvm", "canary", 8, 1);
+	put_channel(f, "kvm", "beta", 9, 2);
+	put_channel(f, "xen", "stable", 99, 3);
+	assert_int_equal(store_channel_of(f->s, "kvm", &c), 0); /* the highest release */
+	assert_string_equal(c.ch.name, "beta");
+	put_channel(f, "kvm", "stable", 7, 4);
+	assert_int_equal(store_channel_of(f->s, "kvm", &c), 0);
+	assert_string_equal(c.ch.name, "stable");
+	put_channel(f, "kvm", "stable", 6, 5); /* instead of it */
+	assert_int_equal(open_again(f), 0);
+	assert_int_equal(store_channel_get(f->s, "kvm", "stable", &c), 0);
+	assert_int_equal(c.digest.b[0], 5);
+	assert_int_equal(c.ch.release, 6);
+	assert_int_equal(c.ch.floor, 5);
+	assert_int_equal(c.ch.issued_s, 10);
+	assert_int_equal(c.ch.expires_s, 20);
+	assert_int_equal(c.ch.manifest.b[0], 7);
+	assert_int_equal(store_trust_sigs(f->s, &c.digest, sigs, 4), 1);
+	assert_int_equal(store_channel_get(f->s, "kvm", "none", &c), -ENOENT);
+	assert_int_equal(store_json_channels(f->s, &json), 0);
+	assert_null(strstr(json, "\"release\":7"));
+	assert_non_null(strstr(json, "\"version\":null,\"release\":6,\"floor\":5"));
+	free(json);
 }
 
 /* Every list is JSON, empty and filled; text that looks like SQL or JSON stays text. */
@@ -595,6 +683,8 @@ int main(void)
 		T(boots_are_found_again),
 		T(progress_keeps_one_row),
 		T(image_of_the_highest_release_wins),
+		T(roots_come_in_order),
+		T(one_channel_of_a_name),
 		T(lists_are_json),
 		T(a_newer_schema_is_refused),
 	};
