@@ -44,21 +44,20 @@ static int key_load(const char *path, struct minisig_public *keys, size_t *n, st
 }
 
 /* All keys of one kind. Returns 0 or -ENOKEY. */
-static int kind_load(const char *dir, const char *kind, struct minisig_public *keys, size_t *n,
+static int kind_load(const char *pattern, const char *kind, struct minisig_public *keys, size_t *n,
 	struct fault *fault)
 {
-	char pattern[PATH_LEN];
 	glob_t g = { 0 };
 	int rc = 0;
 
-	snprintf(pattern, sizeof pattern, "%s/%s-*.pub", dir, kind);
 	if (glob(pattern, 0, NULL, &g) == 0)
 		for (size_t i = 0; i < g.gl_pathc && rc == 0; i++)
 			rc = key_load(g.gl_pathv[i], keys, n, fault);
 	globfree(&g);
 	if (rc == 0 && *n == 0)
 		rc = fault_set(fault, -ENOKEY, "verify", "trust",
-			"The agent has no %s key in %s to check signatures with.", kind, dir);
+			"The agent has no %s key in %.120s to check signatures with.", kind,
+			pattern);
 	return rc;
 }
 
@@ -113,20 +112,26 @@ static int root_load(const char *path, struct root_walk *out, struct fault *faul
 	return rc;
 }
 
-static int start_load(const char *dir, struct root_walk *out, struct fault *fault)
+static int bare_load(const char *pattern, struct root_walk *out, struct fault *fault)
 {
 	struct minisig_public keys[TRUST_KEYS_MAX];
-	char path[PATH_LEN];
 	size_t n = 0;
-	int rc;
+	int rc = kind_load(pattern, "release", keys, &n, fault);
+
+	if (rc == 0)
+		judge_root_zero(keys, n, out);
+	return rc;
+}
+
+static int start_load(const char *dir, struct root_walk *out, struct fault *fault)
+{
+	char path[PATH_LEN];
 
 	snprintf(path, sizeof path, "%s/root.json", dir);
 	if (access(path, F_OK) == 0)
 		return root_load(path, out, fault);
-	rc = kind_load(dir, "release", keys, &n, fault);
-	if (rc == 0)
-		judge_root_zero(keys, n, out);
-	return rc;
+	snprintf(path, sizeof path, "%s/release-*.pub", dir);
+	return bare_load(path, out, fault);
 }
 
 /* ---- clock ---- */
@@ -158,8 +163,9 @@ int trust_load(const char *dir, struct trust *out, struct fault *fault)
 	if (minisig_init() < 0)
 		return fault_set(fault, -ENOKEY, "verify", "trust", "libsodium does not start.");
 	rc = start_load(dir, &t.walk, fault);
+	snprintf(path, sizeof path, "%s/site-*.pub", dir);
 	if (rc == 0)
-		rc = kind_load(dir, "site", t.site, &t.n_site, fault);
+		rc = kind_load(path, "site", t.site, &t.n_site, fault);
 	if (rc == 0)
 		rc = epoch_load(dir, &t.epoch_s, fault);
 	if (rc < 0)
@@ -168,4 +174,19 @@ int trust_load(const char *dir, struct trust *out, struct fault *fault)
 	t.rtc_trusted = access(path, F_OK) == 0;
 	*out = t;
 	return 0;
+}
+
+int trust_load_from(const char *release, const char *site, struct trust *out, struct fault *fault)
+{
+	struct trust t = { 0 };
+	int rc;
+
+	if (minisig_init() < 0)
+		return fault_set(fault, -ENOKEY, "verify", "trust", "libsodium does not start.");
+	rc = bare_load(release, &t.walk, fault);
+	if (rc == 0)
+		rc = kind_load(site, "site", t.site, &t.n_site, fault);
+	if (rc == 0)
+		*out = t;
+	return rc;
 }

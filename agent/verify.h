@@ -11,6 +11,17 @@
 #include "agent/fault.h"
 #include "images/judge.h"
 
+#define TRUST_KEYS_MAX ROOT_KEYS_MAX
+
+/* What an agent starts from: a root, the site's keys, and when this was put together. */
+struct trust {
+	struct root_walk walk; /* at its start */
+	struct minisig_public site[TRUST_KEYS_MAX];
+	size_t n_site;
+	uint64_t epoch_s; /* seconds since 1970, 0: not said */
+	bool rtc_trusted; /* this host's own clock is right, its owner says */
+};
+
 /* What this host can do with an image. */
 struct verify_host {
 	bool kind_ok[IMAGE_KINDS];

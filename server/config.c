@@ -652,7 +652,8 @@ static int set_tls_key(struct place *p, char *v)
 	return set_path(p, v, p->c->tls_key);
 }
 
-static int set_url(struct place *p, char *v)
+/* "http://HOST[:PORT][/PATH]", the slash at its end cut off. */
+static int parse_url(const struct place *p, char *v, char *out, size_t size)
 {
 	size_t n = strlen(v);
 
@@ -666,7 +667,73 @@ static int set_url(struct place *p, char *v)
 		v[n - 1] = 0;
 	if (n > 100)
 		return fail(p, "the URL is longer than 100 bytes");
-	return set_text(p, v, p->c->url, sizeof p->c->url);
+	return set_text(p, v, out, size);
+}
+
+static int set_url(struct place *p, char *v)
+{
+	return parse_url(p, v, p->c->url, sizeof p->c->url);
+}
+
+static int set_mirror(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+	int rc;
+
+	if (s->n_mirrors == CONFIG_MIRRORS_MAX)
+		return fail(p, "more than %d mirrors", CONFIG_MIRRORS_MAX);
+	rc = parse_url(p, v, s->mirrors[s->n_mirrors], sizeof s->mirrors[0]);
+	if (!rc && strchr(v + 7, '/'))
+		return fail(p, "a mirror is http://HOST:PORT, without a path");
+	s->n_mirrors += rc == 0;
+	return rc;
+}
+
+static int set_number(const struct place *p, const char *v, const char *of_what, uint32_t min,
+	uint32_t max, uint32_t *out)
+{
+	unsigned long n;
+
+	if (parse_uint(v, max, &n) < 0 || n < min)
+		return fail(p, "'%s' is no number of %s from %u to %u", v, of_what, min, max);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_conns(const struct place *p, const char *v, uint32_t *out)
+{
+	return set_number(p, v, "connections", CONFIG_CONNS_MIN, CONFIG_CONNS_MAX, out);
+}
+
+static int set_conns_all(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns);
+}
+
+static int set_conns_per_addr(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns_per_addr);
+}
+
+static int set_transfers_max(struct place *p, char *v)
+{
+	return set_number(p, v, "transfers", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_max);
+}
+
+static int set_transfers_rate(struct place *p, char *v)
+{
+	return set_number(
+		p, v, "transfers a second", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_rate);
+}
+
+static int set_pace(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_PACE_MAX, &p->c->pace_kib);
+}
+
+static int set_slowest(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_SLOWEST_MAX, &p->c->least_kib);
 }
 
 static int set_level(struct place *p, char *v)
@@ -721,6 +788,7 @@ static const struct key {
 	{ "subnet", "search", set_option, true },
 	{ "subnet", "route", set_option, true },
 	{ "subnet", "option", set_option, true },
+	{ "subnet", "mirror", set_mirror, true },
 	{ "quirk", "match-mac", set_match_mac, false },
 	{ "quirk", "match-arch", set_match_arch, true },
 	{ "quirk", "match-class", set_match_class, false },
@@ -743,6 +811,12 @@ static const struct key {
 	{ "http", "tls-cert", set_tls_cert, false },
 	{ "http", "tls-key", set_tls_key, false },
 	{ "http", "url", set_url, false },
+	{ "http", "connections", set_conns_all, false },
+	{ "http", "connections-per-address", set_conns_per_addr, false },
+	{ "http", "transfers-max", set_transfers_max, false },
+	{ "http", "transfers-rate", set_transfers_rate, false },
+	{ "http", "pace", set_pace, false },
+	{ "http", "slowest", set_slowest, false },
 	{ "log", "level", set_level, false },
 };
 
@@ -1063,6 +1137,9 @@ void config_defaults(struct config *c)
 		.tftp = true,
 		.tftp_program = "/usr/sbin/in.tftpd",
 		.loader_dir = "/usr/lib/ipxe",
+		.conns = 4096,
+		.conns_per_addr = 256,
+		.least_kib = 4,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

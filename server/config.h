@@ -24,9 +24,16 @@
 #define CONFIG_RELAYS_MAX     4096
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
+#define CONFIG_MIRRORS_MAX    4	  /* of one subnet */
+#define CONFIG_MIRROR_MAX     101 /* bytes of its URL, NUL included */
 #define CONFIG_ARCHS_MAX      16
 #define CONFIG_TOLD_MAX	      512     /* bytes of one setting of a host, NUL included */
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
+#define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
+#define CONFIG_PACE_MAX	      4000000 /* KiB per second */
+#define CONFIG_SLOWEST_MAX    100000  /* KiB per second */
+#define CONFIG_CONNS_MIN      16      /* one for each thread */
+#define CONFIG_CONNS_MAX      32768   /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -51,6 +58,8 @@ struct config_subnet {
 	struct config_range ranges[CONFIG_RANGES_MAX];	   /* in the order of the file */
 	struct config_range excludes[CONFIG_EXCLUDES_MAX]; /* holes in the ranges */
 	struct config_told told;
+	size_t n_mirrors; /* caches that hosts of this subnet ask for images first, in order */
+	char mirrors[CONFIG_MIRRORS_MAX][CONFIG_MIRROR_MAX];
 };
 
 /* How long a lease lasts, and when it is renewed and rebound (T1 and T2). */
@@ -134,7 +143,12 @@ struct config {
 	size_t n_tls_listen;
 	struct config_listen tls_listen[CONFIG_LISTEN_MAX];
 	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
-	char url[CONFIG_TEXT_MAX]; /* what hosts are told; "" = from the interface's address */
+	char url[CONFIG_TEXT_MAX];	/* what hosts are told; "" = from the interface's address */
+	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
+	uint32_t transfers_max;		/* of images at the same time, 0: any number */
+	uint32_t transfers_rate;	/* that begin in a second, 0: any number */
+	uint32_t pace_kib;  /* KiB per second of one connection, 0: as fast as it goes */
+	uint32_t least_kib; /* KiB per second that a peer must take of an answer, 0: any */
 	/* [log] */
 	int log_level;
 };

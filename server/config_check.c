@@ -78,6 +78,10 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		return fail(&k, "[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
 	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
 		return fail(&k, "[http] tls-listen needs tls-cert and tls-key");
+	if (c->pace_kib && c->pace_kib <= c->least_kib)
+		return fail(&k,
+			"[http] pace = %u is not above slowest = %u: large answers would be cut",
+			c->pace_kib, c->least_kib);
 	for (size_t i = 0; i < c->n_quirks; i++) {
 		if (c->dhcp_mode == DHCP_PROXY && c->quirks[i].form.option_60 == CHOICE_NO)
 			return fail(&k,

@@ -224,11 +224,18 @@ static int find_image(struct talk *t, struct store_channel *ch, struct store_ima
 	return 0;
 }
 
+static void answer_turn(struct answer *a, const struct turns_wait *w)
+{
+	a->retry_after_s = w->ask_s;
+	answer_problem(a, 429, "turn", NULL, "position %u, about %u s", w->position, w->about_s);
+}
+
 static void handle_ticket(struct talk *t)
 {
 	struct ticket_wait *w = ticket_slot(t->c, 0);
 	const int64_t root = json_get_int(t->body, "root", -1);
 	struct store_channel ch;
+	struct turns_wait turn;
 	struct store_image image;
 	struct digest nonce;
 
@@ -252,6 +259,10 @@ static void handle_ticket(struct talk *t)
 	if (!find_image(t, &ch, &image))
 		return;
 	bind_image(t, &image);
+	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
+		answer_turn(t->a, &turn);
+		return;
+	}
 	*w = (struct ticket_wait){ .http_id = t->q->id,
 		.boot = t->boot.id,
 		.channel = ch.digest,
@@ -298,6 +309,17 @@ static void put_roots(struct core *c, struct jw *j, uint64_t after)
 	jw_end_arr(j);
 }
 
+/* Where a host with this address may find images, before it asks us. */
+static void mirrors_json(const struct core *c, uint32_t addr, struct jw *j)
+{
+	const struct config_subnet *s = config_subnet_of(c->cfg, addr);
+
+	jw_arr(j, "mirrors");
+	for (size_t i = 0; s && i < s->n_mirrors; i++)
+		jw_str(j, NULL, s->mirrors[i]);
+	jw_end_arr(j);
+}
+
 static void answer_ticket(
 	struct core *c, const struct ticket_wait *w, const struct sign_answer *s, struct answer *a)
 {
@@ -320,6 +342,7 @@ static void answer_ticket(
 	put_roots(c, &j, w->root);
 	put_signed(c, &j, "channel", &w->channel, store_trust_sigs);
 	put_signed(c, &j, "manifest", &manifest, store_image_sigs);
+	mirrors_json(c, b.addr, &j);
 	jw_int(&j, "pause_ms", 0);
 	jw_end_obj(&j);
 	answer_jw(a, 200, &j);
@@ -357,7 +380,7 @@ static void handle_progress(struct talk *t)
 	static const char *const words[] = { "started", "progress", "finished", "aborted" };
 	const char *what = json_get_str(t->body, "what", "");
 	struct happened e = { .source = "agent" };
-	char detail[160];
+	char file[MANIFEST_NAME_MAX], why[300], detail[400];
 
 	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0 ||
 		(e.stage != STAGE_IMAGE && e.stage != STAGE_VERIFY)) {
@@ -377,12 +400,18 @@ static void handle_progress(struct talk *t)
 		e.bytes = (uint64_t)json_get_int(t->body, "files_bytes", 0);
 		e.total = (uint64_t)json_get_int(t->body, "files_total", 0);
 	} else {
-		fact(t->body, e.stage == STAGE_VERIFY ? "detail" : "file", detail, sizeof detail);
+		fact(t->body, "file", file, sizeof file);
+		fact(t->body, "detail", why, sizeof why);
+		snprintf(detail, sizeof detail, "%s%s%s", file, *file && *why ? ": " : "", why);
 		e.detail = detail;
 		e.bytes = (uint64_t)json_get_int(t->body, "bytes", 0);
 		e.total = (uint64_t)json_get_int(t->body, "total", 0);
 	}
 	record_event(t->c, &t->boot, &e);
+	if (e.stage == STAGE_VERIFY && !strcmp(e.what, "finished"))
+		turns_end(&t->c->turns, t->boot.id, true, t->c->mono_ms);
+	else if (record_is_admitted(t->c, &t->host))
+		turns_fetching(&t->c->turns, t->boot.id, t->c->mono_ms);
 	answer_empty(t->a);
 }
 

@@ -253,6 +253,7 @@ void record_failed(struct core *c, struct store_boot *b, const char *reason, con
 	snprintf(b->reason, sizeof b->reason, "%s", reason);
 	b->state = BOOT_FAILED;
 	b->ended_ms = c->wall_ms;
+	turns_end(&c->turns, b->id, false, c->mono_ms);
 	core_write(c);
 	if (record_falls_short(b))
 		core_must(c,

@@ -20,6 +20,25 @@ const struct verb verbs[] = {
 		"  --host NAMES     these hosts only\n"
 		"  --limit N        so many of the newest (default 50)\n" },
 
+	{ "", "simulate", verb_simulate, "--hosts N --server ADDR --relay ADDR|--interface IF",
+		"rehearse: many hosts boot from this server, all but their machines real",
+		"  --server ADDR --relay ADDR  through a relay at this address of this machine, which the\n"
+		"                    server must know ([dhcp] relays) and route the hosts' subnet to\n"
+		"  --interface IF    or by broadcast there; this machine has an address on it\n"
+		"  --at-once         all in the same moment (the default)\n"
+		"  --rate R          or R begin in each second\n"
+		"  --tftp-share 10%  so many read a loader by TFTP; the others' cards have iPXE in them\n"
+		"  --image IMAGE     assign it to them (default: the server's)\n"
+		"  --prefix MAC      first three bytes of their addresses (default 02:6d:73)\n"
+		"  --trust DIR       release-*.pub and site-*.pub as an agent has them (default: the\n"
+		"                    server's own, on its machine)\n"
+		"  --timeout TIME    hosts that are not up by then have failed (default 30m)\n"
+		"  --yes             also while real hosts boot; without the server's socket: as\n"
+		"                    strangers\n"
+		"  --clean           forget all simulated hosts, their addresses and their record\n"
+		"Needs root: each host speaks from the address that it is given, which is on this\n"
+		"machine meanwhile. Exit 1 when a host failed.\n" },
+
 	{ "host", "list", verb_host_list, "[NAMES]", "hosts and how far they are", NULL },
 	{ "host", "show", verb_host_show, "NAME", "one host: identity, facts, newest boots", NULL },
 	{ "host", "add", verb_host_add, "NAME --mac MAC",
