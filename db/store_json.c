@@ -31,8 +31,11 @@
 #define BOOL(x)	 "json(CASE WHEN " x " THEN 'true' ELSE 'false' END)"
 #define TRANSPORT(x) "json_extract('[\"tftp\",\"http\"]', '$[' || " x " || ']')"
 #define CHOICE(x)    "json_extract('[\"auto\",\"yes\",\"no\"]', '$[' || (" x ") || ']')"
-#define KIND(x)	 "json_extract('[\"linux\",\"xen\"]', '$[' || " x " || ']')"
-#define ROLE(x)	 "json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\"]', '$[' || " x " || ']')"
+#define KIND(x)                                                                                    \
+	"json_extract('[\"linux\",\"xen\",\"esxi\",\"efi\",\"iso\",\"san\"]', '$[' || " x " || ']')"
+#define ROLE(x)                                                                                    \
+	"json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\",\"efi\",\"bootcfg\",\"module\",\"iso\"]',"     \
+	" '$[' || " x " || ']')"
 
 /* Columns of the place p. */
 #define PLACE_FIELDS                                                                               \
@@ -84,7 +87,7 @@
 #define IMAGE_FIELDS                                                                               \
 	"'name', i.name, 'version', i.version, 'kind', " KIND("i.kind") ", 'channel', i.channel,"      \
 	" 'release', i.release, 'manifest', " HEX("i.manifest") ", 'bytes',"                           \
-	" (SELECT sum(length) FROM image_file WHERE manifest = i.manifest),"                           \
+	" (SELECT coalesce(sum(length), 0) FROM image_file WHERE manifest = i.manifest),"                           \
 	" 'created', i.created_s, 'expires', i.expires_s, 'imported', i.imported_ms"
 
 int store_json_hosts(struct store *s, char **out)
