@@ -6,7 +6,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WERROR  ?= -Werror
-PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma
+PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma libarchive
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wcast-qual -Wformat=2 -Wundef $(WERROR)
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
@@ -38,7 +38,8 @@ LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
 ifneq ($(filter fuzz%,$(MODE)),)
-SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c server/ctl/import*.c images/*.c db/*.c)
+SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c server/ctl/import*.c \
+         server/ctl/medium_find.c images/*.c db/*.c)
 endif
 MAINS := server/main.c agent/main.c server/ctl/main.c
 LIB   := $(B)/libmuster.a

@@ -176,19 +176,26 @@ static int check_bytes(const char *p, const char *end, unsigned line, char *err)
 	return 0;
 }
 
+/* The path of one file: no blank in it. */
+static int check_path(const char *key, const struct bootcfg_text *path, char *err)
+{
+	for (size_t i = 0; i < path->len; i++) {
+		if (is_blank(path->p[i]))
+			return complain(err, "%s: '%.*s' is no file's name", key,
+				path->len < 80 ? (int)path->len : 80, path->p);
+	}
+	return 0;
+}
+
 static int check_whole(const struct bootcfg *cfg, char *err)
 {
-	const struct bootcfg_text *k = &cfg->kernel.path;
-	bool blank = false;
+	int rc = check_path("crypto", &cfg->crypto.path, err);
 
-	if (!k->len)
+	if (rc)
+		return rc;
+	if (!cfg->kernel.path.len)
 		return complain(err, "kernel: the file names none");
-	for (size_t i = 0; i < k->len && !blank; i++)
-		blank = is_blank(k->p[i]);
-	if (blank)
-		return complain(err, "kernel: '%.*s' is no file's name",
-			k->len < 80 ? (int)k->len : 80, k->p);
-	return 0;
+	return check_path("kernel", &cfg->kernel.path, err);
 }
 
 int bootcfg_parse(const char *text, size_t len, struct bootcfg *out, char *err)

@@ -20,6 +20,7 @@
 #define BOOTCFG_MAX	    (64 * 1024) /* bytes */
 #define BOOTCFG_MODULES_MAX 250
 #define BOOTCFG_ERR_MAX	    200
+#define BOOTCFG_CRYPTO	    "crypto64.efi" /* which mboot looks for where the file names none */
 
 /* A piece of the text, without a NUL; NULL: there is none. */
 struct bootcfg_text {

@@ -1,6 +1,7 @@
 /*
- * image_build.c: `muster image build RECIPE` runs RECIPE.sh OUTDIR, which leaves the image's files
- * and image.json there; then hashes the files and writes manifest.json, unsigned. Needs no server.
+ * image_build.c: `muster image build RECIPE` (without a recipe: image_media.c) runs RECIPE.sh
+ * OUTDIR, which leaves the image's files and image.json there; then hashes the files and writes
+ * manifest.json, unsigned. Needs no server.
  *
  *   { "name": "kvm", "version": "6.1.192-2", "kind": "linux", "channel": "stable", "args": "...",
  *     "xen_args": "", "files": [ { "role": "kernel", "name": "vmlinuz" } ] }
@@ -292,9 +293,12 @@ static int take_args(const struct ctl *c, int argc, char **argv, struct build *b
 
 int verb_image_build(struct ctl *c, int argc, char **argv)
 {
-	struct build b = { .more = calloc((size_t)argc + 1, sizeof *b.more) };
+	struct build b = { 0 };
 	int rc;
 
+	if (image_media_wanted(argc, argv))
+		return image_media_build(c, argc, argv);
+	b.more = calloc((size_t)argc + 1, sizeof *b.more);
 	if (!b.more)
 		return ctl_fail(CTL_FAILED, "out of memory");
 	rc = take_args(c, argc, argv, &b);

@@ -63,12 +63,27 @@ const struct verb verbs[] = {
 		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
 		"Exit 1 as soon as a failed host makes it impossible.\n" },
 
-	{ "image", "build", verb_image_build, "RECIPE [-o DIR] [MORE...]",
+	{ "image", "build", verb_image_build, "RECIPE|--from MEDIUM [-o DIR]",
 		"build a hypervisor image; needs no server",
 		"  -o, --out DIR  where to (default: a folder named like the recipe)\n"
 		"  --recipes DIR  where RECIPE.sh is (default: $MUSTER_RECIPES, then\n"
 		"                 /usr/share/muster/recipes, then images/recipes)\n"
-		"All other arguments, and all after --, go to the recipe.\n" },
+		"All other arguments, and all after --, go to the recipe.\n"
+		"Or of what you have, without a recipe:\n"
+		"  --from MEDIUM    an ISO image, a folder, a tar or zip archive: what `image inspect`\n"
+		"                   finds there; --kind linux|esxi|efi|iso, --kernel, --initrd, --efi\n"
+		"                   PATH choose among several\n"
+		"  --kernel FILE    a Linux kernel, with --initrd FILE (repeatable)\n"
+		"  --efi FILE       an EFI program, with --with FILE for files that it finds beside\n"
+		"                   itself (repeatable)\n"
+		"  --iso FILE       a bootable CD\n"
+		"  --san            a disk of the network; its address is a value of each host\n"
+		"  --args TEXT      arguments; @{name} is a value of the host\n"
+		"  --name NAME, --version VERSION, --channel NAME\n"
+		"  --reports        muster-agent is in this Linux: silence after the hand-off is a\n"
+		"                   failure\n" },
+	{ "image", "inspect", verb_image_inspect, "MEDIUM",
+		"what can be booted on an ISO image, in a folder or an archive", NULL },
 	{ "image", "sign", verb_image_sign, "DIR --key KEY", "sign an image; needs no server",
 		"  --key KEY       a secret key's file, or the name of a key\n"
 		"  --valid TIME    400d, 12h (default 400d)\n"

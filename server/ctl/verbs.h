@@ -30,6 +30,10 @@ verb_fn verb_lease_list, verb_lease_show, verb_lease_release, verb_lease_import;
 verb_fn verb_key_generate, verb_key_list, verb_key_show;
 /* image.c: build, sign and verify are offline. */
 verb_fn verb_image_build, verb_image_sign, verb_image_verify, verb_image_import, verb_image_list,
-	verb_image_show;
+	verb_image_show, verb_image_inspect;
+
+/* image_media.c: `image build` with one of its options in a recipe's place. */
+int image_media_wanted(int argc, char **argv);
+verb_fn image_media_build;
 
 #endif

@@ -90,6 +90,7 @@ static const struct {
 	{ "kernel taken away", "kernel=b\nkernel=\n", NULL, NULL, 0, "kernel" },
 	{ "two words", "kernel=b c\n", NULL, NULL, 0, "'b c' is no file's name" },
 	{ "CR in the name", "kernel=b\rc\n", NULL, NULL, 0, "is no file's name" },
+	{ "crypto of two words", "kernel=b\ncrypto=a b\n", NULL, NULL, 0, "crypto: 'a b'" },
 	{ "no number", "kernel=b\ntimeout=soon\n", NULL, NULL, 0, "timeout: 'soon'" },
 	{ "only a sign", "kernel=b\ntimeout=-\n", NULL, NULL, 0, "timeout: '-'" },
 	{ "escape", "kernel=b\ntitle=\x1b[2J\n", NULL, NULL, 0, "line 2: a control byte (0x1b)" },
