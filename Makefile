@@ -62,7 +62,7 @@ $(B)/embed/%.h: %
 	 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; printf ';\n') >$@
 
 $(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
-EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
+EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot direct hello wait)
 $(B)/server/core/script.o: $(EMBEDDED)
 $(B)/server/ctl/snippet.o: $(patsubst %,$(B)/embed/%.h,$(wildcard server/ctl/snippets/*.in))
 

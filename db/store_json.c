@@ -27,7 +27,7 @@
 #define STAGE(x)                                                                                   \
 	"json_extract('[\"discover\",\"offer\",\"lease\",\"loader\",\"script\",\"agent\",\"image\","    \
 	"\"verify\",\"handoff\",\"up\",\"failed\"]', '$[' || " x " || ']')"
-#define STATE(x) "json_extract('[\"open\",\"up\",\"failed\"]', '$[' || " x " || ']')"
+#define STATE(x) "json_extract('[\"open\",\"up\",\"failed\",\"over\"]', '$[' || " x " || ']')"
 #define BOOL(x)	 "json(CASE WHEN " x " THEN 'true' ELSE 'false' END)"
 #define TRANSPORT(x) "json_extract('[\"tftp\",\"http\"]', '$[' || " x " || ']')"
 #define CHOICE(x)    "json_extract('[\"auto\",\"yes\",\"no\"]', '$[' || (" x ") || ']')"
@@ -49,7 +49,8 @@
 	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
 	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
 	"  json_object(" PLACE_FIELDS ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
-	" 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
+	" 'values', (SELECT json_group_object(name, iif(name LIKE '%secret', NULL, value)) FROM host_value"     \
+	"  WHERE host = h.id), 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
 	" 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms, 'created', h.created_ms,"       \
 	" 'booted_image', nullif(b.image, ''), 'version', nullif(b.version, ''),"                      \
 	" 'reason', nullif(b.reason, ''), 'sentence', nullif(b.sentence, ''),"                         \

@@ -32,6 +32,7 @@ const struct verb verbs[] = {
 		"                   is needed\n"
 		"  --ip ADDRESS     reserve this address for it\n"
 		"  --image IMAGE    what it shall boot\n"
+		"  --value NAME=VALUE  as with `host set`\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS",
 		"change what is known or wanted",
@@ -40,11 +41,22 @@ const struct verb verbs[] = {
 		"  --ip ADDRESS     reserve this address, for one host\n"
 		"  --no-ip          no reserved address\n"
 		"  --name NEW       another name, for one host\n"
+		"  --value NAME=VALUE  a value that images fill in where their arguments say\n"
+		"                   @{NAME}; repeatable. Of a network disk: san-target, san-iqn, san-lun,\n"
+		"                   san-initiator, chap-name, chap-secret (which is never shown)\n"
+		"  --no-value NAME  take it away\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",
 		"let hosts out of the waiting room",
 		"  --image IMAGE    and assign this image\n"
 		"  --dry-run        only say who would be let in\n" },
+	{ "host", "replace", verb_host_replace, "NAME --by BOX",
+		"give the role of a host (name, image, address, values) to another box",
+		"  --by BOX         a MAC address, a UUID, a serial number, the code on the screen of a\n"
+		"                   host that waits, or a host's name\n"
+		"  --force          even if that box has a role of its own\n"
+		"  --dry-run        only say what would be sent\n"
+		"The box that had the role stays on record under another name, not admitted.\n" },
 	{ "host", "rm", verb_host_rm, "NAMES [--yes]", "forget hosts and their record",
 		"  --yes            do not ask\n"
 		"  --dry-run        only say who would be forgotten\n" },

@@ -190,6 +190,7 @@ static void plans_what_to_load(void **state)
 			.product = "",
 			.loader_runs = plans[i].loader_runs,
 			.exists = is_there,
+			.own = "",
 			.arg = (void *)(uintptr_t)plans[i].files };
 		struct boot_plan p;
 
@@ -220,6 +221,7 @@ static void remembers_the_form(void **state)
 		.vendor = "HPE",
 		.product = "ProLiant DL380 Gen9",
 		.exists = is_there,
+		.own = "",
 		.arg = (void *)(uintptr_t)ALL };
 	struct boot_plan with_rule, later;
 
@@ -246,6 +248,7 @@ static void tftp_may_be_off(void **state)
 		.vendor = "",
 		.product = "",
 		.exists = is_there,
+		.own = "",
 		.arg = (void *)(uintptr_t)ALL };
 	struct boot_plan p;
 

@@ -189,7 +189,7 @@ static void test_flood(void **state)
 	}
 	memset(t->sentence, 'x', sizeof t->sentence - 1);
 	for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
-		for (int s = BOOT_OPEN; s <= BOOT_FAILED; s++) {
+		for (int s = BOOT_OPEN; s <= BOOT_OVER; s++) {
 			t->state = (enum boot_state)s;
 			assert_true(strlen(timeline_draw(t, &styles[i], out)) < sizeof out - 1);
 			assert_true(strlen(timeline_row(t, &styles[i], out)) < sizeof out - 1);
