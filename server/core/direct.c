@@ -121,7 +121,8 @@ static void explain_missing(
 			host);
 		return;
 	}
-	snprintf(why, size, "the values of %s cannot be filled into the image's arguments", host);
+	snprintf(why, size, "the values of %s cannot be filled into the arguments of the image",
+		host);
 }
 
 /* One line with @{name}. 0, or -1 with the reason. */
@@ -177,8 +178,7 @@ static const char *cannot(const struct making *k)
 	case IMAGE_EFI:
 		return bios ? "a BIOS starts no EFI program: switch this host to UEFI" : NULL;
 	case IMAGE_ESXI:
-		return bios ? "iPXE cannot start ESXi's loader for a BIOS (mboot.c32): switch this "
-			      "host to UEFI"
+		return bios ? "iPXE cannot start mboot.c32, ESXi for a BIOS: switch this host to UEFI"
 			    : NULL;
 	case IMAGE_ISO:
 		if (strstr(k->args, bios ? "bios" : "uefi"))
@@ -342,10 +342,20 @@ static bool make_args(struct making *k)
 /* On the host's screen, and once on record. */
 static void refuse(struct making *k, const char *reason, struct answer *a)
 {
-	const struct happened e = { STAGE_SCRIPT, "seen", "core", 0, 0, reason };
+	struct happened e = { STAGE_SCRIPT, "seen", "core", 0, 0, NULL };
+	char clean[sizeof k->why];
 
+	/* What an image names may be no text for a script. */
+	snprintf(clean, sizeof clean, "%s", reason);
+	for (char *s = clean; *s; s++) {
+		const char one[2] = { *s, 0 };
+
+		if (!script_value_ok(one))
+			*s = '?';
+	}
+	e.detail = clean;
 	record_event(k->c, k->b, &e);
-	loader_answer_wait(k->c, a, k->h->name, reason);
+	loader_answer_wait(k->c, a, k->h->name, clean);
 }
 
 void direct_script(struct core *c, const struct store_host *h, struct store_boot *b,
@@ -373,7 +383,7 @@ void direct_script(struct core *c, const struct store_host *h, struct store_boot
 	}
 	kinds[image->kind].steps(&k);
 	if (k.full || !k.len) {
-		refuse(&k, "the image's script does not fit", a);
+		refuse(&k, "the script of the image does not fit", a);
 	} else {
 		bind(c, image, token, b);
 		answer_steps(&k, a);

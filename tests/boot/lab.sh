@@ -13,7 +13,7 @@
 # The network is one bridge, mus0, with the server's address and one tap for each host.
 #
 # An image called RECIPE-kexec is that recipe's with a kernel argument more, so that the running
-# kernel will not do for it. LAB_WIRE_MIB is the most that a host may download.
+# kernel will not do for it. LAB_UNPACK are packages to be unpacked below LAB_PACKAGES. LAB_WIRE_MIB is the most that a host may download.
 #
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
 # the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
@@ -118,10 +118,13 @@ lab_skip() {
 }
 
 lab_tools() {
-	local missing unpack=$LAB_ROOT/tests/support/unpack.sh
+	local missing name unpack=$LAB_ROOT/tests/support/unpack.sh
 
 	missing=$("$LAB_ROOT/tests/support/need.sh" boot) || lab_skip "missing: $missing"
 	"$unpack" tftpd-hpa "$LAB_PACKAGES" || lab_skip 'no tftpd-hpa'
+	for name in ${LAB_UNPACK:-}; do
+		"$unpack" "$name" "$LAB_PACKAGES" || lab_skip "no $name"
+	done
 	[ -x "$LAB_BUILD/musterd" ] || lab_die "$LAB_BUILD/musterd is not built"
 }
 
