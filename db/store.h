@@ -272,6 +272,8 @@ int store_image_file_named(struct store *s, const struct digest *manifest, const
 	struct manifest_file *out);
 /* The kernel arguments of the manifest. */
 int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX]);
+/* Seconds since 1970. -ENOENT */
+int store_image_expires(struct store *s, const struct digest *manifest, int64_t *out);
 /* Up to max digests of signatures; returns their number. */
 int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max);
 /* A file's name by its digest, for events; image_name is the image's. -ENOENT */

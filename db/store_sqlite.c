@@ -912,6 +912,18 @@ int store_image_args(struct store *s, const struct digest *manifest, char out[MA
 	return rc;
 }
 
+int store_image_expires(struct store *s, const struct digest *manifest, int64_t *out)
+{
+	struct sql_row *r = sql_start(s->q, "SELECT expires_s FROM image WHERE manifest = ?", "b",
+		manifest->b, sizeof manifest->b);
+	int rc = one(r);
+
+	if (!rc)
+		*out = sql_int(r, 0);
+	sql_end(r);
+	return rc;
+}
+
 int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max)
 {
 	struct sql_row *r = sql_start(s->q, "SELECT digest FROM image_signature WHERE manifest = ?",

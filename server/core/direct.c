@@ -169,6 +169,15 @@ static void step(struct making *k, const char *fmt, ...)
 		k->len += (size_t)n;
 }
 
+/* The agent would refuse it; here nobody on the host can. */
+static bool expired(struct core *c, const struct store_image *image)
+{
+	int64_t expires_s;
+
+	core_must(c, store_image_expires(c->store, &image->manifest, &expires_s), "image expires");
+	return expires_s <= c->wall_ms / 1000;
+}
+
 /* What the firmware of this boot cannot do with an image of this kind, or NULL. */
 static const char *cannot(const struct making *k)
 {
@@ -365,6 +374,10 @@ void direct_script(struct core *c, const struct store_host *h, struct store_boot
 	char token[2 * TOKEN_BYTES + 1];
 	const char *reason;
 
+	if (expired(c, image)) {
+		refuse(&k, "the image has expired: sign a new release of it", a);
+		return;
+	}
 	make_token(token);
 	load_values(c, h, token, &k.v);
 	if (!make_args(&k)) {
@@ -398,7 +411,7 @@ const char *direct_http_file(struct core *c, const struct store_host *h)
 	struct store_image image;
 	char args[MANIFEST_ARGS_MAX];
 
-	if (!record_is_admitted(c, h) || !direct_image(c, h, &image))
+	if (!record_is_admitted(c, h) || !direct_image(c, h, &image) || expired(c, &image))
 		return "";
 	core_must(c, store_image_args(c->store, &image.manifest, args), "image args");
 	if (image.kind == IMAGE_EFI && !*args)
