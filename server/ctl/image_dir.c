@@ -78,7 +78,7 @@ int image_dir_text(const char *dir, const char *name, const char *hint, struct i
 {
 	ssize_t n = read_file(dir, name, out->text, MANIFEST_MAX);
 
-	if (n == -ENOENT) {
+	if (n == -ENOENT || n == -ENOTDIR) {
 		ctl_fail(CTL_NOT_FOUND, "%s has no %s", dir, name);
 		ctl_hint("%s", hint);
 		return CTL_NOT_FOUND;

@@ -633,6 +633,9 @@ static void say_built(const struct media *b, const char *dir)
 		printf("built %s %s, kind %s: %zu files, %s, in %s\n", im->name, im->version,
 			image_kind_name(im->kind), im->n_files,
 			format_bytes(manifest_total(im), size), dir);
+	if (im->kind == IMAGE_LINUX && b->from && !b->kernel && b->found.n_kernels > 1)
+		ctl_hint("the kernel is %s, of %zu; --kernel PATH takes another",
+			path_of(b, b->found.kernel), b->found.n_kernels);
 	if (im->kind == IMAGE_ISO)
 		ctl_hint(
 			"the CD is there until its own kernel runs: a system that looks for its CD "

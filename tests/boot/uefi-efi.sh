@@ -47,6 +47,8 @@ lab_main() {
 		[ "$(lab_boot n4 '[.loader, .transport] | join(" ")')" = 'image.efi http' ]
 	lab_check 'its hand-off is inferred, and says so' lab_event n4 handoff 'done' inferred
 	lab_check 'it reported from its address' lab_event n4 up 'done' "UKI, from the host's address"
+	lab_check 'the timeline shows both' eval "[ \"\$(lab_muster host timeline n4 | grep -c '^ *[^ ]* *\(handoff\|up\) ')\" = 2 ]"
+	lab_muster host timeline n4 | sed 's/^/# /'
 	lab_done
 }
 lab_enter "$@"
