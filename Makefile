@@ -109,7 +109,7 @@ TESTED  := $(UNIT) $(SUPPORT) $(BENCHES) $(BIN)
 
 # The packages first: pkg-config can only answer once they are there, so make starts again.
 test:
-	@tests/support/need.sh --install build images boot test
+	@tests/support/need.sh --install build images boot test kinds
 	@$(MAKE) --no-print-directory tested
 .PHONY: tested
 tested: $(TESTED)

@@ -7,6 +7,7 @@
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=
+LAB_NEED=kinds
 LAB_UNPACK=debian-installer-12-netboot-amd64
 MEDIUM=usr/lib/debian-installer/images/12/amd64/text
 

@@ -5,6 +5,7 @@
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=
+LAB_NEED=kinds
 
 make_cd() { # FILE WITH_UEFI
 	local tree=$LAB_DIR/cd

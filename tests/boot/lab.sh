@@ -13,7 +13,8 @@
 # The network is one bridge, mus0, with the server's address and one tap for each host.
 #
 # An image called RECIPE-kexec is that recipe's with a kernel argument more, so that the running
-# kernel will not do for it. LAB_UNPACK are packages to be unpacked below LAB_PACKAGES. LAB_WIRE_MIB is the most that a host may download.
+# kernel will not do for it. LAB_WIRE_MIB is the most that a host may download. LAB_NEED is a further
+# group of packages of tests/support/need, LAB_UNPACK are packages to be unpacked below LAB_PACKAGES.
 #
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
 # the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
@@ -120,7 +121,7 @@ lab_skip() {
 lab_tools() {
 	local missing name unpack=$LAB_ROOT/tests/support/unpack.sh
 
-	missing=$("$LAB_ROOT/tests/support/need.sh" boot) || lab_skip "missing: $missing"
+	missing=$("$LAB_ROOT/tests/support/need.sh" boot ${LAB_NEED:+"$LAB_NEED"}) || lab_skip "missing: $missing"
 	"$unpack" tftpd-hpa "$LAB_PACKAGES" || lab_skip 'no tftpd-hpa'
 	for name in ${LAB_UNPACK:-}; do
 		"$unpack" "$name" "$LAB_PACKAGES" || lab_skip "no $name"

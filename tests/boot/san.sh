@@ -6,6 +6,7 @@
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=
+LAB_NEED=kinds
 LAB_UNPACK='tgt libaio1 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200'
 SECRET=correct-horse-07
 

@@ -5,6 +5,7 @@
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=
+LAB_NEED=kinds
 
 said() { lab_screen "$1" | grep -qF -- "$2"; }
 

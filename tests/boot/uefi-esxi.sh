@@ -6,6 +6,7 @@
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=
+LAB_NEED=kinds
 MODULES=40
 
 make_medium() {
