@@ -380,11 +380,10 @@ void direct_script(struct core *c, const struct store_host *h, struct store_boot
 	}
 	make_token(token);
 	load_values(c, h, token, &k.v);
-	if (!make_args(&k)) {
-		refuse(&k, k.why, a);
-		return;
-	}
+	core_must(c, store_image_args(c->store, &image->manifest, k.args), "image args");
 	reason = cannot(&k);
+	if (!reason && !make_args(&k))
+		reason = k.why;
 	if (reason) {
 		refuse(&k, reason, a);
 		return;

@@ -15,7 +15,11 @@ lab_main() {
 	lab_own reporter --efi "$LAB_DIR/reporter.efi" --args 'get=@{base} up=@{report}/up?detail=@{host}'
 	lab_own back --efi "$LAB_DIR/reporter.efi" --args comes-back
 
+	lab_uki "$LAB_DIR/uki.efi" UKI
+	lab_own uki --efi "$LAB_DIR/uki.efi"
+
 	lab_bare uefi n1 reporter
+	lab_bare uefi n2 back
 	lab_check 'without the value that its arguments want nothing is started, and why is said' \
 		lab_until 120 "lab_screen n1 | grep -q 'the image wants the value base, which n1 does not have'"
 	lab_muster host set n1 --value "base=http://$LAB_ADDR/healthz" >>"$LAB_DIR/log/wait.log"
@@ -29,8 +33,7 @@ lab_main() {
 		lab_event n1 up 'done' "n1, with the boot's token"
 	lab_check 'nobody was asked for a proof' [ "$(lab_boot n1 .nonce)" = null ]
 	lab_off n1
-
-	lab_bare uefi n2 back
+	lab_bare uefi-http n4 uki
 	lab_check 'a program that comes back is told' \
 		lab_until 180 'lab_event n2 script aborted "back was started and came back"'
 	lab_off n2
@@ -40,9 +43,6 @@ lab_main() {
 		lab_until 120 "lab_event n3 script seen 'a BIOS starts no EFI program'"
 	lab_off n3
 
-	lab_uki "$LAB_DIR/uki.efi" UKI
-	lab_own uki --efi "$LAB_DIR/uki.efi"
-	lab_bare uefi-http n4 uki
 	lab_check "a UKI by the firmware's own HTTP boot: up" lab_wait_up n4 240
 	lab_check 'it was offered without a loader' \
 		[ "$(lab_boot n4 '[.loader, .transport] | join(" ")')" = 'image.efi http' ]
