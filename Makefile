@@ -93,7 +93,7 @@ $(B)/support/%.so: tests/support/%.c
 
 # ---- what people type ----
 
-.PHONY: demo test check boot unit san fuzz fuzz-planted fuzz-cov soak bench cov arrows format \
+.PHONY: demo test check boot unit san fuzz fuzz-planted fuzz-cov soak bench storm cov arrows format \
         format-check install clean
 
 # Hosts boot before your eyes: make demo FIRMWARE=bios|uefi|uefi-http IMAGE=kvm|xen HOSTS=n KEEP=1
@@ -165,6 +165,11 @@ soak: $(TESTED)
 
 bench: $(BIN) $(BENCHES)
 	@tests/bench/bench.sh $(BENCH)
+
+# A thousand simulated hosts at once; make storm STORM=100 for fewer.
+STORM ?= 1000
+storm: $(BIN)
+	@B=$(abspath $(B)) tests/bench/storm.sh $(STORM)
 
 # Lines of each source file that the unit tests reach.
 cov:

@@ -14,7 +14,6 @@
 #define FAILED_TRIES	   4
 #define RETRY_DEFAULT_S	   5
 #define RETRY_MAX_S	   60
-#define PAUSE_MAX_MS	   600000
 
 int api_open(const char *url, struct api *out, struct fault *fault)
 {
@@ -43,8 +42,8 @@ static int post_once(struct api *a, const char *path, const struct jw *body, int
 
 	if (body->bad)
 		return -EAGAIN;
-	rc = fetch_post(
-		a->fetch, path, a->session[0] ? a->session : NULL, body->buf, timeout_s, out);
+	rc = fetch_post(a->fetch, path, a->who.session[0] ? a->who.session : NULL, body->buf,
+		timeout_s, out);
 	if (rc == 0 && out->status < 500)
 		return 0;
 	if (rc == 0)
@@ -115,11 +114,6 @@ static int ask_take(
 	return rc;
 }
 
-static void copy(char *out, size_t size, const struct json *doc, const char *key)
-{
-	snprintf(out, size, "%s", json_get_str(doc, key, ""));
-}
-
 /* ---- facts ---- */
 
 int api_facts(struct api *a, const struct facts *f, struct fault *fault)
@@ -128,49 +122,17 @@ int api_facts(struct api *a, const struct facts *f, struct fault *fault)
 	struct jw w = { 0 };
 	int rc;
 
-	a->session[0] = '\0';
+	a->who.session[0] = '\0';
 	facts_json(f, &w);
 	rc = ask_take(a, "/v1/agent/facts", &w, &doc, fault);
 	if (rc < 0)
 		return rc;
-	copy(a->session, sizeof a->session, doc, "session");
-	copy(a->server, sizeof a->server, doc, "server");
-	copy(a->host, sizeof a->host, doc, "host");
-	copy(a->code, sizeof a->code, doc, "code");
-	a->boot = json_get_int(doc, "boot", 0);
-	a->waiting = strcmp(json_get_str(doc, "state", ""), "waiting") == 0;
+	rc = api_text_session(doc, &a->who, fault);
 	json_free(doc);
-	/* it goes into a header */
-	if (!a->session[0] || a->session[strspn(a->session, "0123456789abcdef")])
-		return fault_set(fault, -EPROTO, "agent", "server",
-			"The server gave no session that this agent understands.");
-	return 0;
+	return rc;
 }
 
 /* ---- ticket ---- */
-
-static int ticket_read(const struct json *doc, struct api_ticket *t, struct fault *fault)
-{
-	const struct json *sigs = json_get(doc, "signatures");
-	int bad = digest_parse(json_get_str(doc, "manifest", ""), &t->manifest) < 0;
-
-	copy(t->image, sizeof t->image, doc, "image");
-	copy(t->version, sizeof t->version, doc, "version");
-	copy(t->ticket, sizeof t->ticket, doc, "ticket");
-	copy(t->ticket_sig, sizeof t->ticket_sig, doc, "ticket_minisig");
-	t->pause_ms = json_get_int(doc, "pause_ms", 0);
-	if (t->pause_ms < 0 || t->pause_ms > PAUSE_MAX_MS)
-		t->pause_ms = 0;
-	while (t->n_sigs < json_len(sigs) && t->n_sigs < VERIFY_SIGS_MAX) {
-		const char *hex = json_str(json_at(sigs, t->n_sigs), "");
-
-		bad |= digest_parse(hex, &t->sigs[t->n_sigs]) < 0;
-		t->n_sigs++;
-	}
-	return bad ? fault_set(fault, -EPROTO, "agent", "server",
-			     "The server named no digest for the manifest or a signature.")
-		   : 0;
-}
 
 int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigned *retry_s,
 	struct fault *fault)
@@ -183,21 +145,19 @@ int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigne
 	char err[80];
 	int rc;
 
-	jw_obj(&w, NULL);
-	jw_str(&w, "nonce", nonce);
-	jw_end_obj(&w);
+	api_text_nonce(nonce, &w);
 	rc = post(a, path, &w, &answer, fault);
 	jw_fini(&w);
 	if (rc < 0)
 		return rc;
 	if (answer.status == 200) {
 		doc = json_read(answer.body, answer.len, err, sizeof err);
-		rc = ticket_read(doc, &t, fault);
+		rc = api_text_ticket(doc, &t, fault);
 		json_free(doc);
 	} else {
 		rc = refusal(&answer, path, fault);
 	}
-	if (answer.status == 403 || answer.status == 404) {
+	if (answer.status == 403 || answer.status == 404 || answer.status == 429) {
 		rc = -EAGAIN;
 		*retry_s = answer.retry_after_s ? answer.retry_after_s : RETRY_DEFAULT_S;
 		*retry_s = *retry_s > RETRY_MAX_S ? RETRY_MAX_S : *retry_s;
@@ -210,19 +170,6 @@ int api_ticket(struct api *a, const char *nonce, struct api_ticket *out, unsigne
 
 /* ---- progress and failure ---- */
 
-static void progress_json(const struct api_progress *p, struct jw *w)
-{
-	jw_obj(w, NULL);
-	jw_str(w, "stage", p->stage);
-	jw_str(w, "what", p->what);
-	jw_str(w, "file", p->file);
-	jw_int(w, "bytes", (int64_t)p->bytes);
-	jw_int(w, "total", (int64_t)p->total);
-	jw_int(w, "files_bytes", (int64_t)p->files_bytes);
-	jw_int(w, "files_total", (int64_t)p->files_total);
-	jw_end_obj(w);
-}
-
 void api_progress(struct api *a, const struct api_progress *p)
 {
 	struct fetch_answer answer = { 0 };
@@ -230,7 +177,7 @@ void api_progress(struct api *a, const struct api_progress *p)
 
 	if (pace_now_ms() < a->quiet_ms)
 		return;
-	progress_json(p, &w);
+	api_text_progress(p, &w);
 	if (post_once(a, "/v1/agent/progress", &w, PROGRESS_TIMEOUT_S, &answer) == 0)
 		fetch_answer_fini(&answer);
 	else
@@ -242,7 +189,7 @@ int api_verified(struct api *a, const struct api_progress *p, struct fault *faul
 {
 	struct jw w = { 0 };
 
-	progress_json(p, &w);
+	api_text_progress(p, &w);
 	return ask_take(a, "/v1/agent/progress", &w, NULL, fault);
 }
 
@@ -254,14 +201,7 @@ void api_failed(struct api *a, const struct fault *f, unsigned *reboot_s)
 	char err[80];
 	int rc = -1;
 
-	jw_obj(&w, NULL);
-	jw_str(&w, "stage", f->stage);
-	jw_str(&w, "code", f->code);
-	jw_str(&w, "message", f->message);
-	jw_str(&w, "file", f->file);
-	jw_str(&w, "expected", f->expected);
-	jw_str(&w, "found", f->found);
-	jw_end_obj(&w);
+	api_text_failed(f, &w);
 	for (int i = 0; i < FAILED_TRIES && rc < 0; i++) {
 		if (i > 0)
 			pace_sleep_ms(2000);
@@ -282,18 +222,12 @@ void api_failed(struct api *a, const struct fault *f, unsigned *reboot_s)
 int api_handoff(struct api *a, const char *kind, const char *way, const struct digest *manifest,
 	char **boot_json, struct fault *fault)
 {
-	char hex[DIGEST_HEX];
 	struct json *doc;
 	struct jw w = { 0 };
 	char *text;
 	int rc;
 
-	digest_hex(manifest, hex);
-	jw_obj(&w, NULL);
-	jw_str(&w, "kind", kind);
-	jw_str(&w, "way", way);
-	jw_str(&w, "manifest", hex);
-	jw_end_obj(&w);
+	api_text_handoff(kind, way, manifest, &w);
 	rc = ask_take(a, "/v1/agent/handoff", &w, &doc, fault);
 	if (rc < 0)
 		return rc;
@@ -308,30 +242,11 @@ int api_handoff(struct api *a, const char *kind, const char *way, const struct d
 	return 0;
 }
 
-/* Numbers with a fraction: jw has none, but the text of one is JSON. */
-static void jw_seconds(struct jw *w, const char *key, double value)
-{
-	char text[32];
-
-	snprintf(text, sizeof text, "%.2f", value);
-	jw_raw(w, key, text);
-}
-
 int api_up(struct api *a, const struct api_up *up, struct fault *fault)
 {
 	struct jw w = { 0 };
 
-	jw_obj(&w, NULL);
-	jw_str(&w, "nonce", up->nonce);
-	jw_str(&w, "guest", up->guest);
-	jw_int(&w, "guest_ms", up->guest_ms);
-	jw_str(&w, "hypervisor", up->hypervisor);
-	jw_str(&w, "version", up->version);
-	jw_str(&w, "kernel", up->kernel);
-	jw_str(&w, "accelerator", up->accelerator);
-	jw_seconds(&w, "uptime_s", up->uptime_s);
-	jw_str(&w, "detail", up->detail);
-	jw_end_obj(&w);
+	api_text_up(up, &w);
 	return ask_take(a, "/v1/agent/up", &w, NULL, fault);
 }
 
@@ -339,10 +254,6 @@ int api_heartbeat(struct api *a, double uptime_s, double load1, int guests, stru
 {
 	struct jw w = { 0 };
 
-	jw_obj(&w, NULL);
-	jw_seconds(&w, "uptime_s", uptime_s);
-	jw_seconds(&w, "load1", load1);
-	jw_int(&w, "guests", guests);
-	jw_end_obj(&w);
+	api_text_heartbeat(uptime_s, load1, guests, &w);
 	return ask_take(a, "/v1/agent/heartbeat", &w, NULL, fault);
 }

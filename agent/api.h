@@ -10,41 +10,19 @@
 #ifndef MUSTER_AGENT_API_H
 #define MUSTER_AGENT_API_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/api_text.h"
 #include "agent/cmdline.h"
 #include "agent/facts.h"
 #include "agent/fault.h"
 #include "agent/fetch.h"
-#include "agent/verify.h"
 
 struct api {
 	struct fetch *fetch;
 	char url[URL_MAX];
-	char session[65], server[64], host[64], code[16];
-	int64_t boot;
-	bool waiting;	  /* an administrator must let this host in */
-	int64_t quiet_ms; /* progress is not worth waiting for before this time */
-};
-
-struct api_ticket {
-	char image[64], version[64];
-	char ticket[VERIFY_TICKET_MAX + 1], ticket_sig[MINISIG_TEXT_MAX + 1];
-	struct digest manifest, sigs[VERIFY_SIGS_MAX];
-	size_t n_sigs;
-	int64_t pause_ms;
-};
-
-struct api_progress {
-	const char *stage, *what, *file;
-	uint64_t bytes, total, files_bytes, files_total;
-};
-
-struct api_up {
-	const char *nonce, *guest, *hypervisor, *version, *kernel, *accelerator, *detail;
-	int64_t guest_ms;
-	double uptime_s;
+	struct api_session who; /* since api_facts */
+	int64_t quiet_ms;	/* progress is not worth waiting for before this time */
 };
 
 int api_open(const char *url, struct api *out, struct fault *fault);

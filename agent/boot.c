@@ -22,6 +22,8 @@
 #define SITE_URL	  "/etc/muster/site.url"
 #define SHARED		  "/etc/muster/shared"
 #define PROGRESS_EVERY_MS 1000
+#define MIRROR_PATIENCE_S 5 /* to be there; there is another place to go to */
+#define MIRROR_BYTES_S	  4096
 
 /* A verified file; kept when a lost session makes us begin again. */
 struct held {
@@ -29,11 +31,18 @@ struct held {
 	int fd;
 };
 
+/* A cache that is asked for files before the server is. */
+struct mirror {
+	char url[URL_MAX];
+	struct fetch *fetch; /* NULL: it is asked no more */
+};
+
 struct boot {
 	struct trust trust;
 	struct facts facts;
 	struct api api;
 	struct fetch *blobs;
+	struct mirror mirrors[API_MIRRORS_MAX];
 	char nonce[VERIFY_NONCE_LEN + 1]; /* of the last ticket request */
 	struct ticket ticket;
 	struct manifest manifest;
@@ -62,8 +71,32 @@ static int boot_init(struct boot *b, const char *url, const char *trust_dir, con
 	return 0;
 }
 
+static void mirrors_close(struct boot *b)
+{
+	for (size_t i = 0; i < API_MIRRORS_MAX; i++) {
+		fetch_close(b->mirrors[i].fetch);
+		b->mirrors[i].fetch = NULL;
+	}
+}
+
+/* One that cannot be opened is not there: the server is. */
+static void mirrors_open(struct boot *b, const struct api_ticket *t)
+{
+	mirrors_close(b);
+	for (size_t i = 0; i < t->n_mirrors; i++) {
+		struct mirror *m = &b->mirrors[i];
+
+		memcpy(m->url, t->mirrors[i], sizeof m->url);
+		if (fetch_open(m->url, &m->fetch) < 0)
+			m->fetch = NULL;
+		else
+			fetch_expect(m->fetch, MIRROR_PATIENCE_S, MIRROR_BYTES_S);
+	}
+}
+
 static void boot_fini(struct boot *b)
 {
+	mirrors_close(b);
 	for (size_t i = 0; i < b->n_held; i++)
 		close(b->held[i].fd);
 	fetch_close(b->blobs);
@@ -78,11 +111,11 @@ static int introduce(struct boot *b, struct fault *fault)
 
 	if (rc < 0)
 		return rc;
-	screen_say("server %s at %s, host %s, boot %lld", b->api.server, b->api.url, b->api.host,
-		(long long)b->api.boot);
-	if (b->api.waiting)
+	screen_say("server %s at %s, host %s, boot %lld", b->api.who.server, b->api.url,
+		b->api.who.host, (long long)b->api.who.boot);
+	if (b->api.who.waiting)
 		screen_say("host %s waits for approval, code %s: muster host approve %s",
-			b->api.host, b->api.code, b->api.host);
+			b->api.who.host, b->api.who.code, b->api.who.host);
 	return 0;
 }
 
@@ -122,7 +155,7 @@ static int get_ticket(struct boot *b, struct api_ticket *t, struct fault *fault)
 static int check_ticket(struct boot *b, const struct api_ticket *t, struct fault *fault)
 {
 	const struct ticket_want want = {
-		.nonce = b->nonce, .host = b->api.host, .boot = b->api.boot
+		.nonce = b->nonce, .host = b->api.who.host, .boot = b->api.who.boot
 	};
 
 	return verify_ticket(&b->trust, t->ticket, t->ticket_sig, &want, &b->ticket, fault);
@@ -216,10 +249,44 @@ static int held_fd(const struct boot *b, const struct digest *d)
 	return -1;
 }
 
+/* What it sent is thrown away and it is asked no more, which the screen and the record say. */
+static void give_up(struct boot *b, struct mirror *m, const struct fault *why)
+{
+	struct api_progress p = progress_of(b, "image", "aborted", 0);
+	char said[sizeof m->url + sizeof why->message + 16];
+
+	snprintf(said, sizeof said, "mirror %s: %s", m->url, why->message);
+	screen_say("%s", said);
+	p.detail = said;
+	api_progress(&b->api, &p);
+	fetch_close(m->fetch);
+	m->fetch = NULL;
+}
+
+/* From the first mirror that has it, or from the server. */
+static int fetch_file(struct boot *b, struct download *d, struct fault *fault)
+{
+	d->patience_s = MIRROR_PATIENCE_S;
+	for (size_t i = 0; i < API_MIRRORS_MAX; i++) {
+		struct mirror *m = &b->mirrors[i];
+		struct fault why = { 0 };
+		int fd;
+
+		if (!m->fetch)
+			continue;
+		fd = download_file(m->fetch, d, &why);
+		if (fd >= 0)
+			return fd;
+		give_up(b, m, &why);
+	}
+	d->patience_s = PACE_PATIENCE_S;
+	return download_file(b->blobs, d, fault);
+}
+
 /* One file of the manifest: a sealed descriptor, or an error with the fault. */
 static int get_file(struct boot *b, struct fault *fault)
 {
-	const struct download d = { .name = b->file->name,
+	struct download d = { .name = b->file->name,
 		.sha256 = b->file->sha256,
 		.length = b->file->length,
 		.progress = on_progress,
@@ -233,7 +300,7 @@ static int get_file(struct boot *b, struct fault *fault)
 		return fault_set(fault, -EBADMSG, "image", "memory",
 			"Too many different images were offered in one boot.");
 	api_progress(&b->api, &p);
-	fd = download_file(b->blobs, &d, fault);
+	fd = fetch_file(b, &d, fault);
 	p = progress_of(b, "image", fd < 0 ? "aborted" : "finished", fd < 0 ? 0 : d.length);
 	api_progress(&b->api, &p);
 	if (fd >= 0)
@@ -298,6 +365,7 @@ static int session(struct boot *b, struct fault *fault)
 		rc = get_manifest(b, &t, fault);
 	if (rc < 0)
 		return rc;
+	mirrors_open(b, &t);
 	pace_sleep_ms(t.pause_ms);
 	return get_files(b, fault);
 }
@@ -388,7 +456,7 @@ int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
 	rc = boot_init(&b, url, TRUST_DIR, "", cmd->boot_mac[0] ? cmd->boot_mac : net.mac, fault);
 	if (rc == 0)
 		rc = steps(&b, &net, fault);
-	if (rc < 0 && b.api.session[0])
+	if (rc < 0 && b.api.who.session[0])
 		api_failed(&b.api, fault, reboot_s);
 	boot_fini(&b);
 	return rc;
@@ -406,7 +474,7 @@ int boot_rehearse(const char *url, const char *trust_dir, const char *sysroot, s
 	rc = boot_init(&b, origin, trust_dir, sysroot, "", fault);
 	if (rc == 0)
 		rc = steps(&b, NULL, fault);
-	if (rc < 0 && b.api.session[0]) {
+	if (rc < 0 && b.api.who.session[0]) {
 		unsigned reboot_s = 0;
 
 		api_failed(&b.api, fault, &reboot_s);

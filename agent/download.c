@@ -64,8 +64,7 @@ static int refuse(const struct transfer *t, int why, uint64_t found, struct faul
 		break;
 	case -ETIMEDOUT:
 		fault_set(fault, why, "image", "server",
-			"The server has sent nothing of %s for %d minutes.", d->name,
-			PACE_PATIENCE_S / 60);
+			"The server sends nothing of %s, or too little.", d->name);
 		break;
 	default:
 		fault_set(fault, why, "image", "server",
@@ -116,7 +115,7 @@ int download_file(struct fetch *f, const struct download *d, struct fault *fault
 	struct transfer t = { .d = d, .hash = digest_new() };
 	int rc;
 
-	pace_start(&t.pace, PACE_PATIENCE_S);
+	pace_start(&t.pace, d->patience_s);
 	t.fd = memfile_new(d->name);
 	rc = t.fd < 0 || !t.hash ? refuse(&t, -ENOMEM, 0, fault) : receive(f, &t, fault);
 	if (rc == 0)
@@ -134,14 +133,16 @@ int download_file(struct fetch *f, const struct download *d, struct fault *fault
 int download_small(struct fetch *f, const struct digest *d, size_t max, const char *name,
 	struct fetch_answer *out, struct fault *fault)
 {
-	const struct download what = { .name = name, .sha256 = *d, .length = max };
+	const struct download what = {
+		.name = name, .sha256 = *d, .length = max, .patience_s = PACE_PATIENCE_S
+	};
 	struct transfer t = { .d = &what };
 	struct fetch_answer a = { 0 };
 	char path[PATH_LEN];
 	int rc;
 
 	blob_path(d, path);
-	pace_start(&t.pace, PACE_PATIENCE_S);
+	pace_start(&t.pace, what.patience_s);
 	for (;;) {
 		rc = fetch_get_small(f, path, max, &a);
 		if (rc != -EIO && !(rc == 0 && a.status >= 500))

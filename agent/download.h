@@ -1,7 +1,7 @@
 /*
  * download.h: a blob from the server, whatever happens to the connection on the way. Bytes are
  * hashed while they arrive and kept in memory; after a broken connection the next try goes on
- * where the last one ended. Gives up when nothing has arrived for PACE_PATIENCE_S.
+ * where the last one ended. Gives up when nothing has arrived for a while.
  */
 #ifndef MUSTER_AGENT_DOWNLOAD_H
 #define MUSTER_AGENT_DOWNLOAD_H
@@ -17,6 +17,7 @@ struct download {
 	const char *name; /* of the file, for people */
 	struct digest sha256;
 	uint64_t length;
+	unsigned patience_s;			    /* of silence */
 	void (*progress)(void *arg, uint64_t done); /* often; bytes of this file */
 	void *arg;
 };

@@ -12,14 +12,15 @@
 
 #include "agent/cmdline.h"
 
-#define CONNECT_TIMEOUT_MS 10000L
-#define SLOW_BYTES_S	   512L /* less than this for SLOW_S seconds counts as broken */
-#define SLOW_S		   30L
-#define SMALL_TIMEOUT_S	   60L
+#define CONNECT_S	10
+#define SLOW_BYTES_S	512 /* less than this for SLOW_S seconds counts as broken */
+#define SLOW_S		30L
+#define SMALL_TIMEOUT_S 60L
 
 struct fetch {
 	CURL *curl;
 	char url[URL_MAX];
+	unsigned connect_s, bytes_s;
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -33,7 +34,7 @@ static int set_common(struct fetch *f)
 		curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L),
 		curl_easy_setopt(c, CURLOPT_PROXY, ""),
 		curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L),
-		curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS),
+		curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)f->connect_s),
 		curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->why),
 		curl_easy_setopt(c, CURLOPT_USERAGENT, "muster-agent/" MUSTER_VERSION),
 	};
@@ -44,6 +45,12 @@ static int set_common(struct fetch *f)
 	return 0;
 }
 
+void fetch_expect(struct fetch *f, unsigned connect_s, unsigned bytes_s)
+{
+	f->connect_s = connect_s;
+	f->bytes_s = bytes_s;
+}
+
 int fetch_open(const char *url, struct fetch **out)
 {
 	struct fetch *f = calloc(1, sizeof *f);
@@ -52,6 +59,7 @@ int fetch_open(const char *url, struct fetch **out)
 	if (!f)
 		return -ENOMEM;
 	snprintf(f->url, sizeof f->url, "%s", url);
+	fetch_expect(f, CONNECT_S, SLOW_BYTES_S);
 	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
 		goto err_free;
 	f->curl = curl_easy_init();
@@ -318,7 +326,7 @@ int fetch_get(struct fetch *f, const char *path, uint64_t offset, uint64_t lengt
 	snprintf(range, sizeof range, "%" PRIu64 "-", offset);
 	if (offset > 0)
 		curl_easy_setopt(f->curl, CURLOPT_RANGE, range);
-	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES_S);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, (long)f->bytes_s);
 	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, SLOW_S);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, &g);

@@ -22,6 +22,11 @@ struct fetch_answer {
 
 /* url: "http://HOST[:PORT]", copied. Returns 0, -ENOMEM or -EIO (libcurl does not start). */
 int fetch_open(const char *url, struct fetch **out);
+/*
+ * From now on: give up connecting after that long, and a download that brings less than so many
+ * bytes a second for half a minute.
+ */
+void fetch_expect(struct fetch *f, unsigned connect_s, unsigned bytes_s);
 void fetch_close(struct fetch *f); /* accepts NULL */
 
 /*

@@ -135,7 +135,7 @@ int hypervisor_run(unsigned *reboot_s, struct fault *fault)
 		rc = api_open(t.url, &api, fault);
 	if (rc < 0)
 		return rc;
-	snprintf(api.session, sizeof api.session, "%s", t.session);
+	snprintf(api.who.session, sizeof api.who.session, "%s", t.session);
 	rc = come_up(&api, &t, fault);
 	if (rc == 0)
 		beat(&api, &t, &net);

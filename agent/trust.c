@@ -28,14 +28,12 @@ static int key_load(const char *path, struct minisig_public *keys, size_t *n)
 }
 
 /* All keys of one kind. Returns 0 or -ENOKEY. */
-static int kind_load(const char *dir, const char *kind, struct minisig_public *keys, size_t *n,
+static int kind_load(const char *pattern, const char *kind, struct minisig_public *keys, size_t *n,
 	struct fault *fault)
 {
-	char pattern[160];
 	glob_t g = { 0 };
 	int rc = 0;
 
-	snprintf(pattern, sizeof pattern, "%s/%s-*.pub", dir, kind);
 	if (glob(pattern, 0, NULL, &g) == 0)
 		for (size_t i = 0; i < g.gl_pathc && rc == 0; i++) {
 			rc = key_load(g.gl_pathv[i], keys, n);
@@ -46,19 +44,29 @@ static int kind_load(const char *dir, const char *kind, struct minisig_public *k
 	globfree(&g);
 	if (rc == 0 && *n == 0)
 		rc = fault_set(fault, -ENOKEY, "verify", "trust",
-			"The agent has no %s key in %s to check signatures with.", kind, dir);
+			"The agent has no %s key in %.120s to check signatures with.", kind,
+			pattern);
 	return rc < 0 ? -ENOKEY : 0;
 }
 
-int trust_load(const char *dir, struct trust *out, struct fault *fault)
+int trust_load_from(const char *release, const char *site, struct trust *out, struct fault *fault)
 {
 	struct trust t = { 0 };
 
 	if (minisig_init() < 0)
 		return fault_set(fault, -ENOKEY, "verify", "trust", "libsodium does not start.");
-	if (kind_load(dir, "release", t.release, &t.n_release, fault) < 0 ||
-		kind_load(dir, "site", t.site, &t.n_site, fault) < 0)
+	if (kind_load(release, "release", t.release, &t.n_release, fault) < 0 ||
+		kind_load(site, "site", t.site, &t.n_site, fault) < 0)
 		return -ENOKEY;
 	*out = t;
 	return 0;
+}
+
+int trust_load(const char *dir, struct trust *out, struct fault *fault)
+{
+	char release[160], site[160];
+
+	snprintf(release, sizeof release, "%s/release-*.pub", dir);
+	snprintf(site, sizeof site, "%s/site-*.pub", dir);
+	return trust_load_from(release, site, out, fault);
 }

@@ -14,5 +14,7 @@
  * missing or a file is no key.
  */
 int trust_load(const char *dir, struct trust *out, struct fault *fault);
+/* The same from other places: the files that the two glob patterns fit. */
+int trust_load_from(const char *release, const char *site, struct trust *out, struct fault *fault);
 
 #endif

@@ -10,6 +10,7 @@ CREATE TABLE host (
 	image TEXT NOT NULL,           -- '' = the server's default
 	code TEXT NOT NULL,            -- shown on the host's screen while it waits
 	facts TEXT,                    -- JSON, as the agent sent it last
+	options TEXT,                  -- JSON array: what DHCP tells this host alone
 	created_ms INTEGER NOT NULL,
 	seen_ms INTEGER NOT NULL
 ) STRICT;
@@ -52,6 +53,8 @@ CREATE TABLE host_loader (
 	form INTEGER NOT NULL,         -- option 43, 2 bits; option 60, 2 bits; where the file name is
 	boot INTEGER NOT NULL,         -- the first in which it did
 	dead TEXT NOT NULL,            -- loader of a boot that ended too early; '' = none
+	dead_form INTEGER NOT NULL,
+	dead_read INTEGER NOT NULL,    -- it was read, at least
 	dead_boot INTEGER NOT NULL,
 	PRIMARY KEY (host, firmware)
 ) STRICT, WITHOUT ROWID;

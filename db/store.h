@@ -43,6 +43,7 @@ struct store_host {
 	char image[MANIFEST_NAME_MAX]; /* assigned by name; "" = the server's default */
 	char code[8];		       /* six digits for the waiting room, "" until needed */
 	bool has_uuid, admitted;
+	bool has_options; /* read only, see store_host_options */
 	uint8_t uuid[16];
 	int64_t created_ms, seen_ms;
 };
@@ -71,6 +72,9 @@ int store_host_macs(struct store *s, int64_t host, uint8_t (*macs)[6], int max);
 /* Length 0 removes it. -EEXIST: another host has it. */
 int store_host_client_id_put(struct store *s, int64_t host, const uint8_t *client_id, size_t len);
 int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t len);
+/* What DHCP tells this host alone: a JSON array (server/core/told.h). NULL: nothing. */
+int store_host_options_put(struct store *s, int64_t host, const char *json);
+int store_host_options(struct store *s, int64_t host, char **json); /* -ENOENT: nothing */
 
 /* What is this host's alone, by name. */
 #define STORE_VALUE_NAME_MAX 32 /* bytes with NUL */
@@ -158,8 +162,9 @@ struct store_loader {
 /* What is remembered of a host with one kind of firmware; a boot of 0: nothing. */
 struct store_loaders {
 	struct store_loader works;
-	int64_t works_boot;	    /* where it did so first */
-	char dead[LOADER_NAME_MAX]; /* the last loader of a boot that came to nothing since then */
+	int64_t works_boot;	  /* where it did so first */
+	struct store_loader dead; /* the last offer of a boot that came to nothing since then */
+	bool dead_read;		  /* its loader was read, at least */
 	int64_t dead_boot;
 };
 
@@ -168,8 +173,9 @@ int store_loaders_get(
 	struct store *s, int64_t host, const char *firmware, struct store_loaders *out);
 /* The boot came to its script, or to the agent: l works, and what failed is forgotten. */
 int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
-/* The boot ended before that. */
-int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l);
+/* The boot ended before that; `read`: the loader was. */
+int store_loader_died(
+	struct store *s, int64_t host, int64_t boot, const struct store_loader *l, bool read);
 
 /* ---- boots ---- */
 

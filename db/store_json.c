@@ -47,7 +47,7 @@
 	"'name', h.name, 'uuid', " UUID("h.uuid") ", 'serial', h.serial, 'vendor', h.vendor,"        \
 	" 'product', h.product, 'macs', (SELECT json_group_array(" MAC("mac") ") FROM host_mac"        \
 	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
-	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
+	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'options', json(h.options), 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
 	"  json_object(" PLACE_FIELDS ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
 	" 'values', (SELECT json_group_object(name, iif(name LIKE '%secret', NULL, value)) FROM host_value"     \
 	"  WHERE host = h.id), 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \

@@ -98,7 +98,8 @@ static int one(struct sql_row *r)
 /* ---- hosts ---- */
 
 #define HOST_COLUMNS                                                                               \
-	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms"
+	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms,"     \
+	" options IS NOT NULL"
 
 static void read_host(struct sql_row *r, struct store_host *h)
 {
@@ -113,6 +114,7 @@ static void read_host(struct sql_row *r, struct store_host *h)
 	h->admitted = sql_int(r, 8) != 0;
 	h->created_ms = sql_int(r, 9);
 	h->seen_ms = sql_int(r, 10);
+	h->has_options = sql_int(r, 11) != 0;
 }
 
 static int host_of(struct sql_row *r, struct store_host *out)
@@ -315,6 +317,16 @@ int store_host_client_id_put(struct store *s, int64_t host, const uint8_t *clien
 		return rc;
 	return sql_run(s->q, "INSERT INTO host_client (host, client_id) VALUES (?, ?)", "ib", host,
 		client_id, len);
+}
+
+int store_host_options_put(struct store *s, int64_t host, const char *json)
+{
+	return sql_run(s->q, "UPDATE host SET options = ? WHERE id = ?", "ti", json, host);
+}
+
+int store_host_options(struct store *s, int64_t host, char **json)
+{
+	return sql_value(s->q, json, "SELECT options FROM host WHERE id = ?", "i", host);
 }
 
 /* A blob's pointer for binding: nothing is NULL. */
@@ -549,7 +561,8 @@ int store_loaders_get(
 	struct store *s, int64_t host, const char *firmware, struct store_loaders *out)
 {
 	struct sql_row *r = sql_start(s->q,
-		"SELECT firmware, loader, http, form, boot, dead, dead_boot FROM host_loader"
+		"SELECT firmware, loader, http, form, boot, dead, dead_form, dead_read, dead_boot"
+		" FROM host_loader"
 		" WHERE host = ? AND firmware = ?",
 		"it", host, firmware);
 	int rc = one(r);
@@ -562,8 +575,10 @@ int store_loaders_get(
 		out->works.http = sql_int(r, 2) != 0;
 		out->works.form = (uint8_t)sql_int(r, 3);
 		out->works_boot = sql_int(r, 4);
-		sql_text(r, 5, out->dead, sizeof out->dead);
-		out->dead_boot = sql_int(r, 6);
+		sql_text(r, 5, out->dead.loader, sizeof out->dead.loader);
+		out->dead.form = (uint8_t)sql_int(r, 6);
+		out->dead_read = sql_int(r, 7) != 0;
+		out->dead_boot = sql_int(r, 8);
 	}
 	sql_end(r);
 	return rc == -ENOENT ? 0 : rc;
@@ -573,8 +588,8 @@ int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct
 {
 	/* Nothing is written while all stays as it is: a host that works costs no disk. */
 	return sql_run(s->q,
-		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
-		" VALUES (?, ?, ?, ?, ?, ?, '', 0)"
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_form,"
+		" dead_read, dead_boot) VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0)"
 		" ON CONFLICT (host, firmware) DO UPDATE SET boot = CASE WHEN loader = excluded.loader"
 		" AND http = excluded.http AND form = excluded.form THEN boot ELSE excluded.boot END,"
 		" loader = excluded.loader, http = excluded.http, form = excluded.form, dead = '',"
@@ -583,14 +598,16 @@ int store_loader_works(struct store *s, int64_t host, int64_t boot, const struct
 		"ittiii", host, l->firmware, l->loader, (int64_t)l->http, (int64_t)l->form, boot);
 }
 
-int store_loader_died(struct store *s, int64_t host, int64_t boot, const struct store_loader *l)
+int store_loader_died(
+	struct store *s, int64_t host, int64_t boot, const struct store_loader *l, bool read)
 {
 	return sql_run(s->q,
-		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_boot)"
-		" VALUES (?, ?, '', 0, 0, 0, ?, ?)"
+		"INSERT INTO host_loader (host, firmware, loader, http, form, boot, dead, dead_form,"
+		" dead_read, dead_boot) VALUES (?, ?, '', 0, 0, 0, ?, ?, ?, ?)"
 		" ON CONFLICT (host, firmware) DO UPDATE SET dead = excluded.dead,"
+		" dead_form = excluded.dead_form, dead_read = excluded.dead_read,"
 		" dead_boot = excluded.dead_boot",
-		"itti", host, l->firmware, l->loader, boot);
+		"ittiii", host, l->firmware, l->loader, (int64_t)l->form, (int64_t)read, boot);
 }
 
 /* ---- boots ---- */

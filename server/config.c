@@ -16,10 +16,11 @@
 /* Where the parser stands. `subnet` and `quirk` are what the current section fills, or NULL. */
 struct place {
 	struct config *c;
-	const char *file;
+	const char *file; /* NULL: no file's, one setting alone */
 	unsigned line;
 	const char *key; /* whose value is being read */
 	struct config_subnet *subnet;
+	struct config_told *told; /* where a setting of that kind goes */
 	struct config_quirk *quirk;
 	unsigned quirk_line; /* where it began */
 	char *err;
@@ -35,7 +36,10 @@ static int fail(const struct place *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	snprintf(p->err, p->err_size, "%s:%u: %s", p->file, p->line, text);
+	if (p->file)
+		snprintf(p->err, p->err_size, "%s:%u: %s", p->file, p->line, text);
+	else
+		snprintf(p->err, p->err_size, "%s", text);
 	return -EINVAL;
 }
 
@@ -250,13 +254,11 @@ static int set_mode(struct place *p, char *v)
 	return rc;
 }
 
-/* Times are of this subnet, or in [dhcp] of all. */
 static int set_lease_time(struct place *p, char *v)
 {
-	uint32_t *lease_s = p->subnet ? &p->subnet->lease_s : &p->c->lease_s;
-	int rc = set_seconds(p, v, lease_s);
+	int rc = set_seconds(p, v, &p->told->lease_s);
 
-	return rc < 0 || *lease_s >= 60 ? rc : fail(p, "a lease is at least 60s");
+	return rc < 0 || p->told->lease_s >= 60 ? rc : fail(p, "a lease is at least 60s");
 }
 
 static int set_part_of_lease(struct place *p, const char *v, uint32_t *out)
@@ -268,12 +270,12 @@ static int set_part_of_lease(struct place *p, const char *v, uint32_t *out)
 
 static int set_renew_time(struct place *p, char *v)
 {
-	return set_part_of_lease(p, v, p->subnet ? &p->subnet->renew_s : &p->c->renew_s);
+	return set_part_of_lease(p, v, &p->told->renew_s);
 }
 
 static int set_rebind_time(struct place *p, char *v)
 {
-	return set_part_of_lease(p, v, p->subnet ? &p->subnet->rebind_s : &p->c->rebind_s);
+	return set_part_of_lease(p, v, &p->told->rebind_s);
 }
 
 static int set_authoritative(struct place *p, char *v)
@@ -440,16 +442,16 @@ static int set_network(struct place *p, char *v)
 
 static int set_router(struct place *p, char *v)
 {
-	return parse_addr(v, &p->subnet->router) < 0 ? fail(p, "'%s' is no IPv4 address", v) : 0;
+	return parse_addr(v, &p->told->router) < 0 ? fail(p, "'%s' is no IPv4 address", v) : 0;
 }
 
-/* Of this subnet, or in [dhcp] of all; the key says which option. */
+/* The key says which option. */
 static int set_option(struct place *p, char *v)
 {
-	struct dhcp_options *set = p->subnet ? &p->subnet->options : &p->c->options;
 	char why[300];
 
-	return dhcp_options_set(set, p->key, v, why, sizeof why) ? fail(p, "%s", why) : 0;
+	return dhcp_options_set(&p->told->options, p->key, v, why, sizeof why) ? fail(p, "%s", why)
+									       : 0;
 }
 
 static int set_match_mac(struct place *p, char *v)
@@ -650,7 +652,8 @@ static int set_tls_key(struct place *p, char *v)
 	return set_path(p, v, p->c->tls_key);
 }
 
-static int set_url(struct place *p, char *v)
+/* "http://HOST[:PORT][/PATH]", the slash at its end cut off. */
+static int parse_url(const struct place *p, char *v, char *out, size_t size)
 {
 	size_t n = strlen(v);
 
@@ -664,7 +667,73 @@ static int set_url(struct place *p, char *v)
 		v[n - 1] = 0;
 	if (n > 100)
 		return fail(p, "the URL is longer than 100 bytes");
-	return set_text(p, v, p->c->url, sizeof p->c->url);
+	return set_text(p, v, out, size);
+}
+
+static int set_url(struct place *p, char *v)
+{
+	return parse_url(p, v, p->c->url, sizeof p->c->url);
+}
+
+static int set_mirror(struct place *p, char *v)
+{
+	struct config_subnet *s = p->subnet;
+	int rc;
+
+	if (s->n_mirrors == CONFIG_MIRRORS_MAX)
+		return fail(p, "more than %d mirrors", CONFIG_MIRRORS_MAX);
+	rc = parse_url(p, v, s->mirrors[s->n_mirrors], sizeof s->mirrors[0]);
+	if (!rc && strchr(v + 7, '/'))
+		return fail(p, "a mirror is http://HOST:PORT, without a path");
+	s->n_mirrors += rc == 0;
+	return rc;
+}
+
+static int set_number(const struct place *p, const char *v, const char *of_what, uint32_t min,
+	uint32_t max, uint32_t *out)
+{
+	unsigned long n;
+
+	if (parse_uint(v, max, &n) < 0 || n < min)
+		return fail(p, "'%s' is no number of %s from %u to %u", v, of_what, min, max);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_conns(const struct place *p, const char *v, uint32_t *out)
+{
+	return set_number(p, v, "connections", CONFIG_CONNS_MIN, CONFIG_CONNS_MAX, out);
+}
+
+static int set_conns_all(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns);
+}
+
+static int set_conns_per_addr(struct place *p, char *v)
+{
+	return set_conns(p, v, &p->c->conns_per_addr);
+}
+
+static int set_transfers_max(struct place *p, char *v)
+{
+	return set_number(p, v, "transfers", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_max);
+}
+
+static int set_transfers_rate(struct place *p, char *v)
+{
+	return set_number(
+		p, v, "transfers a second", 0, CONFIG_TRANSFERS_MAX, &p->c->transfers_rate);
+}
+
+static int set_pace(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_PACE_MAX, &p->c->pace_kib);
+}
+
+static int set_slowest(struct place *p, char *v)
+{
+	return set_number(p, v, "KiB a second", 0, CONFIG_SLOWEST_MAX, &p->c->least_kib);
 }
 
 static int set_level(struct place *p, char *v)
@@ -719,6 +788,7 @@ static const struct key {
 	{ "subnet", "search", set_option, true },
 	{ "subnet", "route", set_option, true },
 	{ "subnet", "option", set_option, true },
+	{ "subnet", "mirror", set_mirror, true },
 	{ "quirk", "match-mac", set_match_mac, false },
 	{ "quirk", "match-arch", set_match_arch, true },
 	{ "quirk", "match-class", set_match_class, false },
@@ -741,6 +811,12 @@ static const struct key {
 	{ "http", "tls-cert", set_tls_cert, false },
 	{ "http", "tls-key", set_tls_key, false },
 	{ "http", "url", set_url, false },
+	{ "http", "connections", set_conns_all, false },
+	{ "http", "connections-per-address", set_conns_per_addr, false },
+	{ "http", "transfers-max", set_transfers_max, false },
+	{ "http", "transfers-rate", set_transfers_rate, false },
+	{ "http", "pace", set_pace, false },
+	{ "http", "slowest", set_slowest, false },
 	{ "log", "level", set_level, false },
 };
 
@@ -832,6 +908,7 @@ static int add_subnet(struct place *p, const struct config_subnet *s)
 	memmove(more + at + 1, more + at, (c->n_subnets++ - at) * sizeof *more);
 	more[at] = *s;
 	p->subnet = &more[at];
+	p->told = &more[at].told;
 	return 0;
 }
 
@@ -909,6 +986,7 @@ static int parse_section(struct place *p, char *s, char *section, size_t size)
 		return fail(p, "a section is written [name]");
 	*end = 0;
 	p->subnet = NULL;
+	p->told = &p->c->told;
 	p->quirk = NULL;
 	s = trim(s + 1);
 	arg = s + strcspn(s, " \t");
@@ -983,7 +1061,9 @@ static int parse_lines(struct place *p, char *text)
 int config_parse(const char *text, size_t len, const char *file, struct config *c, char *err,
 	size_t err_size)
 {
-	struct place p = { .c = c, .file = file, .err = err, .err_size = err_size };
+	struct place p = {
+		.c = c, .told = &c->told, .file = file, .err = err, .err_size = err_size
+	};
 	char *copy;
 	int rc;
 
@@ -999,6 +1079,47 @@ int config_parse(const char *text, size_t len, const char *file, struct config *
 	return rc;
 }
 
+/* ---- one host ---- */
+
+/* The number that such a key sets; NULL for other keys. */
+static uint32_t *number_of(struct config_told *t, const struct key *k)
+{
+	return k->set == set_router	   ? &t->router
+	       : k->set == set_lease_time  ? &t->lease_s
+	       : k->set == set_renew_time  ? &t->renew_s
+	       : k->set == set_rebind_time ? &t->rebind_s
+					   : NULL;
+}
+
+int config_told_set(struct config_told *told, const char *line, char *err, size_t err_size)
+{
+	struct place p = { .told = told, .err = err, .err_size = err_size };
+	char copy[CONFIG_TOLD_MAX], *eq, *name;
+
+	if ((size_t)snprintf(copy, sizeof copy, "%s", line) >= sizeof copy)
+		return fail(&p, "a setting is longer than %d bytes", CONFIG_TOLD_MAX - 1);
+	eq = strchr(copy, '=');
+	if (!eq)
+		return fail(&p, "'%s' is no setting such as dns = 10.77.0.9", copy);
+	*eq = 0;
+	name = trim(copy);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const uint32_t *number = number_of(told, &keys[i]);
+
+		if (strcmp(keys[i].section, "subnet") || strcmp(keys[i].name, name) ||
+			(!number && keys[i].set != set_option))
+			continue;
+		if (number && *number)
+			return fail(&p, "'%s' is given twice", name);
+		p.key = keys[i].name;
+		return keys[i].set(&p, trim(eq + 1));
+	}
+	return fail(&p,
+		"a host has no setting '%s' of its own; it may have router, dns, domain, ntp, "
+		"search, route, mtu, option, lease-time, renew-time, rebind-time",
+		name);
+}
+
 void config_defaults(struct config *c)
 {
 	*c = (struct config){
@@ -1008,7 +1129,7 @@ void config_defaults(struct config *c)
 		.user = "muster",
 		.admission = ADMISSION_APPROVE,
 		.dhcp_mode = DHCP_FULL,
-		.lease_s = 3600,
+		.told = { .lease_s = 3600 },
 		.authoritative = true,
 		.rate_mac = 5,
 		.rate_circuit = 200,
@@ -1016,17 +1137,26 @@ void config_defaults(struct config *c)
 		.tftp = true,
 		.tftp_program = "/usr/sbin/in.tftpd",
 		.loader_dir = "/usr/lib/ipxe",
+		.conns = 4096,
+		.conns_per_addr = 256,
+		.least_kib = 4,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }
 
-struct config_times config_times_of(const struct config *c, const struct config_subnet *s)
+struct config_times config_times_of(
+	const struct config *c, const struct config_subnet *s, const struct config_told *host)
 {
-	struct config_times t = {
-		.lease_s = s->lease_s ? s->lease_s : c->lease_s,
-		.renew_s = s->renew_s ? s->renew_s : c->renew_s,
-		.rebind_s = s->rebind_s ? s->rebind_s : c->rebind_s,
-	};
+	const struct config_told *const from[] = { host, s ? &s->told : NULL, c ? &c->told : NULL };
+	struct config_times t = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(from) && !t.lease_s; i++) {
+		if (!from[i])
+			continue;
+		t.lease_s = from[i]->lease_s;
+		t.renew_s = t.renew_s ? t.renew_s : from[i]->renew_s;
+		t.rebind_s = t.rebind_s ? t.rebind_s : from[i]->rebind_s;
+	}
 
 	if (!t.renew_s)
 		t.renew_s = t.lease_s / 2;

@@ -24,8 +24,16 @@
 #define CONFIG_RELAYS_MAX     4096
 #define CONFIG_QUIRKS_MAX     64
 #define CONFIG_TEXT_MAX	      256 /* bytes of a name, a path or a URL, NUL included */
+#define CONFIG_MIRRORS_MAX    4	  /* of one subnet */
+#define CONFIG_MIRROR_MAX     101 /* bytes of its URL, NUL included */
 #define CONFIG_ARCHS_MAX      16
+#define CONFIG_TOLD_MAX	      512     /* bytes of one setting of a host, NUL included */
 #define CONFIG_RATE_MAX	      1000000 /* packets per second */
+#define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
+#define CONFIG_PACE_MAX	      4000000 /* KiB per second */
+#define CONFIG_SLOWEST_MAX    100000  /* KiB per second */
+#define CONFIG_CONNS_MIN      16      /* one for each thread */
+#define CONFIG_CONNS_MAX      32768   /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -35,6 +43,13 @@ struct config_range {
 	uint32_t first, last; /* host order, inclusive */
 };
 
+/* What DHCP clients are told: those of a subnet, of all subnets, or one host. */
+struct config_told {
+	uint32_t router;		     /* 0: none of its own */
+	uint32_t lease_s, renew_s, rebind_s; /* 0: not given; see config_times_of */
+	struct dhcp_options options;
+};
+
 struct config_subnet {
 	uint32_t net, mask; /* host order */
 	uint8_t prefix;
@@ -42,9 +57,9 @@ struct config_subnet {
 	size_t n_ranges, n_excludes;
 	struct config_range ranges[CONFIG_RANGES_MAX];	   /* in the order of the file */
 	struct config_range excludes[CONFIG_EXCLUDES_MAX]; /* holes in the ranges */
-	uint32_t router;				   /* 0: none */
-	uint32_t lease_s, renew_s, rebind_s;		   /* 0: as [dhcp] says */
-	struct dhcp_options options;
+	struct config_told told;
+	size_t n_mirrors; /* caches that hosts of this subnet ask for images first, in order */
+	char mirrors[CONFIG_MIRRORS_MAX][CONFIG_MIRROR_MAX];
 };
 
 /* How long a lease lasts, and when it is renewed and rebound (T1 and T2). */
@@ -103,14 +118,12 @@ struct config {
 	char image[64]; /* image of hosts that have none assigned */
 	/* [dhcp] */
 	enum dhcp_mode dhcp_mode;
-	uint32_t lease_s;
-	uint32_t renew_s, rebind_s; /* 0: by RFC 2131 section 4.4.5 */
+	struct config_told told; /* in all subnets, where they say nothing else; without a router */
 	bool authoritative;
 	bool rapid_commit; /* lease at a DISCOVER that allows it: for the only server of a network
 			    */
 	size_t n_relays;
 	uint32_t *relays;		 /* ascending */
-	struct dhcp_options options;	 /* of all subnets, where they have none of that number */
 	uint32_t rate_mac, rate_circuit; /* packets per second, 0: any number */
 	bool probe;			 /* ask whether an address is in use before it is offered */
 	enum router_advertisement router_advertisement;
@@ -130,7 +143,12 @@ struct config {
 	size_t n_tls_listen;
 	struct config_listen tls_listen[CONFIG_LISTEN_MAX];
 	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
-	char url[CONFIG_TEXT_MAX]; /* what hosts are told; "" = from the interface's address */
+	char url[CONFIG_TEXT_MAX];	/* what hosts are told; "" = from the interface's address */
+	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
+	uint32_t transfers_max;		/* of images at the same time, 0: any number */
+	uint32_t transfers_rate;	/* that begin in a second, 0: any number */
+	uint32_t pace_kib;  /* KiB per second of one connection, 0: as fast as it goes */
+	uint32_t least_kib; /* KiB per second that a peer must take of an answer, 0: any */
 	/* [log] */
 	int log_level;
 };
@@ -157,8 +175,21 @@ int config_parse(const char *text, size_t len, const char *file, struct config *
 /* What must hold over several keys (ranges inside their subnet, ...). Called by config_load. */
 int config_check(const struct config *c, const char *file, char *err, size_t err_size);
 
-/* The times of a subnet: its own, else those of all, else 1/2 and 7/8 of the lease. */
-struct config_times config_times_of(const struct config *c, const struct config_subnet *s);
+/*
+ * One setting of a host's own, as it stands in a [subnet]: "dns = 10.77.0.9", "lease-time = 8h";
+ * taken into *told, which is zero at first. Returns 0; or -EINVAL with a sentence in err.
+ */
+int config_told_set(struct config_told *told, const char *line, char *err, size_t err_size);
+/* What must hold over all of them. */
+int config_told_check(const struct config_told *told, char *err, size_t err_size);
+
+/*
+ * The times of a host: its own, else its subnet's, else those of all, else 1/2 and 7/8 of the
+ * lease; each of the three may be NULL. Who gives a lease time of its own does not take the others
+ * from elsewhere.
+ */
+struct config_times config_times_of(
+	const struct config *c, const struct config_subnet *s, const struct config_told *host);
 
 /* The subnet that holds addr, or NULL. */
 const struct config_subnet *config_subnet_of(const struct config *c, uint32_t addr);

@@ -25,17 +25,38 @@ static int fail(const struct check *k, const char *fmt, ...)
 	return -EINVAL;
 }
 
+static bool in_order(const struct config_times *t)
+{
+	return t->renew_s < t->rebind_s && t->rebind_s < t->lease_s;
+}
+
+int config_told_check(const struct config_told *told, char *err, size_t err_size)
+{
+	const struct config_times t = config_times_of(NULL, NULL, told);
+
+	if (!told->lease_s && (told->renew_s || told->rebind_s))
+		snprintf(err, err_size, "renew-time and rebind-time need a lease-time beside them");
+	else if (told->lease_s && !in_order(&t))
+		snprintf(err, err_size,
+			"renew-time, rebind-time and lease-time are %us, %us and %us: each must be "
+			"longer than the one before",
+			t.renew_s, t.rebind_s, t.lease_s);
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int check_subnet(
 	const struct check *k, const struct config *c, const struct config_subnet *s)
 {
-	const struct config_times t = config_times_of(c, s);
+	const struct config_times t = config_times_of(c, s, NULL);
 	char name[32];
 
 	snprintf(name, sizeof name, "%u.%u.%u.%u/%u", s->net >> 24, s->net >> 16 & 255,
 		s->net >> 8 & 255, s->net & 255, s->prefix);
-	if (s->router && ((s->router ^ s->net) & s->mask))
+	if (s->told.router && ((s->told.router ^ s->net) & s->mask))
 		return fail(k, "[subnet %s] has a router outside of it", name);
-	if (t.renew_s >= t.rebind_s || t.rebind_s >= t.lease_s)
+	if (!in_order(&t))
 		return fail(k,
 			"[subnet %s] renew-time, rebind-time and lease-time are %us, %us and %us: "
 			"each must be longer than the one before",
@@ -57,6 +78,10 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		return fail(&k, "[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
 	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
 		return fail(&k, "[http] tls-listen needs tls-cert and tls-key");
+	if (c->pace_kib && c->pace_kib <= c->least_kib)
+		return fail(&k,
+			"[http] pace = %u is not above slowest = %u: large answers would be cut",
+			c->pace_kib, c->least_kib);
 	for (size_t i = 0; i < c->n_quirks; i++) {
 		if (c->dhcp_mode == DHCP_PROXY && c->quirks[i].form.option_60 == CHOICE_NO)
 			return fail(&k,

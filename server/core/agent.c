@@ -174,9 +174,16 @@ static void bind_image(struct talk *t, const struct store_image *image)
 	record_event(t->c, b, &e);
 }
 
+static void answer_turn(struct answer *a, const struct turns_wait *w)
+{
+	a->retry_after_s = w->ask_s;
+	answer_problem(a, 429, "turn", NULL, "position %u, about %u s", w->position, w->about_s);
+}
+
 static void handle_ticket(struct talk *t)
 {
 	struct ticket_wait *w = ticket_slot(t->c, 0);
+	struct turns_wait turn;
 	struct store_image image;
 	struct digest nonce;
 	int rc;
@@ -214,6 +221,10 @@ static void handle_ticket(struct talk *t)
 		return;
 	}
 	bind_image(t, &image);
+	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
+		answer_turn(t->a, &turn);
+		return;
+	}
 	*w = (struct ticket_wait){ .http_id = t->q->id, .boot = t->boot.id };
 	memcpy(w->ask.nonce, nonce.b, sizeof w->ask.nonce);
 	memcpy(w->ask.manifest, image.manifest.b, sizeof w->ask.manifest);
@@ -222,6 +233,17 @@ static void handle_ticket(struct talk *t)
 	memcpy(w->ask.host, t->host.name, sizeof w->ask.host);
 	ask_sign(t->c, w);
 	t->a->later = true;
+}
+
+/* Where a host with this address may find images, before it asks us. */
+static void mirrors_json(const struct core *c, uint32_t addr, struct jw *j)
+{
+	const struct config_subnet *s = config_subnet_of(c->cfg, addr);
+
+	jw_arr(j, "mirrors");
+	for (size_t i = 0; s && i < s->n_mirrors; i++)
+		jw_str(j, NULL, s->mirrors[i]);
+	jw_end_arr(j);
 }
 
 static void answer_ticket(
@@ -253,6 +275,7 @@ static void answer_ticket(
 		jw_str(&j, NULL, hex);
 	}
 	jw_end_arr(&j);
+	mirrors_json(c, b.addr, &j);
 	jw_int(&j, "pause_ms", 0);
 	jw_end_obj(&j);
 	answer_jw(a, 200, &j);
@@ -290,7 +313,7 @@ static void handle_progress(struct talk *t)
 	static const char *const words[] = { "started", "progress", "finished", "aborted" };
 	const char *what = json_get_str(t->body, "what", "");
 	struct happened e = { .source = "agent" };
-	char file[MANIFEST_NAME_MAX];
+	char file[MANIFEST_NAME_MAX], why[300], detail[400];
 
 	if (boot_stage_parse(json_get_str(t->body, "stage", ""), &e.stage) < 0 ||
 		(e.stage != STAGE_IMAGE && e.stage != STAGE_VERIFY)) {
@@ -311,11 +334,17 @@ static void handle_progress(struct talk *t)
 		e.total = (uint64_t)json_get_int(t->body, "files_total", 0);
 	} else {
 		fact(t->body, "file", file, sizeof file);
-		e.detail = file;
+		fact(t->body, "detail", why, sizeof why);
+		snprintf(detail, sizeof detail, "%s%s%s", file, *why ? ": " : "", why);
+		e.detail = detail;
 		e.bytes = (uint64_t)json_get_int(t->body, "bytes", 0);
 		e.total = (uint64_t)json_get_int(t->body, "total", 0);
 	}
 	record_event(t->c, &t->boot, &e);
+	if (e.stage == STAGE_VERIFY && !strcmp(e.what, "finished"))
+		turns_end(&t->c->turns, t->boot.id, true, t->c->mono_ms);
+	else if (record_is_admitted(t->c, &t->host))
+		turns_fetching(&t->c->turns, t->boot.id, t->c->mono_ms);
 	answer_empty(t->a);
 }
 

@@ -3,9 +3,11 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/core/api.h"
+#include "server/core/told.h"
 
 void api_get_hosts(struct call *k)
 {
@@ -21,6 +23,31 @@ void api_get_host(struct call *k)
 	int rc = store_json_host(k->c->store, k->arg, &json);
 
 	api_answer_store(k, rc, json, "host");
+}
+
+/* What `options` of the body says; null: none any more. 1, or 0 with the answer made. */
+static int read_options(struct call *k)
+{
+	const struct json *options = json_get(k->body, "options");
+	struct config_told told;
+	char err[600];
+
+	if (!options || json_is_null(options) || told_read(options, &told, err, sizeof err) == 0)
+		return 1;
+	answer_problem(k->a, 422, "options", "a setting is what a [subnet] may have", "%s", err);
+	return 0;
+}
+
+static void apply_options(struct call *k, int64_t host)
+{
+	const struct json *options = json_get(k->body, "options");
+	char *text;
+
+	if (!options)
+		return;
+	text = json_len(options) ? json_text(options) : NULL;
+	core_must(k->c, store_host_options_put(k->c->store, host, text), "host options");
+	free(text);
 }
 
 /* Apply name, image, admitted of the body to h. 1, or 0 with the answer made. */
@@ -51,7 +78,7 @@ static int change_host(struct call *k, struct store_host *h)
 void api_patch_host(struct call *k)
 {
 	static const char *const known[] = { "name", "image", "admitted", "ip", "circuit",
-		"client_id", "values", NULL };
+		"client_id", "options", "values", NULL };
 	struct store_host h, other;
 	struct reserve_wish wish;
 	char *json = NULL;
@@ -61,7 +88,7 @@ void api_patch_host(struct call *k)
 		api_answer_store(k, rc, NULL, "host");
 		return;
 	}
-	if (api_has_unknown_key(k, known) || !change_host(k, &h))
+	if (api_has_unknown_key(k, known) || !change_host(k, &h) || !read_options(k))
 		return;
 	rc = store_host_by_name(k->c->store, h.name, &other);
 	if (rc == 0 && other.id != h.id) {
@@ -74,6 +101,7 @@ void api_patch_host(struct call *k)
 	core_write(k->c);
 	api_apply_values(k, h.id);
 	api_apply_reservation(k, h.id, &wish);
+	apply_options(k, h.id);
 	core_must(k->c, store_host_put(k->c->store, &h), "host put");
 	rc = store_json_host(k->c->store, h.name, &json);
 	api_answer_store(k, rc, json, "host");
@@ -113,7 +141,7 @@ static int body_identity(struct call *k, const struct reserve_wish *wish, struct
 void api_post_host(struct call *k)
 {
 	static const char *const known[] = { "name", "mac", "uuid", "serial", "image", "admitted",
-		"ip", "circuit", "client_id", "values", NULL };
+		"ip", "circuit", "client_id", "options", "values", NULL };
 	struct store_host h = { .admitted = true }, other;
 	struct host_identity id;
 	struct reserve_wish wish;
@@ -121,7 +149,8 @@ void api_post_host(struct call *k)
 	int rc;
 
 	if (api_has_unknown_key(k, known) || !api_read_reservation(k, 0, &wish) ||
-		!body_identity(k, &wish, &id) || !change_host(k, &h) || !api_check_values(k, 0))
+		!body_identity(k, &wish, &id) || !change_host(k, &h) || !read_options(k) ||
+		!api_check_values(k, 0))
 		return;
 	rc = store_host_find(k->c->store, &id, &other);
 	if (rc == 0) {
@@ -147,6 +176,7 @@ void api_post_host(struct call *k)
 		core_must(k->c, store_host_mac_put(k->c->store, h.id, id.macs[i]), "host mac");
 	api_apply_values(k, h.id);
 	api_apply_reservation(k, h.id, &wish);
+	apply_options(k, h.id);
 	rc = store_json_host(k->c->store, h.name, &json);
 	api_answer_store(k, rc, json, "host");
 	k->a->status = 201;

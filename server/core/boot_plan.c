@@ -9,6 +9,16 @@
 
 #define LIST_MAX 3
 
+/* The forms of an offer that PXE firmware is told in turn until it reads the loader. */
+static const struct {
+	struct config_form form;
+	const char *name;
+} forms[] = {
+	{ { 0 }, "" },
+	{ { .option_43 = CHOICE_YES }, " with option 43" },
+	{ { .boot_file = DHCP_FILE_HEADER }, " named in the header alone" },
+};
+
 /* Processor architecture types of the IANA registry, as far as we have something for them. */
 static const struct row {
 	uint16_t arch;
@@ -193,19 +203,41 @@ static const char *next_of(const char *const list[], size_t n, const char *dead)
 	return list[0];
 }
 
+/* The loader that was not read, in the next form. False when it is not for that, or was the last.
+ */
+static bool offer_next_form(struct plan *p, const struct row *row)
+{
+	const struct store_loaders *m = &p->a->memory;
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(forms) && form_pack(&forms[i].form) != m->dead.form)
+		i++;
+	if (m->dead_read || row->http || ++i >= ARRAY_LEN(forms) ||
+		!p->a->exists(p->a->arg, m->dead.loader, row->http))
+		return false;
+	offer(p, m->dead.loader, row->http, forms[i].form);
+	why(p, "%s by %s%s: it was not read at boot %lld", m->dead.loader,
+		transport_name(row->http), forms[i].name, (long long)m->dead_boot);
+	return true;
+}
+
 static void offer_next(struct plan *p, const struct row *row, const char *const list[], size_t n)
 {
 	const struct store_loaders *m = &p->a->memory;
-	const char *loader = next_of(list, n, m->dead);
+	const char *loader = next_of(list, n, m->dead.loader);
 
-	offer(p, loader, row->http, (struct config_form){ 0 });
-	if (!strcmp(loader, m->dead))
+	if (offer_next_form(p, row))
+		return;
+	/* a form in which the other was read is good */
+	offer(p, loader, row->http,
+		m->dead_read ? form_unpack(m->dead.form) : (struct config_form){ 0 });
+	if (!strcmp(loader, m->dead.loader))
 		why(p, "%s by %s: there is no other, though boot %lld failed with it", loader,
 			transport_name(row->http), (long long)m->dead_boot);
 	else
 		why(p, "%s by %s: %s did not reach %s at boot %lld", loader,
-			transport_name(row->http), m->dead,
-			row->http && !strcmp(m->dead, BOOT_UKI) ? "the agent" : "its script",
+			transport_name(row->http), m->dead.loader,
+			row->http && !strcmp(m->dead.loader, BOOT_UKI) ? "the agent" : "its script",
 			(long long)m->dead_boot);
 }
 
@@ -231,12 +263,12 @@ static void offer_of_list(struct plan *p, const struct row *row)
 	const char *list[LIST_MAX];
 	size_t n;
 
-	if (!p->a->memory.dead[0] && offer_remembered(p))
+	if (!p->a->memory.dead.loader[0] && offer_remembered(p))
 		return;
 	n = list_of(p, row, list);
 	if (!n) {
 		why(p, "address only: there is no loader for architecture %u", row->arch);
-	} else if (p->a->memory.dead[0]) {
+	} else if (p->a->memory.dead.loader[0]) {
 		offer_next(p, row, list, n);
 	} else {
 		offer(p, list[0], row->http, (struct config_form){ 0 });

@@ -5,7 +5,8 @@
  * Each kind of firmware has a list of loaders. The first that exists is offered; a host for which
  * another one has worked gets that. After a boot that ended before its script (the agent, where the
  * firmware starts that itself) the next of the list is tried, from its end back to its beginning.
- * A rule of the configuration comes before all that.
+ * PXE firmware that did not even read its loader is first told of the same one in other forms. A
+ * rule of the configuration comes before all that.
  */
 #ifndef MUSTER_SERVER_CORE_BOOT_PLAN_H
 #define MUSTER_SERVER_CORE_BOOT_PLAN_H

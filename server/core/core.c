@@ -435,6 +435,8 @@ int core_main(const struct server *s)
 	c.server = s;
 	c.cfg = &s->cfg;
 	c.started_ms = (int64_t)now_mono_ms();
+	c.turns.max = s->cfg.transfers_max;
+	c.turns.rate = s->cfg.transfers_rate;
 	rc = open_store(s, &c.store);
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;

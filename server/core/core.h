@@ -13,6 +13,7 @@
 #include "server/core/lease.h"
 #include "server/core/parking.h"
 #include "server/core/request.h"
+#include "server/core/turns.h"
 #include "server/core/waiting.h"
 #include "server/loop.h"
 #include "server/msg.h"
@@ -50,6 +51,7 @@ struct core {
 	struct recent_slot asked_slots[PROBE_ASKED_MAX];
 	int probe_timer;
 	struct ticket_wait tickets[TICKETS_MAX];
+	struct turns turns;		     /* whose boots fetch an image, and whose wait for it */
 	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */
 	int64_t wall_ms, mono_ms;	     /* of this round */
 	int64_t started_ms;		     /* monotonic */

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/core/boot_plan.h"
@@ -10,6 +11,7 @@
 #include "server/core/direct.h"
 #include "server/core/quirk.h"
 #include "server/core/record.h"
+#include "server/core/told.h"
 #include "server/log.h"
 
 /*
@@ -98,7 +100,8 @@ static void recall(
 	ask->loader_runs = !boot_begins(q) && b.loader_sent;
 	who->restarted = begins_anew(c, q);
 	if (who->restarted && record_falls_short(&b) && !strcmp(b.offered.firmware, firmware)) {
-		memcpy(ask->memory.dead, b.offered.loader, sizeof ask->memory.dead);
+		ask->memory.dead = b.offered;
+		ask->memory.dead_read = b.loader_sent;
 		ask->memory.dead_boot = b.id;
 	}
 }
@@ -431,12 +434,35 @@ static void log_decision(const struct dhcp_query *q, const struct dhcp_decision 
 		a >> 16 & 255, a >> 8 & 255, a & 255, d->reply.file, dhcp_reason_text(d->reason));
 }
 
+/* Into *told what this host alone is told; NULL: nothing. */
+static const struct config_told *told_of(
+	struct core *c, const struct store_host *h, struct config_told *told)
+{
+	struct json *list;
+	char *text = NULL, err[300];
+	int rc;
+
+	if (!h->has_options)
+		return NULL;
+	core_must(c, store_host_options(c->store, h->id, &text), "host options");
+	list = json_read(text, strlen(text), err, sizeof err);
+	rc = told_read(list, told, err, sizeof err);
+	json_free(list);
+	free(text);
+	if (!rc)
+		return told;
+	/* it was checked when it was set: by a server that knew other settings */
+	log_warn("dhcp: options of a host are left out: host=%s: %s", h->name, err);
+	return NULL;
+}
+
 void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigned tries)
 {
 	const struct endpoint *ep = &c->server->endpoints[q->endpoint];
 	struct dhcp_env env = {
 		.cfg = c->cfg, .addr = ep->addr, .mask = ep->mask, .url = c->server->url
 	};
+	struct config_told told;
 	struct dhcp_decision d;
 	struct dhcp_answer a;
 	struct asker who;
@@ -448,6 +474,7 @@ void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigne
 	if (who.known) {
 		env.host = env.host ? env.host : who.host.id;
 		snprintf(env.hostname, sizeof env.hostname, "%s", who.host.name);
+		env.told = told_of(c, &who.host, &told);
 		find_other_cards(c, q, who.host.id, &env);
 	}
 	env.boot = who.plan.boot;

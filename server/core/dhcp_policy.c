@@ -178,7 +178,7 @@ static struct config_times times_of(const struct ask *a)
 {
 	static const struct config_times guest = { DHCP_GUEST_LEASE_S, DHCP_GUEST_LEASE_S / 2,
 		DHCP_GUEST_LEASE_S * 7 / 8 };
-	const struct config_times t = config_times_of(a->env->cfg, a->subnet);
+	const struct config_times t = config_times_of(a->env->cfg, a->subnet, a->env->told);
 
 	return a->env->known || t.lease_s <= guest.lease_s ? t : guest;
 }
@@ -187,21 +187,22 @@ static struct config_times times_of(const struct ask *a)
 static void add_network(struct ask *a)
 {
 	const struct config_subnet *s = a->subnet;
-	const struct dhcp_options *const sets[DHCP_OPTIONS_SETS] = { a->env->options, &s->options,
-		&a->env->cfg->options };
+	const struct config_told *own = a->env->told;
+	const struct dhcp_options *const sets[DHCP_OPTIONS_SETS] = { own ? &own->options : NULL,
+		&s->told.options, &a->env->cfg->told.options };
 	struct dhcp_reply *r = &a->out->reply;
 	struct wr w = { r->options, r->options + sizeof r->options, false };
 	uint8_t broadcast[4];
 	struct wr b = { broadcast, broadcast + sizeof broadcast, false };
 
 	r->mask = s->mask;
-	r->router = s->router;
+	r->router = own && own->router ? own->router : s->told.router;
 	wr_u32(&b, s->net | ~s->mask);
 	dhcp_options_put(&w, DHCP_OPT_BROADCAST, broadcast, sizeof broadcast);
 	if (a->env->hostname[0])
 		dhcp_options_put(&w, DHCP_OPT_HOSTNAME, a->env->hostname,
 			strnlen(a->env->hostname, sizeof a->env->hostname));
-	dhcp_options_merge(&w, sets, DHCP_OPTIONS_SETS, s->router);
+	dhcp_options_merge(&w, sets, DHCP_OPTIONS_SETS, r->router);
 	r->options_len = (uint16_t)(w.p - r->options);
 }
 

@@ -29,10 +29,10 @@ struct dhcp_env {
 	uint32_t addr, mask; /* the server's own on the interface that heard the query */
 	const char *url;     /* base URL for agents: http://ADDR[:PORT] */
 	struct dhcp_boot boot;
-	bool known;			    /* the host was admitted, or everybody is */
-	char hostname[DHCP_NAME_MAX];	    /* what the host shall be called, or "" */
-	const struct dhcp_options *options; /* of this host, before its subnet's; NULL: none */
-	int64_t host;			    /* its number in the inventory, 0: not in it */
+	bool known;			/* the host was admitted, or everybody is */
+	char hostname[DHCP_NAME_MAX];	/* what the host shall be called, or "" */
+	const struct config_told *told; /* this host alone, before its subnet's; NULL: nothing */
+	int64_t host;			/* its number in the inventory, 0: not in it */
 	size_t n_macs; /* its MAC addresses, for one that a new card has taken over */
 	uint8_t macs[DHCP_ENV_MACS_MAX][6];
 };

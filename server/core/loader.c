@@ -14,6 +14,7 @@
 #include "server/core/record.h"
 
 #define SCRIPT_MAX  (80 * 1024)
+#define LOAD_MIN    (1024 * 1024) /* bytes of a load that takes a turn */
 #define PAUSE_S	    10 /* before a host that failed starts again; doubles with each failure */
 #define PAUSE_MAX_S 300
 #define WAIT_S	    15 /* between two questions of a host that has nothing to boot */
@@ -104,6 +105,10 @@ void loader_handle_blob(struct core *c, const struct blob_event *t)
 	enum file_role role = FILE_ROLES;
 	struct store_boot b;
 
+	if (t->phase != BLOB_STARTED)
+		turns_loaded(&c->turns, t->transfer);
+	else if (t->loader && t->total >= LOAD_MIN)
+		turns_load(&c->turns, t->transfer, c->mono_ms);
 	if (!record_boot_at(c, t->addr, &b))
 		return;
 	if (t->name[0]) {

@@ -36,12 +36,18 @@ static int64_t asked_for(const struct core *c, uint32_t addr)
 	return s ? c->mono_ms - (int64_t)s->used_ms : AHEAD_MS + 1;
 }
 
-/* Had it answered, it would rest and not be offered. */
-static bool was_silent(const struct core *c, uint32_t addr)
+/*
+ * Had it answered, it would rest and not be offered. That counts for one offer: whoever gets it
+ * may use it from now on, whatever becomes of the offer.
+ */
+static bool was_silent(struct core *c, uint32_t addr)
 {
 	const int64_t ms = asked_for(c, addr);
 
-	return ms >= PARKING_WINDOW_MS && ms <= AHEAD_MS;
+	if (ms < PARKING_WINDOW_MS || ms > AHEAD_MS)
+		return false;
+	recent_forget(recent_find(&c->asked, addr));
+	return true;
 }
 
 /* Ask for those that the next hosts will get. */
@@ -63,9 +69,10 @@ bool probe_start(
 	struct core *c, uint64_t id, const struct dhcp_query *q, uint32_t addr, unsigned tries)
 {
 	const bool rush = parking_rush(&c->parking, c->mono_ms);
+	const bool silent = was_silent(c, addr);
 	struct parked *p = NULL;
 
-	if (!rush && !was_silent(c, addr) && tries < PARKING_TRIES_MAX)
+	if (!rush && !silent && tries < PARKING_TRIES_MAX)
 		p = parking_take(&c->parking, c->mono_ms);
 	send_probe(c, p ? p->probe : NOT_PARKED, q, addr);
 	if (!rush)

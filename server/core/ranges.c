@@ -153,10 +153,10 @@ static void add_taboos(
 	for (size_t i = 0; i < cfg->n_relays; i++)
 		r->taboo[n++] = cfg->relays[i];
 	for (size_t i = 0; i < cfg->n_subnets; i++) {
-		r->taboo[n++] = cfg->subnets[i].router;
-		n += dns_of(&cfg->subnets[i].options, r->taboo + n);
+		r->taboo[n++] = cfg->subnets[i].told.router;
+		n += dns_of(&cfg->subnets[i].told.options, r->taboo + n);
 	}
-	n += dns_of(&cfg->options, r->taboo + n);
+	n += dns_of(&cfg->told.options, r->taboo + n);
 	qsort(r->taboo, n, sizeof *r->taboo, by_value);
 	for (size_t i = 0; i < n; i++) {
 		if (!i || r->taboo[i] != r->taboo[i - 1])
@@ -179,12 +179,12 @@ static void count_given(struct ranges *r)
 int ranges_init(struct ranges *r, const struct config *cfg, const uint32_t *own, size_t n_own)
 {
 	const struct config_subnet **order = calloc(cfg->n_subnets + 1, sizeof *order);
-	size_t n_pieces = 0, n_taboo = n_own + cfg->n_relays + dns_of(&cfg->options, NULL);
+	size_t n_pieces = 0, n_taboo = n_own + cfg->n_relays + dns_of(&cfg->told.options, NULL);
 	int rc = -ENOMEM;
 
 	for (size_t i = 0; i < cfg->n_subnets; i++) {
 		n_pieces += cfg->subnets[i].n_ranges + cfg->subnets[i].n_excludes;
-		n_taboo += 1 + dns_of(&cfg->subnets[i].options, NULL);
+		n_taboo += 1 + dns_of(&cfg->subnets[i].told.options, NULL);
 	}
 	*r = (struct ranges){ 0 };
 	r->by_slot = calloc(n_pieces + 1, sizeof *r->by_slot);

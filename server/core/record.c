@@ -271,9 +271,12 @@ void record_failed(struct core *c, struct store_boot *b, const char *reason, con
 	snprintf(b->reason, sizeof b->reason, "%s", reason);
 	b->state = BOOT_FAILED;
 	b->ended_ms = c->wall_ms;
+	turns_end(&c->turns, b->id, false, c->mono_ms);
 	core_write(c);
 	if (record_falls_short(b))
-		core_must(c, store_loader_died(c->store, b->host, b->id, &b->offered), "loader");
+		core_must(c,
+			store_loader_died(c->store, b->host, b->id, &b->offered, b->loader_sent),
+			"loader");
 	record_event(c, b, &e);
 	log_info("host failed: boot=%lld stage=%s reason=%s %s", (long long)b->id,
 		boot_stage_name(b->stage), b->reason, b->sentence);

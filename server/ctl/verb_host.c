@@ -14,8 +14,9 @@
 #include "server/ctl/verbs.h"
 #include "server/loop.h"
 
-#define FOLDED_MAX 400 /* bytes of a folded list in a message */
-#define VALUES_MAX 32  /* of one change */
+#define FOLDED_MAX	   400 /* bytes of a folded list in a message */
+#define CHANGE_OPTIONS_MAX 64  /* options of one change */
+#define VALUES_MAX	   32
 
 /* ---- list ---- */
 
@@ -289,7 +290,8 @@ static void put_boots(const struct ctl *c, const struct json *boots)
 
 static void show_host(const struct ctl *c, const struct json *h)
 {
-	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders");
+	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders"),
+			  *options = json_get(h, "options");
 	const struct json *values = json_get(h, "values"), *value;
 	const char *key;
 	bool admitted = json_bool(json_get(h, "admitted"), false);
@@ -318,6 +320,8 @@ static void show_host(const struct ctl *c, const struct json *h)
 		put_line(i ? "" : "mac", json_str(json_at(macs, i), NULL));
 	put_line("client id", json_get_str(h, "client_id", NULL));
 	put_line("circuit", json_get_str(h, "circuit", NULL));
+	for (size_t i = 0; i < json_len(options); i++)
+		put_line(i ? "" : "options", json_str(json_at(options, i), NULL));
 	if (seen_ms)
 		printf("  %-12s %s ago\n", "seen",
 			format_age((int64_t)now_wall_ms() - seen_ms, seen));
@@ -376,6 +380,8 @@ enum {
 	OPT_NO_IP,
 	OPT_CLIENT_ID,
 	OPT_CIRCUIT,
+	OPT_OPTION,
+	OPT_NO_OPTIONS,
 	OPT_NAME,
 	OPT_VALUE,
 	OPT_NO_VALUE,
@@ -388,9 +394,11 @@ enum {
 /* What a change says; the same options mean the same with every verb that knows them. */
 struct change {
 	const char *mac, *uuid, *serial, *image, *ip, *client_id, *circuit, *name, *by;
+	const char *options[CHANGE_OPTIONS_MAX]; /* what DHCP tells it alone */
+	size_t n_options;
 	const char *values[VALUES_MAX]; /* "name=value"; "name" takes it away */
 	size_t n_values;
-	bool no_image, no_ip, admitted, force, yes, dry_run;
+	bool no_image, no_ip, no_options, admitted, force, yes, dry_run;
 };
 
 static const struct option add_options[] = {
@@ -400,6 +408,7 @@ static const struct option add_options[] = {
 	{ "ip", required_argument, NULL, OPT_IP },
 	{ "client-id", required_argument, NULL, OPT_CLIENT_ID },
 	{ "circuit", required_argument, NULL, OPT_CIRCUIT },
+	{ "option", required_argument, NULL, OPT_OPTION },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "value", required_argument, NULL, OPT_VALUE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
@@ -410,6 +419,8 @@ static const struct option set_options[] = {
 	{ "no-image", no_argument, NULL, OPT_NO_IMAGE },
 	{ "ip", required_argument, NULL, OPT_IP },
 	{ "no-ip", no_argument, NULL, OPT_NO_IP },
+	{ "option", required_argument, NULL, OPT_OPTION },
+	{ "no-options", no_argument, NULL, OPT_NO_OPTIONS },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "value", required_argument, NULL, OPT_VALUE },
 	{ "no-value", required_argument, NULL, OPT_NO_VALUE },
@@ -483,6 +494,14 @@ static int parse_change(struct ctl *c, int argc, char **argv, const struct optio
 		case OPT_CIRCUIT:
 			ch->circuit = optarg;
 			break;
+		case OPT_OPTION:
+			if (ch->n_options == CHANGE_OPTIONS_MAX)
+				return ctl_usage(c, "too many options");
+			ch->options[ch->n_options++] = optarg;
+			break;
+		case OPT_NO_OPTIONS:
+			ch->no_options = true;
+			break;
 		case OPT_NAME:
 			ch->name = optarg;
 			break;
@@ -554,6 +573,14 @@ static char *change_body(const struct change *ch, const char *name)
 		jw_null(&w, "image");
 	if (ch->no_ip)
 		jw_null(&w, "ip");
+	if (ch->no_options)
+		jw_null(&w, "options");
+	if (ch->n_options) {
+		jw_arr(&w, "options");
+		for (size_t i = 0; i < ch->n_options; i++)
+			jw_str(&w, NULL, ch->options[i]);
+		jw_end_arr(&w);
+	}
 	if (ch->admitted)
 		jw_bool(&w, "admitted", true);
 	jw_end_obj(&w);
@@ -629,11 +656,15 @@ int verb_host_add(struct ctl *c, int argc, char **argv)
 
 static int check_set(struct ctl *c, const struct change *ch, const struct hostlist *names)
 {
-	if (!ch->image && !ch->no_image && !ch->ip && !ch->no_ip && !ch->name && !ch->n_values)
+	if (!ch->image && !ch->no_image && !ch->ip && !ch->no_ip && !ch->n_options &&
+		!ch->no_options && !ch->name && !ch->n_values)
 		return ctl_usage(c,
-			"what shall change? --image, --no-image, --ip, --no-ip, --name or --value");
-	if ((ch->image && ch->no_image) || (ch->ip && ch->no_ip))
-		return ctl_usage(c, "--image and --no-image, --ip and --no-ip exclude each other");
+			"what shall change? --image, --ip, --option, --value, --no-image, --no-ip, "
+			"--no-options, --no-value or --name");
+	if ((ch->image && ch->no_image) || (ch->ip && ch->no_ip) ||
+		(ch->n_options && ch->no_options))
+		return ctl_usage(c, "--image and --no-image, --ip and --no-ip, --option and "
+				    "--no-options exclude each other");
 	if ((ch->name || ch->ip) && names->n != 1)
 		return ctl_usage(c, "--name and --ip are for one host");
 	return CTL_OK;
@@ -642,6 +673,7 @@ static int check_set(struct ctl *c, const struct change *ch, const struct hostli
 /* What has been set, for people: "image kvm, address 10.77.0.7, now n08". */
 static void say_set(const struct change *ch, char *out, size_t size)
 {
+	char options[16];
 	const struct {
 		bool set;
 		const char *what, *value;
@@ -650,11 +682,14 @@ static void say_set(const struct change *ch, char *out, size_t size)
 		{ ch->no_image, "image of the server's default", "" },
 		{ ch->ip, "address ", ch->ip },
 		{ ch->no_ip, "no reserved address", "" },
+		{ ch->n_options, "DHCP options ", options },
+		{ ch->no_options, "no DHCP options of its own", "" },
 		{ ch->name, "now ", ch->name },
 		{ ch->n_values, "values", "" },
 	};
 	struct text t = { .out = out, .size = size };
 
+	snprintf(options, sizeof options, "%zu", ch->n_options);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		if (parts[i].set)
 			text_put(&t, "%s%s%s", t.len ? ", " : "", parts[i].what, parts[i].value);

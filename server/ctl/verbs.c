@@ -20,6 +20,25 @@ const struct verb verbs[] = {
 		"  --host NAMES     these hosts only\n"
 		"  --limit N        so many of the newest (default 50)\n" },
 
+	{ "", "simulate", verb_simulate, "--hosts N --server ADDR --relay ADDR|--interface IF",
+		"rehearse: many hosts boot from this server, all but their machines real",
+		"  --server ADDR --relay ADDR  through a relay at this address of this machine, which the\n"
+		"                    server must know ([dhcp] relays) and route the hosts' subnet to\n"
+		"  --interface IF    or by broadcast there; this machine has an address on it\n"
+		"  --at-once         all in the same moment (the default)\n"
+		"  --rate R          or R begin in each second\n"
+		"  --tftp-share 10%  so many read a loader by TFTP; the others' cards have iPXE in them\n"
+		"  --image IMAGE     assign it to them (default: the server's)\n"
+		"  --prefix MAC      first three bytes of their addresses (default 02:6d:73)\n"
+		"  --trust DIR       release-*.pub and site-*.pub as an agent has them (default: the\n"
+		"                    server's own, on its machine)\n"
+		"  --timeout TIME    hosts that are not up by then have failed (default 30m)\n"
+		"  --yes             also while real hosts boot; without the server's socket: as\n"
+		"                    strangers\n"
+		"  --clean           forget all simulated hosts, their addresses and their record\n"
+		"Needs root: each host speaks from the address that it is given, which is on this\n"
+		"machine meanwhile. Exit 1 when a host failed.\n" },
+
 	{ "host", "list", verb_host_list, "[NAMES]", "hosts and how far they are", NULL },
 	{ "host", "show", verb_host_show, "NAME", "one host: identity, facts, newest boots", NULL },
 	{ "host", "add", verb_host_add, "NAME --mac MAC",
@@ -31,15 +50,20 @@ const struct verb verbs[] = {
 		"  --circuit HEX    the relay's port that it hangs on (option 82); one of the five\n"
 		"                   is needed\n"
 		"  --ip ADDRESS     reserve this address for it\n"
+		"  --option SETTING what DHCP tells it alone, as it stands in a [subnet]:\n"
+		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
 		"  --image IMAGE    what it shall boot\n"
 		"  --value NAME=VALUE  as with `host set`\n"
 		"  --dry-run        only say what would be sent\n" },
-	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS",
+	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS|--option SETTING",
 		"change what is known or wanted",
 		"  --image IMAGE    what it shall boot from now on\n"
 		"  --no-image       the server's default again\n"
 		"  --ip ADDRESS     reserve this address, for one host\n"
 		"  --no-ip          no reserved address\n"
+		"  --option SETTING what DHCP tells it alone, in place of all that was set before:\n"
+		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
+		"  --no-options     nothing of its own\n"
 		"  --name NEW       another name, for one host\n"
 		"  --value NAME=VALUE  a value that images fill in where their arguments say\n"
 		"                   @{NAME}; repeatable. Of a network disk: san-target, san-iqn, san-lun,\n"

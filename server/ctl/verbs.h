@@ -21,7 +21,7 @@ struct verb {
 extern const struct verb verbs[];
 extern const size_t n_verbs;
 
-verb_fn verb_status, verb_doctor, verb_events;
+verb_fn verb_status, verb_doctor, verb_events, verb_simulate;
 verb_fn verb_host_list, verb_host_show, verb_host_add, verb_host_set, verb_host_approve,
 	verb_host_rm, verb_host_replace, verb_host_timeline, verb_host_wait;
 verb_fn verb_lease_list, verb_lease_show, verb_lease_release, verb_lease_import;

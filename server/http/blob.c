@@ -48,6 +48,8 @@ static void entry_free(const struct blob_cache *c, struct entry *e)
 		free((void *)(uintptr_t)e->blob.data);
 	else if (e->blob.size)
 		munmap((void *)(uintptr_t)e->blob.data, e->blob.size);
+	if (e->blob.fd >= 0)
+		close(e->blob.fd);
 	free(e);
 }
 
@@ -107,12 +109,14 @@ static int entry_open(int dir, const struct digest *d, struct entry **out)
 		goto err_free;
 	}
 	rc = map_file(fd, &e->blob);
-	close(fd);
 	if (rc < 0)
-		goto err_free;
+		goto err_fd;
+	e->blob.fd = fd;
 	name_blob(&e->blob, d);
 	*out = e;
 	return 0;
+err_fd:
+	close(fd);
 err_free:
 	free(e);
 	return rc;
@@ -173,6 +177,7 @@ static int entry_copy(int dir, const char *name, size_t size_max, struct entry *
 	if (rc < 0)
 		goto err_data;
 	e->blob.data = data;
+	e->blob.fd = -1;
 	e->copied = true;
 	name_blob(&e->blob, &d);
 	*out = e;

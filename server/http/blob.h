@@ -22,6 +22,7 @@ struct blob {
 	struct digest digest;
 	const uint8_t *data;
 	size_t size;
+	int fd; /* of the file, or -1: the bytes are in memory only */
 	char etag[BLOB_ETAG_MAX];
 };
 

@@ -107,6 +107,11 @@ uint64_t conns_unique(struct conns *t)
 
 /* ---- the life of a connection ---- */
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void start_phase(const struct conns *t, struct conn *c, enum conn_phase phase)
 {
 	const struct http_limits *l = t->limits;
@@ -128,8 +133,11 @@ static void start_phase(const struct conns *t, struct conn *c, enum conn_phase p
 		c->deadline_ms = now + l->ask_ms;
 		break;
 	case CONN_WRITE:
-		c->deadline_ms = now + l->stall_ms;
-		c->acked = conns_acked(c->fd);
+		/*
+		 * c->acked may be old, for which a peer has one period more: cheaper than to ask
+		 * the kernel for each small answer.
+		 */
+		c->deadline_ms = least(now + l->stall_ms, c->end_ms);
 		break;
 	case CONN_FREE:
 	case CONN_ANSWERED: /* the worker is on its way */
@@ -142,6 +150,17 @@ void conns_phase(struct conns *t, struct conn *c, enum conn_phase phase)
 {
 	pthread_mutex_lock(&t->lock);
 	start_phase(t, c, phase);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void conns_write(struct conns *t, struct conn *c, uint64_t bytes)
+{
+	const struct http_limits *l = t->limits;
+	const uint64_t rate = l->least_bytes_s;
+
+	pthread_mutex_lock(&t->lock);
+	c->end_ms = rate ? now_mono_ms() + l->stall_ms + bytes * 1000 / rate : UINT64_MAX;
+	start_phase(t, c, CONN_WRITE);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -174,6 +193,12 @@ struct conn *conns_open(struct conns *t, struct MHD_Connection *mhd, int fd)
 	return c;
 }
 
+/* What was written of an array of zeros that holds a text: most of it never is. */
+static void wipe(char *text)
+{
+	memset(text, 0, strlen(text));
+}
+
 void conns_clear(struct conn *c)
 {
 	struct http_request *r = &c->req;
@@ -188,9 +213,13 @@ void conns_clear(struct conn *c)
 	c->route = NULL;
 	c->blob = NULL;
 	c->transfer = (struct transfer){ 0 };
-	*r = (struct http_request){
-		.peer = r->peer, .port = r->port, .addr = r->addr, .uid = r->uid, .gid = r->gid
-	};
+	c->streamed = false;
+	r->method = 0;
+	r->body_len = 0;
+	wipe(r->host);
+	wipe(r->bearer);
+	wipe(r->path);
+	wipe(r->query);
 }
 
 void conns_close(struct conns *t, struct conn *c)
@@ -350,15 +379,15 @@ static void cut(struct conn *c)
 	c->deadline_ms = UINT64_MAX;
 }
 
-/* Did the peer read enough in the period that just ended? Then a new one begins. */
+/* Did the peer read enough in the period that just ended? Then a new one begins, up to the end. */
 static bool still_reading(const struct conns *t, struct conn *c, uint64_t now_ms)
 {
 	uint64_t acked = conns_acked(c->fd);
 
-	if (acked - c->acked < t->limits->stall_bytes)
+	if (acked - c->acked < t->limits->stall_bytes || now_ms >= c->end_ms)
 		return false;
 	c->acked = acked;
-	c->deadline_ms = now_ms + t->limits->stall_ms;
+	c->deadline_ms = least(now_ms + t->limits->stall_ms, c->end_ms);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #ifndef MUSTER_SERVER_HTTP_CONNS_H
 #define MUSTER_SERVER_HTTP_CONNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #include "server/http/http.h"
 #include "server/http/problem.h"
 #include "server/http/routes.h"
+#include "server/http/stream.h"
 #include "server/msg.h"
 
 struct MHD_Connection;
@@ -46,6 +48,7 @@ struct transfer {
 struct conn {
 	struct MHD_Connection *mhd;
 	int fd;
+	bool tls;
 	/* The request. */
 	enum conn_step step;
 	enum problem_kind refusal;
@@ -59,12 +62,15 @@ struct conn {
 	size_t answer_room;
 	const struct blob *blob;
 	struct transfer transfer;
+	struct stream stream; /* its body, where that goes past libmicrohttpd */
+	bool streamed;	      /* all of it was sent */
 	/* The table's, under its mutex. */
 	enum conn_phase phase;
 	uint64_t deadline_ms;
-	uint64_t acked; /* bytes the peer had acknowledged when this write's period began */
-	uint64_t id;	/* of the parked request */
-	int unsent;	/* core could not be told again yet */
+	uint64_t end_ms; /* of the last answer, however much of it is read */
+	uint64_t acked;	 /* bytes the peer had acknowledged at the end of the last such period */
+	uint64_t id;	 /* of the parked request */
+	int unsent;	 /* core could not be told again yet */
 	uint32_t next_free;
 };
 
@@ -81,8 +87,10 @@ void conns_free(struct conns *t); /* accepts NULL; all must have been closed */
 struct conn *conns_open(struct conns *t, struct MHD_Connection *mhd, int fd);
 void conns_close(struct conns *t, struct conn *c);
 
-/* The connection comes to IDLE, HEAD, BODY or WRITE: start that phase's deadline. */
+/* The connection comes to IDLE, HEAD or BODY: start that phase's deadline. */
 void conns_phase(struct conns *t, struct conn *c, enum conn_phase phase);
+/* It comes to WRITE, an answer of `bytes`: the peer must go on reading, and end in its time. */
+void conns_write(struct conns *t, struct conn *c, uint64_t bytes);
 
 /* Forget request and answer, but not who the peer is. */
 void conns_clear(struct conn *c);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -33,19 +34,28 @@
 #include "server/http/problem.h"
 #include "server/http/range.h"
 #include "server/http/routes.h"
+#include "server/http/stream.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/msg.h"
 
-#define PEM_MAX		(64 * 1024) /* bytes of a certificate chain or a key, with NUL */
-#define WORKERS_TCP	2
-#define WORKERS_UNIX	0	    /* no pool: the daemon's own thread */
-#define CONN_MEMORY	(32 * 1024) /* request head, its parsed fields, and the answer's head */
-#define HEAD_BYTES_MAX	(16 * 1024)
-#define HEAD_FIELDS_MAX 100
+#define PEM_MAX	     (64 * 1024) /* bytes of a certificate chain or a key, with NUL */
+#define WORKERS_MIN  2		 /* threads of a TCP socket: one for each processor, within these */
+#define WORKERS_MAX  16
+#define WORKERS_UNIX 0 /* no pool: the daemon's own thread */
+/*
+ * Request head, its parsed fields, and the answer's head; libmicrohttpd clears all of it after each
+ * request, which is a tenth of what a small one costs.
+ */
+#define CONN_MEMORY	(16 * 1024)
+#define HEAD_BYTES_MAX	(8 * 1024)
+#define HEAD_FIELDS_MAX 64
 #define MAPPINGS_MAX	256
+#define TOLD_MIN	(16 * 1024)   /* bytes of a transfer that core hears of, but for loaders */
+#define STREAM_MIN	(1024 * 1024) /* bytes of an answer that goes past libmicrohttpd */
+#define STREAM_PIECE	512
+#define PART_TOLD_MIN	(1024 * 1024) /* and of a part of a file */
 #define LINK_BATCH	64	      /* messages taken before other events get their turn */
-#define PART_TOLD_MIN	(1024 * 1024) /* bytes of a range whose transfer core hears of */
 #define BLOB_TYPE	"application/octet-stream"
 #define BLOB_ANSWER_TYPE                                                                           \
 	"application/x-muster-blob"	      /* core's answer names a blob: 64 hex digits         \
@@ -63,6 +73,7 @@ const struct http_limits http_limits_default = {
 	.ask_ms = 20 * 1000,
 	.stall_ms = 60 * 1000,
 	.stall_bytes = 60 * 1024,
+	.least_bytes_s = 4 * 1024,
 	.sweep_ms = 250,
 	.tcp_conns = 4096,
 	.tcp_conns_per_addr = 256,
@@ -108,13 +119,13 @@ static const char *header(struct MHD_Connection *mhd, const char *name)
 
 /* Queue the answer and give our reference up. NULL (no memory) closes the connection. */
 static enum MHD_Result send_taken(
-	struct http *h, struct conn *c, unsigned status, struct MHD_Response *r)
+	struct http *h, struct conn *c, unsigned status, struct MHD_Response *r, uint64_t len)
 {
 	enum MHD_Result rc;
 
 	if (!r)
 		return MHD_NO;
-	conns_phase(h->conns, c, CONN_WRITE);
+	conns_write(h->conns, c, len);
 	rc = MHD_queue_response(c->mhd, status, r);
 	MHD_destroy_response(r);
 	return rc;
@@ -159,15 +170,15 @@ static enum MHD_Result refuse(struct http *h, struct conn *c, enum problem_kind 
 {
 	const struct problem *p = problem_of(kind);
 	char text[PROBLEM_TEXT_MAX];
-	struct MHD_Response *r;
+	const size_t len = problem_text(p, text);
+	struct MHD_Response *r = from_text(text, len, "application/problem+json");
 
-	r = from_text(text, problem_text(p, text), "application/problem+json");
 	if (!r)
 		return MHD_NO;
 	explain(c, kind, r);
 	if (p->retry_after_s)
 		add_number(r, "Retry-After", p->retry_after_s);
-	return send_taken(h, c, p->status, r);
+	return send_taken(h, c, p->status, r, len);
 }
 
 /* ---- blobs ---- */
@@ -220,19 +231,28 @@ static void tell(struct http *h, const struct conn *c, enum blob_phase phase, ui
 		atomic_fetch_add(&h->lost_events, 1);
 }
 
-static void transfer_begin(struct http *h, struct conn *c, uint64_t total)
+static bool for_loader(const struct conn *c)
 {
 	const char *agent = header(c->mhd, "User-Agent");
 
-	if (c->req.peer != HTTP_PEER_TCP || c->req.method != HTTP_GET)
+	return c->route->to != ROUTE_BLOB ||
+	       (agent &&
+		       (strncmp(agent, "iPXE", 4) == 0 || strncmp(agent, "UefiHttpBoot", 12) == 0));
+}
+
+/* Manifests and signatures are not worth a message: the agent says what became of them. */
+static void transfer_begin(struct http *h, struct conn *c, uint64_t total)
+{
+	const bool loader = for_loader(c);
+
+	if (c->req.peer != HTTP_PEER_TCP || c->req.method != HTTP_GET ||
+		(total < TOLD_MIN && !loader))
 		return;
 	c->transfer = (struct transfer){
 		.id = conns_unique(h->conns),
 		.total = total,
 		.base = conns_acked(c->fd) + conns_in_flight(c->fd),
-		.loader = c->route->to != ROUTE_BLOB ||
-			  (agent && (strncmp(agent, "iPXE", 4) == 0 ||
-					    strncmp(agent, "UefiHttpBoot", 12) == 0)),
+		.loader = loader,
 	};
 	tell(h, c, BLOB_STARTED, 0);
 }
@@ -256,13 +276,73 @@ static void transfer_end(struct http *h, const struct conn *c, bool complete)
 	tell(h, c, BLOB_ABORTED, acked < c->transfer.total ? acked : c->transfer.total);
 }
 
-/* A part of the mapping, which the connection keeps until it is sent. */
+/* The peer may have gone, which is its own affair; our files must not. */
+static void log_broken(const struct conn *c, int rc)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(&c->blob->digest, hex);
+	if (rc == -ENODATA)
+		log_error("a blob has become shorter: file=%s bytes=%zu", hex, c->blob->size);
+	else if (rc == -EIO)
+		log_error("cannot read: file=%s %s", hex, strerror(-rc));
+}
+
+/* libmicrohttpd asks for the next piece of a body that goes past it. */
+static ssize_t next_piece(void *arg, uint64_t sent, char *buf, size_t max)
+{
+	struct conn *c = arg;
+	ssize_t n = stream_next(&c->stream, buf, max);
+
+	(void)sent; /* by libmicrohttpd itself */
+	c->streamed = n == 0;
+	if (n > 0)
+		return n;
+	if (n < 0)
+		log_broken(c, (int)n);
+	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/*
+ * libmicrohttpd, which counts only the bytes that it sends itself, closes the connection when such
+ * a body ends before its count does; so the head says that it will.
+ */
+static struct MHD_Response *from_stream(struct conn *c, uint64_t first, uint64_t len)
+{
+	struct MHD_Response *r =
+		MHD_create_response_from_callback(len, STREAM_PIECE, next_piece, c, NULL);
+
+	if (!r)
+		return NULL;
+	c->stream = (struct stream){
+		.sock = c->fd,
+		.file = c->blob->fd,
+		.at = first,
+		.end = first + len,
+	};
+	MHD_add_response_header(r, "Connection", "close");
+	return r;
+}
+
+/*
+ * UEFI firmware, which is asked to start what has a name, breaks when its connection is closed; and
+ * TLS has to encrypt what it sends.
+ */
+static bool can_stream(const struct conn *c, uint64_t len)
+{
+	return len >= STREAM_MIN && c->route->to == ROUTE_BLOB && c->blob->fd >= 0 &&
+	       c->req.method == HTTP_GET && !c->tls;
+}
+
+/* A part of the blob, which the connection keeps until it is sent. */
 static struct MHD_Response *from_blob(
-	const struct conn *c, uint64_t first, uint64_t len, const char *type)
+	struct conn *c, uint64_t first, uint64_t len, const char *type)
 {
 	const struct blob *b = c->blob;
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		(size_t)len, (void *)(uintptr_t)(b->data + first), MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r = can_stream(c, len) ? from_stream(c, first, len)
+						    : MHD_create_response_from_buffer((size_t)len,
+							      (void *)(uintptr_t)(b->data + first),
+							      MHD_RESPMEM_PERSISTENT);
 
 	if (!r)
 		return NULL;
@@ -277,7 +357,7 @@ static struct MHD_Response *from_blob(
 
 static enum MHD_Result send_not_modified(struct http *h, struct conn *c)
 {
-	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c, 0, 0, NULL));
+	return send_taken(h, c, MHD_HTTP_NOT_MODIFIED, from_blob(c, 0, 0, NULL), 0);
 }
 
 static enum MHD_Result send_part(
@@ -295,11 +375,11 @@ static enum MHD_Result send_part(
 	 */
 	if (len >= PART_TOLD_MIN)
 		transfer_begin(h, c, len);
-	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r);
+	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r, len);
 }
 
 /* One response for all who ask for the whole file, kept with the mapping. */
-static struct MHD_Response *shared_response(struct http *h, const struct conn *c)
+static struct MHD_Response *shared_response(struct http *h, struct conn *c)
 {
 	struct MHD_Response *r = blob_response(h->blobs, c->blob);
 
@@ -314,12 +394,13 @@ static enum MHD_Result send_whole(struct http *h, struct conn *c, const char *ty
 	struct MHD_Response *r;
 
 	transfer_begin(h, c, c->blob->size);
-	if (c->route->to != ROUTE_BLOB)
-		return send_taken(h, c, MHD_HTTP_OK, from_blob(c, 0, c->blob->size, type));
+	if (c->route->to != ROUTE_BLOB || can_stream(c, c->blob->size))
+		return send_taken(
+			h, c, MHD_HTTP_OK, from_blob(c, 0, c->blob->size, type), c->blob->size);
 	r = shared_response(h, c);
 	if (!r)
 		return MHD_NO;
-	conns_phase(h->conns, c, CONN_WRITE);
+	conns_write(h->conns, c, c->blob->size);
 	return MHD_queue_response(c->mhd, MHD_HTTP_OK, r);
 }
 
@@ -431,7 +512,7 @@ static enum MHD_Result send_answer(struct http *h, struct conn *c)
 		add_number(r, "Retry-After", a->retry_after);
 	if (a->status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
-	return send_taken(h, c, a->status, r);
+	return send_taken(h, c, a->status, r, a->body_len);
 }
 
 /* ---- a request's head ---- */
@@ -555,7 +636,8 @@ static enum MHD_Result on_head(struct http *h, struct conn *c, const char *metho
 	if (c->refusal && (has_body || c->refusal == PROBLEM_MALFORMED))
 		return refuse(h, c, c->refusal);
 	keep_fields(c);
-	conns_phase(h->conns, c, CONN_BODY);
+	if (c->body_size > 0)
+		conns_phase(h->conns, c, CONN_BODY);
 	c->step = STEP_BODY;
 	return MHD_YES;
 }
@@ -582,7 +664,7 @@ static enum MHD_Result on_complete(struct http *h, struct conn *c)
 	switch (c->route->to) {
 	case ROUTE_HEALTH:
 		return send_taken(
-			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"));
+			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"), 3);
 	case ROUTE_BLOB:
 		return serve_blob(h, c, digest_of(c->req.path, hex), BLOB_TYPE);
 	case ROUTE_LOADER:
@@ -661,7 +743,7 @@ static void on_completed(
 	(void)mhd;
 	if (!c)
 		return;
-	transfer_end(h, c, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	transfer_end(h, c, c->streamed || code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	blob_put(h->blobs, c->blob);
 	conns_clear(c);
 	conns_phase(h->conns, c, CONN_IDLE);
@@ -689,6 +771,27 @@ static void identify(struct conn *c, enum http_peer peer)
 	}
 }
 
+/*
+ * Of a connection that is closed behind its answer the kernel still has bytes to send, and no
+ * deadline of ours is left: a peer that takes none of them ends it.
+ */
+static void bound(const struct conn *c, unsigned stall_ms)
+{
+	if (c->req.peer == HTTP_PEER_TCP &&
+		setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof stall_ms) < 0)
+		log_debug("user timeout: %s", strerror(errno));
+}
+
+/* For network cards that lose what comes faster: the kernel spreads a connection's packets. */
+static void pace(const struct conn *c, unsigned kib_s)
+{
+	const uint64_t bytes_s = (uint64_t)kib_s * 1024;
+
+	if (kib_s > 0 && c->req.peer == HTTP_PEER_TCP &&
+		setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_s, sizeof bytes_s) < 0)
+		log_debug("pace: %s", strerror(errno));
+}
+
 static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void **context)
 {
 	const union MHD_ConnectionInfo *i =
@@ -696,10 +799,15 @@ static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void
 	struct conn *c = conns_open(l->http->conns, mhd, i->connect_fd);
 
 	*context = c;
-	if (c)
+	if (c) {
+		c->tls = l->tls;
 		identify(c, l->peer);
-	else
-		shutdown(i->connect_fd, SHUT_RDWR); /* without a place it would have no deadline */
+		bound(c, l->http->limits->stall_ms);
+		pace(c, l->http->limits->pace_kib);
+	} else {
+		/* without a place it would have no deadline */
+		shutdown(i->connect_fd, SHUT_RDWR);
+	}
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
@@ -822,6 +930,15 @@ static void on_term(void *arg, uint32_t events)
 
 /* ---- start and end ---- */
 
+static unsigned workers(enum http_peer peer)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (peer == HTTP_PEER_UNIX)
+		return WORKERS_UNIX;
+	return n < WORKERS_MIN ? WORKERS_MIN : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
 static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
 {
 	const struct http_limits *limits = l->http->limits;
@@ -830,7 +947,7 @@ static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
 		/* The logger must be the first. The connection timeout stays off: see conns.h. */
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_library_log, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
-		{ MHD_OPTION_THREAD_POOL_SIZE, tcp ? WORKERS_TCP : WORKERS_UNIX, NULL },
+		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)workers(l->peer), NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONN_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, tcp ? limits->tcp_conns : limits->unix_conns, NULL },
@@ -942,10 +1059,10 @@ static void raise_file_limit(rlim_t files)
 static int tables_new(struct http *h)
 {
 	const struct http_limits *l = h->limits;
-	size_t max = h->server->n_http * l->tcp_conns + l->unix_conns;
+	size_t max = (h->server->n_http + h->server->n_https) * l->tcp_conns + l->unix_conns;
 	int rc;
 
-	raise_file_limit(max + 64);
+	raise_file_limit(max + MAPPINGS_MAX + 64);
 	h->blobs = blob_cache_new(h->server->blobs, MAPPINGS_MAX, drop_response);
 	if (!h->blobs)
 		return -ENOMEM;
@@ -1037,5 +1154,11 @@ out:
 
 int http_main(const struct server *s)
 {
-	return http_run(s, &http_limits_default);
+	struct http_limits limits = http_limits_default;
+
+	limits.tcp_conns = s->cfg.conns;
+	limits.tcp_conns_per_addr = s->cfg.conns_per_addr;
+	limits.pace_kib = s->cfg.pace_kib;
+	limits.least_bytes_s = s->cfg.least_kib * 1024;
+	return http_run(s, &limits);
 }

@@ -20,10 +20,12 @@ struct http_limits {
 	unsigned ask_ms;   /* for core's answer */
 	unsigned stall_ms; /* see above */
 	unsigned stall_bytes;
-	unsigned sweep_ms;  /* how often deadlines are looked at */
-	unsigned tcp_conns; /* of each listening socket */
+	unsigned sweep_ms;	/* how often deadlines are looked at */
+	unsigned least_bytes_s; /* of a whole answer, beside the first stall_ms; 0: no end */
+	unsigned tcp_conns;	/* of each listening socket */
 	unsigned tcp_conns_per_addr;
 	unsigned unix_conns;
+	unsigned pace_kib; /* KiB per second of a TCP connection; 0: as fast as it goes */
 };
 
 extern const struct http_limits http_limits_default;

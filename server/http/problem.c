@@ -23,7 +23,7 @@ static const struct problem problems[PROBLEM_KINDS] = {
 		"The range starts behind the end of the file.",
 		"the Content-Range header has its length" },
 	[PROBLEM_HEADERS] = { 431, 0, "Request Header Fields Too Large", "headers",
-		"The request has more than 100 header fields or 16 KiB of them.", NULL },
+		"The request has more than 64 header fields or 8 KiB of them.", NULL },
 	[PROBLEM_INTERNAL] = { 500, 0, "Internal Server Error", "internal",
 		"The server could not make an answer.", "its log says more" },
 	[PROBLEM_UNKNOWN_METHOD] = { 501, 0, "Not Implemented", "unknown-method",

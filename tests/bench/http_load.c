@@ -38,6 +38,7 @@ struct conn {
 	int fd;		 /* -1: ended */
 	size_t head_len; /* bytes in head */
 	bool in_body;
+	bool closes;	   /* after this answer */
 	uint64_t got, len; /* of the body */
 	uint64_t began_ns;
 	char head[HEAD_MAX];
@@ -92,6 +93,22 @@ static void fail(struct load *l, struct conn *c, const char *why)
 	end(l, c);
 }
 
+static void open_conn(struct load *l, struct conn *c)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+	const int on = 1;
+
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		die("socket");
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(c->fd, (const struct sockaddr *)&l->server, sizeof l->server) < 0)
+		die("connect");
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
+		die("epoll_ctl");
+	l->n_open++;
+}
+
 /* A request is far smaller than a socket's buffer: it goes at once or the connection is broken. */
 static void ask(struct load *l, struct conn *c)
 {
@@ -107,10 +124,15 @@ static void on_done(struct load *l, struct conn *c)
 	const uint64_t now = now_ns();
 
 	l->latency_ms[l->n_done++ % SAMPLES_MAX] = (float)(now - c->began_ns) / 1e6f;
-	if (now - l->began_ns < l->asking_ns)
-		ask(l, c);
-	else
+	if (now - l->began_ns >= l->asking_ns) {
 		end(l, c);
+		return;
+	}
+	if (c->closes) {
+		end(l, c);
+		open_conn(l, c);
+	}
+	ask(l, c);
 }
 
 /* Bytes of the body, where there are bytes to look at. */
@@ -150,6 +172,7 @@ static void on_head(struct load *l, struct conn *c, const char *body)
 		fail(l, c, "wrong length");
 		return;
 	}
+	c->closes = strcasestr(c->head, "\r\nConnection: close") != NULL;
 	c->in_body = true;
 	c->got = 0;
 	add_body(l, c, body, extra);
@@ -187,22 +210,6 @@ static void read_body(struct load *l, struct conn *c)
 		add_body(l, c, l->wanted ? piece : NULL, (size_t)n);
 	else if (n == 0 || errno != EAGAIN)
 		fail(l, c, "closed within the body");
-}
-
-static void open_conn(struct load *l, struct conn *c)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
-	const int on = 1;
-
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		die("socket");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(c->fd, (const struct sockaddr *)&l->server, sizeof l->server) < 0)
-		die("connect");
-	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
-		die("epoll_ctl");
-	l->n_open++;
 }
 
 /* ---- the run ---- */

@@ -161,10 +161,14 @@ check "it comes again: the next one, for its REQUEST too, and that again" again
 check "the former boot is closed" holds "^restarted$" "$(muster -o json host show "$(name_of "$b")" | jq -r '.boots[1].reason')"
 check "a REQUEST sent twice is one boot" [ "$(boots_of "$b")" = 2 ]
 check "says why" holds "^ipxe.efi by TFTP: snponly.efi did not reach its script at boot [0-9]+$" "$(offer_of "$b")"
+check "which is not read: it is named in another form" boot "$b" ipxe.efi -a 7
+check "says so" holds "^ipxe.efi by TFTP with option 43: it was not read at boot [0-9]+$" "$(offer_of "$b")"
+check "then that is read" tftp_read ipxe.efi
 check "round: back to the first" boot "$b" snponly.efi -a 7
+check "read, and no more" tftp_read snponly.efi
 check "and on" boots "$b" ipxe.efi -a 7
 check "what got to the script is shown with the host" \
-	holds "loader +uefi: ipxe.efi by TFTP since boot [0-9]+$" "$(muster host show "$(name_of "$b")")"
+	holds "loader +uefi: ipxe.efi by TFTP since boot [0-9]+, option 43 yes$" "$(muster host show "$(name_of "$b")")"
 check "and with its boot" [ "$(newest_of "$b" loader)" = ipxe.efi ]
 stop
 check "the server starts anew" start
@@ -175,6 +179,7 @@ check "the picture has the whole sentence" \
 check "it stays so" boots "$b" ipxe.efi -a 7
 check "another kind of firmware has a memory of its own" boot "$b" undionly.kpxe -a 0
 check "what worked may fail too" boot "$b" ipxe.efi -a 7
+check "after it was read" tftp_read ipxe.efi
 check "then the next is tried" boots "$b" snponly.efi -a 7
 check "which is remembered instead" boots "$b" snponly.efi -a 7
 mv "$work/loaders/snponly.efi" "$work/away"
@@ -233,6 +238,11 @@ check "another server's REQUEST is not ours" holds "^silence$" "$(tail -n 1 "$wo
 p=$(mac 04:01)
 proxy_uefi() { at 10.77.0.51; dhcp -m "$p" -a 7 discover other=10.77.0.2,10.77.0.51 4011=10.77.0.1 | tail -n 1; }
 check "and gets its file there" holds "^ack .* file=snponly.efi header=snponly.efi class=PXEClient" "$(proxy_uefi)"
+proxy_offer() { at 10.77.0.51; dhcp -m "$p" -a 7 discover other=10.77.0.2,10.77.0.51 4011=10.77.0.1; }
+check "which it does not read: in another form" holds "^offer .* file=snponly.efi .* vendor=060108ff$" "$(proxy_offer)"
+check "that is read" tftp_read snponly.efi
+read_by() { [ "$(newest_of "$1" stage)" = loader ]; }
+check "which is seen" wait_for read_by "$p"
 check "then the next one" holds "^ack .* file=ipxe.efi " "$(proxy_uefi)"
 check "and the script" script "$p"
 check "which is remembered" holds "^ack .* file=ipxe.efi " "$(proxy_uefi)"

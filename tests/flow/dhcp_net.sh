@@ -54,11 +54,13 @@ ip -n "${id}rt" addr add 10.77.0.2/24 dev eth0
 ip -n "${id}rt" link add eth1 type veth peer name eth0 netns "${id}far"
 ip -n "${id}rt" addr add 10.9.0.1/24 dev eth1
 ip -n "${id}rt" link set eth1 up
+ip -n "${id}rt" addr add 10.10.0.1/24 dev eth1
 ip -n "${id}far" addr add 10.9.0.100/24 dev eth0
 ip -n "${id}far" link set eth0 up
 ip -n "${id}far" route add default via 10.9.0.1
 in_ns rt sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip -n "${id}srv" route add 10.9.0.0/24 via 10.77.0.2
+ip -n "${id}srv" route add 10.10.0.0/24 via 10.77.0.2
 chmod 755 "$work"
 
 config() { # LINE OF [dhcp]...
@@ -71,12 +73,14 @@ config() { # LINE OF [dhcp]...
 	interface = br0
 	admission = open
 	[dhcp]
-	relays = 10.9.0.1
+	relays = 10.9.0.1, 10.10.0.1
 	$(printf '%s\n' "$@")
 	[subnet 10.77.0.0/24]
 	range = 10.77.0.100-10.77.0.180
 	[subnet 10.9.0.0/24]
 	range = 10.9.0.100-10.9.0.180
+	[subnet 10.10.0.0/24]
+	range = 10.10.0.100-10.10.0.101
 	[tftp]
 	enabled = no
 	END
@@ -140,6 +144,13 @@ check "behind a relay, what answers an echo is passed over" \
 	said "OFFER 10.9.0.101 10.77.0.1" 290 1400 relayed "$(mac 03:00)" 10.77.0.1
 check "and rests" rests 10.9.0.100
 check "again at once" said "OFFER 10.9.0.101 10.77.0.1" 0 250 relayed "$(mac 03:00)" 10.77.0.1
+
+# ---- an address that was asked for ahead of time was silent then, for one host
+two() { in_ns rt "$B/support/dhcp_relayed" -w 1400 10.77.0.1 10.10.0.1 "$(mac "$1")" "${@:2}" | sed 's/ ms$//'; }
+check "the first of two addresses is asked for" said "offer 10.10.0.100" 290 1400 two 04:00 discover
+check "the second one was asked for with it" said "offer 10.10.0.101" 0 250 two 04:01 discover
+in_ns rt "$B/support/dhcp_relayed" -t 100 10.77.0.1 10.10.0.1 "$(mac 04:01)" request requested=10.10.0.9 server=10.10.0.9 >/dev/null
+check "for another host it is asked for again" said "offer 10.10.0.101" 290 1400 two 04:02 discover
 
 # ---- many at once
 burst() { # MAC HOSTS: lines "number address ms"
@@ -234,6 +245,18 @@ restarts() {
 		boot_of n07 | jq -e "[.started >= $restarted, (.events[0].detail == null)] | all"
 }
 check "a host starts over: its boot begins with its first packet" restarts
+
+# ---- frames that are no DHCP packet, whatever is in them; and packets that are nobody's
+n=0
+for how in udp-checksum udp-longer-than-ip ip-longer-than-frame first-fragment last-fragment vlan qinq cut; do
+	check "not answered: $how" prints none host spoilt "$(mac "0f:0$((n++))")" "$how" 10.77.0.1
+done
+check "not answered: this server's own MAC address" prints none host spoilt "$(in_ns srv cat /sys/class/net/br0/address)" whole 10.77.0.1
+dropped() { grep -q "dhcp drop reason=$1 .*$2" "$work/log"; }
+check "which is counted" dropped impossible-mac from=0.0.0.0
+check "not answered: a relay that is not listed" prints none in_ns rt "$B/support/link_host" 10.77.0.2 relay "$(mac 0f:20)" 10.77.0.1
+check "which is counted and named" dropped unlisted-relay from=10.77.0.2
+check "whole, it is answered" said "OFFER 10.77.0." 0 1400 host spoilt "$(mac 0f:10)" whole 10.77.0.1
 
 # ---- beside another server is where a proxy belongs; and what can be switched off
 reload "mode = proxy"

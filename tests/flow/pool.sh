@@ -105,6 +105,27 @@ check "a stranger gets what is left of the ranges" says "offer 10.9.0.102" ask 5
 check "and no reserved address" says "nak 0.0.0.0" ask 52:54:00:00:00:99 request server=10.77.0.1 requested=10.9.0.50
 check "nor one at another circuit" says "offer 10.9.0.150" ask 52:54:00:00:00:0e discover "$(port 2)" requested=10.9.0.100
 
+# ---- options of one host
+check "a host is told what is set for it alone" says '"options":["dns = 10.77.0.53","router = 10.9.0.254","lease-time = 10m","option = 150 addresses 10.0.0.5"]' \
+	api PATCH /hosts/a '{"options":["dns = 10.77.0.53","router = 10.9.0.254","lease-time = 10m","option = 150 addresses 10.0.0.5"]}'
+wants="55=060396333a3b"
+check "in its offer" says "offer 10.9.0.50 id 10.77.0.1 router 10.9.0.254 6=0a4d0035 3=0a0900fe 150=0a000005 51=00000258 58=0000012c 59=0000020d" \
+	ask 52:54:00:00:00:0a discover $wants
+check "another host is not" says "router 10.9.1.1 3=0a090101 51=00000e10" ask 52:54:00:00:00:0b discover 97=0033221100554477668899aabbccddeeff $wants
+refused() { says "$2" api PATCH /hosts/a "{\"options\":$1}" && grep -F status=422 "$work/said"; }
+check "what is no setting is refused by name" refused '["dns = nobody"]' "'nobody'"
+check "what is no host's, too" refused '["range = 10.9.0.1-10.9.0.9"]' "a host has no setting 'range' of its own"
+check "times in the wrong order" refused '["lease-time = 10m","renew-time = 11m"]' "must be longer"
+check "a setting twice" refused '["router = 10.9.0.1","router = 10.9.0.2"]' "'router' is given twice"
+check "what is no list" refused '"dns = 10.77.0.53"' "options are a list"
+check "all that changed nothing" says "6=0a4d0035" ask 52:54:00:00:00:0a discover $wants
+cli() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
+check "the command sets them" says "a: DHCP options 1" cli host set a --option 'ntp = 10.9.0.7'
+check "and shows them" says "ntp = 10.9.0.7" cli host show a
+check "in place of the former" says "router 10.9.0.1 3=0a090001 51=00000e10" ask 52:54:00:00:00:0a discover $wants
+check "and takes them away" says "no DHCP options of its own" cli host set a --no-options
+check "then there are none" says '"options":null' api GET /hosts/a
+
 # ---- two machines
 check "a second machine at the circuit gets another address" says "offer 10.9.0.151" ask 52:54:00:00:00:1d discover "$(port 1)"
 contested() { grep -E 'reserved address is in use: addr=10.9.0.100 by=52:54:00:00:00:0d asked=52:54:00:00:00:1d' "$work/log"; }

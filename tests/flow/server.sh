@@ -129,6 +129,18 @@ check "HTTPS with the certificate that is configured" tls
 old_tls() { ! ip netns exec "$ns" curl -sk --tlsv1.0 --tls-max 1.1 https://10.77.0.1/healthz; }
 check "TLS below 1.2 is refused" old_tls
 
+# ---- images need no database
+head -c 3000000 /dev/urandom >"$work/blob"
+digest=$(sha256sum "$work/blob" | cut -d' ' -f1)
+cp "$work/blob" "$work/state/blobs/sha256/$digest"
+core=$(role_pid core)
+kill -STOP "$core"
+fetches() { ip netns exec "$ns" curl -sS --max-time 10 "${@:2}" "$1/blobs/sha256/$digest" | cmp - "$work/blob"; }
+check "a blob while core stands still" fetches http://10.77.0.1
+check "and over TLS" fetches https://10.77.0.1 --cacert "$work/tls.crt"
+kill -CONT "$core"
+check "core goes on" wait_for muster status
+
 # ---- API
 check "host list is empty and no error" exits 0 muster host list
 check "a host is added" exits 0 muster host add n07 --mac 52:54:00:00:00:07 --image kvm

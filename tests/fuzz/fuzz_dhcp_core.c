@@ -243,7 +243,7 @@ static void note_reply(
 	must(given >= RESERVED_ONLY || reservation_of(v->yiaddr));
 	must(reading_u32(&v->options, 1) == addrs[given].subnet->mask);
 	must(reading_u32(&v->options, 3) == addrs[given].subnet->router);
-	must(lease_s && lease_s <= server.cfg.lease_s);
+	must(lease_s && lease_s <= server.cfg.told.lease_s);
 	must(t->lease_until_ms <= now_ms || !memcmp(t->lease_mac, q->mac, 6));
 	must(t->offer_until_ms <= now_ms || !memcmp(t->offer_mac, q->mac, 6));
 	must(t->rest_until_ms <= now_ms);

@@ -36,11 +36,14 @@ may server/tftp server/bytes.h server/log.h server/loop.h server/msg.h server/se
 may server/core server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
 	server/dhcp_options.h server/recent.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
 may server/ctl server/nearest.h server/bytes.h server/loop.h server/sandbox.h images/ db/stage.h db/host.h \
-	embed/server/ctl/
+	embed/server/ctl/ server/simulate/simulate.h agent/trust.h
+# a simulated host says and checks what an agent says and checks: by the agent's own pure code
+may server/simulate server/bytes.h server/loop.h server/net/dhcp.h server/net/dhcp_opt.h images/ \
+	db/stage.h db/host.h agent/verify.h agent/api_text.h agent/facts.h agent/cmdline.h
 
 wraps microhttpd.h server/http/http.c
 wraps sqlite3.h db/sql.c
-wraps curl/curl.h agent/fetch.c server/ctl/client.c
+wraps curl/curl.h agent/fetch.c server/ctl/client.c server/simulate/web.c
 wraps sodium.h images/minisig.c
 wraps 'openssl/.*' images/digest.c
 wraps lzma.h agent/unpack.c

@@ -30,6 +30,7 @@
 
 struct host {
 	int fd, fd4011;
+	uint8_t taken[4]; /* the address from another server, zeros: none */
 	uint8_t mac[6], xid[4], uuid[16];
 	bool has_uuid;
 	const char *kind, *user_class;
@@ -190,7 +191,7 @@ static uint32_t addr_of(const char *text)
 	return a.s_addr;
 }
 
-static void take_from_other(const struct host *h, char *servers)
+static void take_from_other(struct host *h, char *servers)
 {
 	char *comma = strchr(servers, ',');
 	uint32_t server, addr;
@@ -203,6 +204,7 @@ static void take_from_other(const struct host *h, char *servers)
 	*comma = 0;
 	server = addr_of(servers);
 	addr = addr_of(comma + 1);
+	memcpy(h->taken, &addr, sizeof h->taken);
 	ask(h, 3, (const uint8_t *)&server, (const uint8_t *)&addr, &p);
 	send_to(h->fd, &p, INADDR_BROADCAST, 67);
 }
@@ -226,6 +228,7 @@ static void step(struct host *h, char *what)
 		answer(h, h->fd);
 	} else if (!strncmp(what, "4011=", 5)) {
 		ask(h, 3, NULL, NULL, &p);
+		memcpy(p.b + 12, h->taken, sizeof h->taken); /* ciaddr */
 		send_to(h->fd4011, &p, addr_of(what + 5), 4011);
 		answer(h, h->fd4011);
 	} else {

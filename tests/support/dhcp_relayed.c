@@ -2,7 +2,8 @@
  * dhcp_relayed SERVER GIADDR MAC TYPE [-w MS] [-t MS] [NAME=VALUE]...: send one DHCP message as the
  * relay GIADDR (an address of this machine) and print what comes back: "offer 10.9.0.100 id
  * 10.77.0.1 router 10.9.0.1", or "silence" after MS (default 1000). -w repeats it for so long until
- * an answer comes, and prints how many milliseconds that took.
+ * an answer comes, and prints how many milliseconds that took. Options that were asked for (55)
+ * follow as "6=0a4d0035".
  *
  * TYPE is discover, request, decline or release. NAME is requested, server or ciaddr with an
  * address, or the number of an option with its value in hex.
@@ -26,6 +27,8 @@
 struct ask {
 	struct packet packet;
 	struct sockaddr_in server, relay;
+	const uint8_t *wants; /* the value of option 55, n_wants bytes of the packet */
+	size_t n_wants;
 	int wait_ms, repeat_ms;
 };
 
@@ -52,8 +55,9 @@ static void put_option(struct packet *p, unsigned tag, const void *value, size_t
 	p->len += len;
 }
 
-static void put_named(struct packet *p, char *word)
+static void put_named(struct ask *a, char *word)
 {
+	struct packet *p = &a->packet;
 	char *value = strchr(word, '=');
 	uint8_t bytes[HOST_BYTES_MAX];
 	uint32_t addr;
@@ -67,6 +71,10 @@ static void put_named(struct packet *p, char *word)
 		if (n < 0)
 			die(value);
 		put_option(p, (unsigned)atoi(word), bytes, (size_t)n);
+		if (atoi(word) == 55) {
+			a->wants = p->b + p->len - n;
+			a->n_wants = (size_t)n;
+		}
 		return;
 	}
 	addr = addr_of(value);
@@ -117,7 +125,7 @@ static void read_words(struct ask *a, int argc, char **argv)
 	type = type_of(argv[3]);
 	put_option(&a->packet, 53, &type, 1);
 	for (argv += 4; *argv; argv++)
-		put_named(&a->packet, *argv);
+		put_named(a, *argv);
 	a->packet.b[a->packet.len++] = 255;
 }
 
@@ -128,7 +136,22 @@ static void print_addr(const char *what, const void *addr)
 	printf("%s %s", what, inet_ntop(AF_INET, addr, text, sizeof text));
 }
 
-static void print_reply(const uint8_t *b, size_t len)
+/* Each option of the reply that the question asked for. */
+static void print_wanted(const struct ask *a, const uint8_t *b, size_t len)
+{
+	const uint8_t *val;
+
+	for (size_t i = 0; i < a->n_wants; i++) {
+		int size = reply_option(b, len, a->wants[i], &val);
+
+		if (size >= 0)
+			printf(" %u=", a->wants[i]);
+		for (int j = 0; j < size; j++)
+			printf("%02x", val[j]);
+	}
+}
+
+static void print_reply(const struct ask *a, const uint8_t *b, size_t len)
 {
 	static const char *const types[] = { "?", "?", "offer", "?", "?", "ack", "nak" };
 	const uint8_t *val;
@@ -140,6 +163,7 @@ static void print_reply(const uint8_t *b, size_t len)
 		print_addr(" id", val);
 	if (reply_option(b, len, 3, &val) == 4)
 		print_addr(" router", val);
+	print_wanted(a, b, len);
 }
 
 /* Length of the answer, or 0 after ms. */
@@ -176,7 +200,7 @@ int main(int argc, char **argv)
 		len = exchange(fd, &a, 5, reply, sizeof reply);
 	close(fd);
 	if (len)
-		print_reply(reply, len);
+		print_reply(&a, reply, len);
 	else
 		printf("silence");
 	if (a.repeat_ms)

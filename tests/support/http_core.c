@@ -1,19 +1,21 @@
 /*
  * http_core DIR: the http role with short deadlines, and a stand-in for core that plays tricks.
  *
- * Listens on 127.0.0.1 (a free port, told on the first line of output: "port N") and on
- * DIR/muster.sock; serves DIR/blobs. Blob events are printed. Ends at SIGTERM with the role's exit
- * status, so a leak that a sanitizer finds there is seen. The paths below /api/v1 say what is done:
- *   echo     the request's fields and body as text
- *   slow     an echo 300 ms later
- *   never    no answer
- *   pieces   10 pieces of 60,000 bytes, each of one letter
- *   huge     more than HTTP_ANSWER_MAX
- *   stale    first an answer under another number, then an echo
- *   twice    two answers
- *   restart  forgotten at first; 300 ms later core says hello, and answers when it is asked again
- *   badtype  a Content-Type with a line feed, which http must not pass on
- *   full     stops reading for 3 s, so the link fills
+ * Listens on 127.0.0.1 (free ports, told on the first lines of output: "port N", and "tls N" with
+ * the certificate DIR/tls.crt and its key DIR/tls.key) and on DIR/muster.sock; serves DIR/blobs.
+ * Blob events are printed. Ends at SIGTERM with the role's exit status, so a leak that a sanitizer
+ * finds there is seen. The paths below /api/v1 say what is done:
+ *
+ * - echo: the request's fields and body as text
+ * - slow: an echo 300 ms later
+ * - never: no answer
+ * - pieces: 10 pieces of 60,000 bytes, each of one letter
+ * - huge: more than HTTP_ANSWER_MAX
+ * - stale: first an answer under another number, then an echo
+ * - twice: two answers
+ * - restart: forgotten at first; 300 ms later core says hello, and answers when it is asked again
+ * - badtype: a Content-Type with a line feed, which http must not pass on
+ * - full: stops reading for 3 s, so the link fills
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,6 +45,7 @@ static const struct http_limits limits = {
 	.ask_ms = 2000,
 	.stall_ms = 2000,
 	.stall_bytes = 2048,
+	.least_bytes_s = 4 * 1024 * 1024,
 	.sweep_ms = 50,
 	.tcp_conns = 512,
 	.tcp_conns_per_addr = 256,
@@ -203,7 +206,7 @@ static void on_time(void)
 	}
 }
 
-static int listen_tcp(void)
+static int listen_tcp(const char *what)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof a;
@@ -212,7 +215,7 @@ static int listen_tcp(void)
 	if (s < 0 || bind(s, (struct sockaddr *)&a, len) < 0 || listen(s, 512) < 0 ||
 		getsockname(s, (struct sockaddr *)&a, &len) < 0)
 		die("listen");
-	printf("port %u\n", ntohs(a.sin_port));
+	printf("%s %u\n", what, ntohs(a.sin_port));
 	fflush(stdout);
 	return s;
 }
@@ -228,19 +231,29 @@ static int listen_unix(void)
 	return s;
 }
 
+static int open_in_dir(const char *name, int flags)
+{
+	char path[256];
+	int f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = open(path, flags | O_CLOEXEC);
+	if (f < 0)
+		die(path);
+	return f;
+}
+
 static pid_t start_role(int link)
 {
-	static struct server s = { .http_unix = -1, .n_http = 1 };
-	char blobs[256];
+	static struct server s = { .http_unix = -1, .n_http = 1, .n_https = 1 };
 	pid_t pid;
 
-	snprintf(blobs, sizeof blobs, "%s/blobs", dir);
-	s.blobs = open(blobs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s.blobs < 0)
-		die(blobs);
-	snprintf(blobs, sizeof blobs, "%s/loaders", dir);
-	s.loaders = open(blobs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	s.http[0] = listen_tcp();
+	s.blobs = open_in_dir("blobs", O_PATH | O_DIRECTORY);
+	s.loaders = open_in_dir("loaders", O_PATH | O_DIRECTORY);
+	s.tls_cert = open_in_dir("tls.crt", O_RDONLY);
+	s.tls_key = open_in_dir("tls.key", O_RDONLY);
+	s.http[0] = listen_tcp("port");
+	s.https[0] = listen_tcp("tls");
 	s.http_unix = listen_unix();
 	s.role_side[LINK_HTTP] = link;
 	pid = fork();
@@ -252,6 +265,9 @@ static pid_t start_role(int link)
 		exit(http_run(&s, &limits));
 	}
 	close(s.http[0]);
+	close(s.https[0]);
+	close(s.tls_cert);
+	close(s.tls_key);
 	close(s.http_unix);
 	return pid;
 }

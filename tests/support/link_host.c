@@ -4,6 +4,7 @@
  *   link_host IF discover MAC pxe|os [SERVER]   a DISCOVER: "OFFER ADDR SERVER MS"
  *   link_host IF burst MAC COUNT                DISCOVERs of COUNT hosts at once: "N ADDR MS" each
  *   link_host IF flood MAC COUNT                COUNT DISCOVERs of one host: how many offers came
+ *   link_host IF spoilt MAC HOW SERVER          the same, spoilt below DHCP: see spoil()
  *   link_host IF request MAC pxe|os ADDR SERVER "ACK ADDR" or "NAK"
  *   link_host IF solicit MAC                    an IPv6 router solicitation: "RA LIFETIME MS"
  *   link_host GIADDR relay MAC SERVER [CIRCUIT] as discover, through a relay at GIADDR
@@ -213,6 +214,75 @@ static void flood(const char *ifname, const uint8_t mac[6], unsigned packets)
 	printf("%u\n", offers);
 }
 
+/* The IPv4 header was changed: sum it anew, so that it is not dropped for that. */
+static void sum_ip(uint8_t *ip)
+{
+	uint16_t sum;
+
+	ip[10] = ip[11] = 0;
+	sum = checksum_of(checksum_add(0, ip, 20));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+/* Put tags behind the addresses of the frame. Returns its new length. */
+static size_t tag(uint8_t *frame, size_t len, const char *tags, size_t n)
+{
+	memmove(frame + 12 + n, frame + 12, len - 12);
+	memcpy(frame + 12, tags, n);
+	return len + n;
+}
+
+static size_t spoil(uint8_t *frame, size_t len, const char *how)
+{
+	uint8_t *ip = frame + 14, *udp = ip + 20;
+
+	if (!strcmp(how, "udp-checksum")) {
+		udp[6] ^= 0x55;
+	} else if (!strcmp(how, "udp-longer-than-ip")) {
+		udp[5] = (uint8_t)(udp[5] + 8);
+	} else if (!strcmp(how, "ip-longer-than-frame")) {
+		ip[2]++;
+		sum_ip(ip);
+	} else if (!strcmp(how, "first-fragment")) {
+		ip[6] |= 0x20;
+		sum_ip(ip);
+	} else if (!strcmp(how, "last-fragment")) {
+		ip[7] = 8;
+		sum_ip(ip);
+	} else if (!strcmp(how, "vlan")) {
+		return tag(frame, len, BYTES("\x81\x00\x00\x05"));
+	} else if (!strcmp(how, "qinq")) {
+		return tag(frame, len, BYTES("\x88\xa8\x00\x05\x81\x00\x00\x06"));
+	} else if (!strcmp(how, "cut")) {
+		return 14;
+	} else if (strcmp(how, "whole") != 0) {
+		errno = EINVAL;
+		die(how);
+	}
+	return len;
+}
+
+static void spoilt(const char *ifname, const uint8_t mac[6], const char *how, const char *want)
+{
+	int fd = open_link(ifname, ETH_P_IP);
+	const uint64_t began_ms = now_mono_ms();
+	struct frame_path path = { .dst_mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+		.dst = 0xffffffff,
+		.src_port = 68,
+		.dst_port = 67 };
+	uint8_t frame[FRAME_MAX + 8];
+	struct packet p;
+	size_t len;
+
+	discover_packet(&p, mac, 0, 0);
+	memcpy(path.src_mac, mac, 6);
+	len = spoil(frame, frame_build(&path, p.b, p.len, frame), how);
+	if (send(fd, frame, len, 0) < 0)
+		die("send");
+	print_offer(fd, DHCP_AT, mac, want, began_ms);
+}
+
 static void request(
 	const char *ifname, const uint8_t mac[6], const char *addr, const char *server, int pxe)
 {
@@ -341,6 +411,8 @@ int main(int argc, char **argv)
 		burst(argv[1], mac, (unsigned)atoi(last));
 	else if (!strcmp(verb, "flood") && argc == 5)
 		flood(argv[1], mac, (unsigned)atoi(last));
+	else if (!strcmp(verb, "spoilt") && argc == 6)
+		spoilt(argv[1], mac, argv[4], last);
 	else if (!strcmp(verb, "request") && argc == 7)
 		request(argv[1], mac, argv[5], argv[6], pxe);
 	else if (!strcmp(verb, "solicit"))

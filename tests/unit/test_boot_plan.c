@@ -198,7 +198,8 @@ static void plans_what_to_load(void **state)
 		strcpy(a.memory.works.loader, plans[i].works);
 		a.memory.works.http = plans[i].works_http;
 		a.memory.works_boot = 3;
-		strcpy(a.memory.dead, plans[i].dead);
+		strcpy(a.memory.dead.loader, plans[i].dead);
+		a.memory.dead_read = true;
 		a.memory.dead_boot = 12;
 		boot_plan(&a, &p);
 		assert_string_equal(p.boot.file, plans[i].file);
@@ -207,6 +208,52 @@ static void plans_what_to_load(void **state)
 		assert_int_equal(p.unknown_arch, strstr(p.why, "unknown architecture") != NULL);
 		if (p.chosen.loader[0])
 			assert_non_null(strstr(p.boot.file, p.chosen.loader));
+	}
+}
+
+/* Of a loader that was not read every form is tried, then the next loader; round. */
+static void tries_other_forms(void **state)
+{
+	static const struct {
+		const char *why;
+		uint8_t option_43, boot_file;
+		bool read; /* then, but no script */
+	} rows[] = {
+		{ "snponly.efi by TFTP: architecture 7", CHOICE_AUTO, DHCP_FILE_BOTH, false },
+		{ "snponly.efi by TFTP with option 43: it was not read at boot 1", CHOICE_YES,
+			DHCP_FILE_BOTH, false },
+		{ "snponly.efi by TFTP named in the header alone: it was not read at boot 2",
+			CHOICE_AUTO, DHCP_FILE_HEADER, false },
+		{ "ipxe.efi by TFTP: snponly.efi did not reach its script at boot 3", CHOICE_AUTO,
+			DHCP_FILE_BOTH, false },
+		{ "ipxe.efi by TFTP with option 43: it was not read at boot 4", CHOICE_YES,
+			DHCP_FILE_BOTH, true },
+		{ "snponly.efi by TFTP: ipxe.efi did not reach its script at boot 5", CHOICE_YES,
+			DHCP_FILE_BOTH, false },
+		{ "snponly.efi by TFTP named in the header alone: it was not read at boot 6",
+			CHOICE_AUTO, DHCP_FILE_HEADER, false },
+	};
+	static const struct config none = { .tftp = true };
+	const struct dhcp_query q = { .client = PXE, .arch = 7 };
+	struct boot_ask a = { .cfg = &none,
+		.url = "http://s",
+		.q = &q,
+		.vendor = "",
+		.product = "",
+		.exists = is_there,
+		.arg = (void *)(uintptr_t)ALL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct boot_plan p;
+
+		boot_plan(&a, &p);
+		assert_string_equal(p.why, rows[i].why);
+		assert_int_equal(p.boot.form.option_43, rows[i].option_43);
+		assert_int_equal(p.boot.form.boot_file, rows[i].boot_file);
+		a.memory.dead = p.chosen;
+		a.memory.dead_read = rows[i].read;
+		a.memory.dead_boot = (int64_t)i + 1;
 	}
 }
 
@@ -303,7 +350,8 @@ static void direct_images(void **state)
 
 		strcpy(a.memory.works.loader, rows[i].works);
 		a.memory.works.http = true;
-		strcpy(a.memory.dead, rows[i].dead);
+		strcpy(a.memory.dead.loader, rows[i].dead);
+		a.memory.dead.http = true;
 		boot_plan(&a, &p);
 		print_message("row %zu: %s\n", i, p.why);
 		assert_string_equal(p.boot.file, rows[i].file);
@@ -456,6 +504,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_what_to_load),
+		cmocka_unit_test(tries_other_forms),
 		cmocka_unit_test(remembers_the_form),
 		cmocka_unit_test(tftp_may_be_off),
 		cmocka_unit_test(direct_images),

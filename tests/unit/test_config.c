@@ -113,7 +113,7 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.n_interfaces, 2);
 	assert_string_equal(c.interfaces[1], "eth2");
 	assert_int_equal(c.admission, ADMISSION_OPEN);
-	assert_int_equal(c.lease_s, 7200);
+	assert_int_equal(c.told.lease_s, 7200);
 	assert_int_equal(c.n_relays, 2);
 	assert_int_equal(c.relays[1], 0x0a090101);
 	assert_true(config_has_relay(&c, 0x0a090001));
@@ -126,11 +126,11 @@ static void reads_all_keys(void **state)
 	assert_int_equal(c.subnets[0].n_ranges, 2);
 	assert_int_equal(c.subnets[0].ranges[1].last, 0x0a4d008c);
 	assert_true(c.rapid_commit);
-	assert_true(dhcp_options_has_addr(&c.options, DHCP_OPT_DNS, 0x0a4d0009));
-	assert_true(dhcp_options_has_addr(&c.options, 150, 0x0a4d0005));
-	assert_true(dhcp_options_has_addr(&c.subnets[0].options, DHCP_OPT_DNS, 0x0a4d0002));
-	assert_int_equal(c.subnets[0].options.len, 11 + 14 + 5 + 7 + 25 + 17);
-	assert_int_equal(c.subnets[1].options.len, 0);
+	assert_true(dhcp_options_has_addr(&c.told.options, DHCP_OPT_DNS, 0x0a4d0009));
+	assert_true(dhcp_options_has_addr(&c.told.options, 150, 0x0a4d0005));
+	assert_true(dhcp_options_has_addr(&c.subnets[0].told.options, DHCP_OPT_DNS, 0x0a4d0002));
+	assert_int_equal(c.subnets[0].told.options.len, 11 + 14 + 5 + 7 + 25 + 17);
+	assert_int_equal(c.subnets[1].told.options.len, 0);
 	assert_int_equal(c.subnets[1].mask, 0xffff0000);
 	assert_int_equal(c.subnets[1].n_excludes, 3);
 	assert_int_equal(c.subnets[1].excludes[0].last, 0x0a4e0107);
@@ -147,12 +147,12 @@ static void reads_all_keys(void **state)
 	assert_true(c.quirks[2].no_boot);
 	assert_int_equal(c.listen[0].port, 8080);
 	assert_string_equal(c.url, "http://10.77.0.1:8080");
-	assert_int_equal(config_times_of(&c, &c.subnets[0]).lease_s, 7200);
-	assert_int_equal(config_times_of(&c, &c.subnets[0]).renew_s, 3600);
-	assert_int_equal(config_times_of(&c, &c.subnets[0]).rebind_s, 6300);
-	assert_int_equal(config_times_of(&c, &c.subnets[1]).lease_s, 600);
-	assert_int_equal(config_times_of(&c, &c.subnets[1]).renew_s, 300);
-	assert_int_equal(config_times_of(&c, &c.subnets[1]).rebind_s, 540);
+	assert_int_equal(config_times_of(&c, &c.subnets[0], NULL).lease_s, 7200);
+	assert_int_equal(config_times_of(&c, &c.subnets[0], NULL).renew_s, 3600);
+	assert_int_equal(config_times_of(&c, &c.subnets[0], NULL).rebind_s, 6300);
+	assert_int_equal(config_times_of(&c, &c.subnets[1], NULL).lease_s, 600);
+	assert_int_equal(config_times_of(&c, &c.subnets[1], NULL).renew_s, 300);
+	assert_int_equal(config_times_of(&c, &c.subnets[1], NULL).rebind_s, 540);
 	assert_int_equal(config_check(&c, "x.conf", err, sizeof err), 0);
 	assert_ptr_equal(config_subnet_of(&c, 0x0a4e0101), &c.subnets[1]);
 	assert_null(config_subnet_of(&c, 0x0a4f0101));
@@ -252,6 +252,22 @@ static const struct {
 		"x.conf:2: '0.0.0.0' is no ADDRESS:PORT such as 0.0.0.0:80" },
 	{ "port 0", "[http]\nlisten = 0.0.0.0:0\n",
 		"x.conf:2: '0.0.0.0:0' is no ADDRESS:PORT such as 0.0.0.0:80" },
+	{ "no connections", "[http]\nconnections = 15\n",
+		"x.conf:2: '15' is no number of connections from 16 to 32768" },
+	{ "too many connections", "[http]\nconnections-per-address = 32769\n",
+		"x.conf:2: '32769' is no number of connections from 16 to 32768" },
+	{ "slowest reader above all sense", "[http]\nslowest = 100001\n",
+		"x.conf:2: '100001' is no number of KiB a second from 0 to 100000" },
+	{ "no number of transfers", "[http]\ntransfers-max = many\n",
+		"x.conf:2: 'many' is no number of transfers from 0 to 1000000" },
+	{ "a mirror with a path", "[subnet 10.0.0.0/24]\nmirror = http://10.0.0.2/cache\n",
+		"x.conf:2: a mirror is http://HOST:PORT, without a path" },
+	{ "five mirrors",
+		"[subnet 10.0.0.0/24]\nmirror = http://a/\nmirror = http://b\n"
+		"mirror = http://c:3128\nmirror = http://d\nmirror = http://e\n",
+		"x.conf:6: more than 4 mirrors" },
+	{ "a mirror by TLS", "[subnet 10.0.0.0/24]\nmirror = https://a\n",
+		"x.conf:2: 'https://a' does not begin with http://" },
 	{ "url with a quote", "[http]\nurl = http://a\"b\n",
 		"x.conf:2: the URL holds a character that is not allowed there" },
 	{ "loader with a path", "[quirk a]\nloader = ../x\n",
@@ -353,6 +369,9 @@ static void checks_over_keys(void **state)
 			"x.conf: [dhcp] mode = full needs a [subnet A.B.C.D/N] with a range" },
 		{ "[dhcp]\nmode = off\n[http]\ntls-listen = 0.0.0.0:443\n",
 			"x.conf: [http] tls-listen needs tls-cert and tls-key" },
+		{ "[dhcp]\nmode = off\n[http]\npace = 4\n",
+			"x.conf: [http] pace = 4 is not above slowest = 4: large answers would be "
+			"cut" },
 		{ "[dhcp]\nmode = off\n[subnet 10.0.0.0/24]\nrouter = 10.0.1.1\n",
 			"x.conf: [subnet 10.0.0.0/24] has a router outside of it" },
 		{ "[dhcp]\nmode = off\nrenew-time = 50m\n[subnet 10.0.0.0/24]\n"

@@ -29,24 +29,24 @@ static struct config_subnet subnets[] = {
 		.n_ranges = 1,
 		.network = "branch",
 		.ranges = { { FAR(100), FAR(199) } },
-		.router = FAR(1) },
+		.told.router = FAR(1) },
 	{ .net = ANNEX(0),
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.network = "branch",
-		.router = ANNEX(1) },
+		.told.router = ANNEX(1) },
 	{ .net = NET(0),
 		.mask = 0xffffff00,
 		.prefix = 24,
 		.n_ranges = 1,
 		.ranges = { { NET(100), NET(199) } },
-		.router = SERVER },
+		.told.router = SERVER },
 };
 static uint32_t relays[] = { FAR(1) };
 
 static struct config cfg_of(enum dhcp_mode mode)
 {
-	return (struct config){ .lease_s = 3600,
+	return (struct config){ .told.lease_s = 3600,
 		.authoritative = true,
 		.dhcp_mode = mode,
 		.n_subnets = ARRAY_LEN(subnets),
@@ -97,6 +97,7 @@ struct world {
 	uint64_t now;
 	bool known;
 	int64_t host;
+	const struct config_told *told; /* the host alone */
 };
 
 static void world_init(struct world *w, enum dhcp_mode mode)
@@ -109,6 +110,7 @@ static void world_init(struct world *w, enum dhcp_mode mode)
 	w->now = START;
 	w->known = true;
 	w->host = 0;
+	w->told = NULL;
 	assert_int_equal(pool_new(&w->cfg, own, 2, &w->pool), 0);
 }
 
@@ -120,6 +122,7 @@ static struct dhcp_decision ask(struct world *w, const struct dhcp_query *q)
 
 	env.known = w->known;
 	env.host = w->host;
+	env.told = w->told;
 	rc = dhcp_decide(&env, w->pool, q, w->now, &d);
 	assert_int_equal(rc, d.answer);
 	return d;
@@ -473,12 +476,19 @@ static void test_times(void **state)
 		const char *name;
 		bool known;
 		uint32_t lease_s, renew_s, rebind_s, want[3];
+		struct config_told host;
 	} rows[] = {
-		{ "by the rule", true, 0, 0, 0, { 3600, 1800, 3150 } },
-		{ "the subnet's lease", true, 800, 0, 0, { 800, 400, 700 } },
-		{ "all three", true, 900, 100, 200, { 900, 100, 200 } },
-		{ "a guest's is short", false, 900, 500, 800, { 120, 60, 105 } },
-		{ "a guest's is not longer than others'", false, 60, 20, 50, { 60, 20, 50 } },
+		{ "by the rule", true, 0, 0, 0, { 3600, 1800, 3150 }, { 0 } },
+		{ "the subnet's lease", true, 800, 0, 0, { 800, 400, 700 }, { 0 } },
+		{ "all three", true, 900, 100, 200, { 900, 100, 200 }, { 0 } },
+		{ "a guest's is short", false, 900, 500, 800, { 120, 60, 105 }, { 0 } },
+		{ "a guest's is not longer than others'", false, 60, 20, 50, { 60, 20, 50 },
+			{ 0 } },
+		{ "the host's lease, by the rule", true, 900, 100, 200, { 80, 40, 70 },
+			{ .lease_s = 80 } },
+		{ "all three of the host", true, 900, 100, 200, { 80, 7, 9 },
+			{ .lease_s = 80, .renew_s = 7, .rebind_s = 9 } },
+		{ "a host without times", true, 900, 100, 200, { 900, 100, 200 }, { .router = 1 } },
 	};
 
 	(void)state;
@@ -490,9 +500,10 @@ static void test_times(void **state)
 		print_message("row: %s\n", rows[i].name);
 		world_init(&w, DHCP_FULL);
 		w.known = rows[i].known;
-		w.subnets[2].lease_s = rows[i].lease_s;
-		w.subnets[2].renew_s = rows[i].renew_s;
-		w.subnets[2].rebind_s = rows[i].rebind_s;
+		w.told = &rows[i].host;
+		w.subnets[2].told.lease_s = rows[i].lease_s;
+		w.subnets[2].told.renew_s = rows[i].renew_s;
+		w.subnets[2].told.rebind_s = rows[i].rebind_s;
 		d = ask(&w, &q);
 		assert_int_equal(d.reply.lease_s, rows[i].want[0]);
 		assert_int_equal(d.reply.t1_s, rows[i].want[1]);
@@ -796,28 +807,28 @@ static void test_network_data(void **state)
 {
 	static const char want[] = "\x1c\x00\x04\x0a\x4d\x00\xff\x0c\x00\x03n01"
 				   "\x2a\x00\x04\x0a\x4d\x00\x03\x0f\x00\x03lab"
-				   "\x79\x00\x0b\x08\x0b\x0a\x4d\x00\x02\x00\x0a\x4d\x00\x01"
+				   "\x79\x00\x0b\x08\x0b\x0a\x4d\x00\x02\x00\x0a\x4d\x00\x08"
 				   "\x06\x00\x04\x0a\x4d\x00\x01";
 	struct dhcp_query q = query(DHCP_DISCOVER, DHCP_CLIENT_OTHER, 1);
-	struct dhcp_options host = { 0 };
+	struct config_told host = { .router = 0x0a4d0008 };
 	struct dhcp_decision d;
 	struct dhcp_env env;
 	struct world w;
 
 	(void)state;
 	world_init(&w, DHCP_FULL);
-	set(&host, "ntp", "10.77.0.3");
-	set(&w.subnets[2].options, "ntp", "10.77.0.2");
-	set(&w.subnets[2].options, "domain", "lab");
-	set(&w.subnets[2].options, "route", "11.0.0.0/8 via 10.77.0.2");
-	set(&w.subnets[0].options, "mtu", "1400");
-	set(&w.cfg.options, "dns", "10.77.0.1");
-	set(&w.cfg.options, "domain", "all");
+	set(&host.options, "ntp", "10.77.0.3");
+	set(&w.subnets[2].told.options, "ntp", "10.77.0.2");
+	set(&w.subnets[2].told.options, "domain", "lab");
+	set(&w.subnets[2].told.options, "route", "11.0.0.0/8 via 10.77.0.2");
+	set(&w.subnets[0].told.options, "mtu", "1400");
+	set(&w.cfg.told.options, "dns", "10.77.0.1");
+	set(&w.cfg.told.options, "domain", "all");
 	env = env_of(&w.cfg, DHCP_CLIENT_OTHER);
-	env.options = &host;
+	env.told = &host;
 	dhcp_decide(&env, w.pool, &q, w.now, &d);
 	assert_int_equal(d.reply.mask, 0xffffff00);
-	assert_int_equal(d.reply.router, SERVER);
+	assert_int_equal(d.reply.router, 0x0a4d0008);
 	assert_int_equal(d.reply.options_len, sizeof want - 1);
 	assert_memory_equal(d.reply.options, want, sizeof want - 1);
 	assert_int_equal(d.reply.t1_s, 1800);

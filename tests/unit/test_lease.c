@@ -21,8 +21,8 @@ static const struct config_subnet two_subnets[2] = {
 		.prefix = 24,
 		.n_ranges = 1,
 		.ranges = { { NET + 100, NET + 199 } },
-		.router = NET + 100,
-		.options = { 7, { DHCP_OPT_DNS, 0, 4, 10, 77, 0, 102 } } },
+		.told.router = NET + 100,
+		.told.options = { 7, { DHCP_OPT_DNS, 0, 4, 10, 77, 0, 102 } } },
 	{ .net = 0x0a4e0000,
 		.mask = 0xffffff00,
 		.prefix = 24,
@@ -34,7 +34,7 @@ static struct config cfg_of(struct config_subnet subnets[2])
 {
 	memcpy(subnets, two_subnets, sizeof two_subnets);
 	return (struct config){
-		.lease_s = 3600, .authoritative = true, .n_subnets = 2, .subnets = subnets
+		.told.lease_s = 3600, .authoritative = true, .n_subnets = 2, .subnets = subnets
 	};
 }
 
@@ -94,7 +94,7 @@ static void test_dns_of_all(void **state)
 	struct pool *p;
 
 	(void)state;
-	c.options = (struct dhcp_options){ 7, { DHCP_OPT_DNS, 0, 4, 10, 77, 0, 111 } };
+	c.told.options = (struct dhcp_options){ 7, { DHCP_OPT_DNS, 0, 4, 10, 77, 0, 111 } };
 	assert_int_equal(pool_new(&c, NULL, 0, &p), 0);
 	assert_int_equal(commit(p, 1, true, NET + 110, START), 0);
 	assert_int_equal(commit(p, 2, true, NET + 111, START), -ENOENT);

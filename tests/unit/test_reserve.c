@@ -26,7 +26,7 @@ static struct config_subnet subnets[] = {
 		.network = "lab",
 		.n_ranges = 1,
 		.ranges = { { NET + 100, NET + 109 } },
-		.router = ROUTER },
+		.told.router = ROUTER },
 	{ .net = BESIDE, .mask = 0xffffff00, .network = "lab" },
 	{ .net = FAR, .mask = 0xffffff00, .n_ranges = 1, .ranges = { { FAR + 100, FAR + 109 } } },
 };

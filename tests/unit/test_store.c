@@ -311,7 +311,7 @@ static void assert_loaders(struct fixture *f, int64_t host, const char *firmware
 	assert_int_equal(store_loaders_get(f->s, host, firmware, &l), 0);
 	assert_string_equal(l.works.loader, works);
 	assert_int_equal(l.works_boot, works_boot);
-	assert_string_equal(l.dead, dead);
+	assert_string_equal(l.dead.loader, dead);
 	assert_int_equal(l.dead_boot, dead_boot);
 }
 
@@ -326,14 +326,17 @@ static void loaders_are_remembered_for_each_firmware(void **state)
 	assert_int_equal(store_host_add(f->s, &h), 0);
 	assert_int_equal(store_host_add(f->s, &other), 0);
 	assert_loaders(f, h.id, "uefi", "", 0, "", 0);
-	assert_int_equal(store_loader_died(f->s, h.id, 3, &a), 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 3, &a, false), 0);
 	assert_loaders(f, h.id, "uefi", "", 0, "snponly.efi", 3);
 	assert_int_equal(store_loader_works(f->s, h.id, 4, &b), 0);
 	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
 	assert_int_equal(store_loader_works(f->s, h.id, 5, &b), 0); /* as before: since boot 4 */
 	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
-	assert_int_equal(store_loader_died(f->s, h.id, 6, &b), 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 6, &b, true), 0);
 	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "ipxe.efi", 6);
+	assert_int_equal(store_loaders_get(f->s, h.id, "uefi", &l), 0);
+	assert_int_equal(l.dead.form, 0x12);
+	assert_true(l.dead_read);
 	assert_int_equal(store_loader_works(f->s, h.id, 7, &b), 0); /* again: nothing is dead */
 	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
 	assert_int_equal(open_again(f), 0);
@@ -358,7 +361,7 @@ static void loaders_are_shown_with_their_host(void **state)
 
 	assert_int_equal(store_host_add(f->s, &h), 0);
 	assert_int_equal(store_loader_works(f->s, h.id, 4, &b), 0);
-	assert_int_equal(store_loader_died(f->s, h.id, 3, &a), 0);
+	assert_int_equal(store_loader_died(f->s, h.id, 3, &a, false), 0);
 	assert_int_equal(store_json_host(f->s, "n01", &json), 0);
 	assert_non_null(strstr(json,
 		"\"loaders\":[{\"firmware\":\"bios\",\"loader\":null,\"transport\":\"tftp\",\"boot\":null,"
@@ -516,10 +519,18 @@ static void client_ids_and_places(void **state)
 	place.remote[0] = 0xfe;
 	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
 	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	assert_int_equal(store_host_options(f->s, b.id, &text), -ENOENT);
+	assert_int_equal(store_host_options_put(f->s, b.id, "[\"dns = 10.9.0.7\"]"), 0);
+	assert_int_equal(store_host_options(f->s, b.id, &text), 0);
+	assert_string_equal(text, "[\"dns = 10.9.0.7\"]");
+	free(text);
+	assert_int_equal(store_host_by_id(f->s, b.id, &found), 0);
+	assert_true(found.has_options);
 	assert_int_equal(store_json_host(f->s, b.name, &text), 0);
-	assert_non_null(strstr(text, "\"ip\":null,\"client_id\":\"ff0102\",\"circuit\":null,"
-				     "\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
-				     "\"remote\":\"fe\"},"));
+	assert_non_null(strstr(text,
+		"\"ip\":null,\"client_id\":\"ff0102\",\"circuit\":null,"
+		"\"options\":[\"dns = 10.9.0.7\"],\"place\":{\"relay\":\"10.9.0.1\",\"circuit\":null,"
+		"\"remote\":\"fe\"},"));
 	free(text);
 	assert_int_equal(store_relay_each(f->s, count_relay, &relays), 0);
 	assert_int_equal(relays, 0x0a090001 + 1);
