@@ -6,7 +6,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 WERROR  ?= -Werror
-PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma
+PKGS    := libmicrohttpd sqlite3 libcurl libsodium libcrypto jansson libseccomp liblzma libarchive
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wcast-qual -Wformat=2 -Wundef $(WERROR)
 HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
@@ -38,7 +38,8 @@ LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 SRC   := $(wildcard server/*.c server/*/*.c agent/*.c images/*.c db/*.c)
 ifneq ($(filter fuzz%,$(MODE)),)
-SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c server/ctl/import*.c images/*.c db/*.c)
+SRC   := $(wildcard server/*.c server/net/*.c server/core/*.c server/ctl/import*.c \
+         server/ctl/medium_find.c images/*.c db/*.c)
 endif
 MAINS := server/main.c agent/main.c server/ctl/main.c
 LIB   := $(B)/libmuster.a
@@ -61,7 +62,7 @@ $(B)/embed/%.h: %
 	 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $<; printf ';\n') >$@
 
 $(B)/db/store_sqlite.o: $(B)/embed/db/schema.sql.h
-EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot hello wait)
+EMBEDDED := $(patsubst %,$(B)/embed/ipxe-scripts/%.ipxe.in.h,boot direct hello wait)
 $(B)/server/core/script.o: $(EMBEDDED)
 $(B)/server/ctl/snippet.o: $(patsubst %,$(B)/embed/%.h,$(wildcard server/ctl/snippets/*.in))
 
@@ -108,7 +109,7 @@ TESTED  := $(UNIT) $(SUPPORT) $(BENCHES) $(BIN)
 
 # The packages first: pkg-config can only answer once they are there, so make starts again.
 test:
-	@tests/support/need.sh --install build images boot test
+	@tests/support/need.sh --install build images boot test kinds
 	@$(MAKE) --no-print-directory tested
 .PHONY: tested
 tested: $(TESTED)

@@ -37,6 +37,13 @@ CREATE TABLE reservation (         -- the address that is the host's alone
 	circuit BLOB                   -- for whoever is plugged in there
 ) STRICT;
 
+CREATE TABLE host_value (          -- what is this host's alone: its disk's target, its arguments
+	host INTEGER NOT NULL REFERENCES host ON DELETE CASCADE,
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (host, name)
+) STRICT, WITHOUT ROWID;
+
 -- What got a host to its script or to the agent, for each kind of firmware, and what did not since.
 CREATE TABLE host_loader (
 	host INTEGER NOT NULL REFERENCES host ON DELETE CASCADE,
@@ -70,7 +77,7 @@ CREATE TABLE boot (
 	seen_ms INTEGER NOT NULL,
 	ended_ms INTEGER NOT NULL,     -- 0: open
 	stage INTEGER NOT NULL,
-	state INTEGER NOT NULL,        -- 0 open, 1 up, 2 failed
+	state INTEGER NOT NULL,        -- 0 open, 1 up, 2 failed, 3 over
 	addr INTEGER NOT NULL,
 	arch INTEGER NOT NULL,
 	loader_sent INTEGER NOT NULL,
@@ -84,6 +91,7 @@ CREATE TABLE boot (
 	manifest BLOB,
 	session BLOB,                  -- SHA-256 of the agent's token
 	nonce TEXT NOT NULL,
+	secret_sent INTEGER NOT NULL DEFAULT 0,  -- its disk's, once
 	reason TEXT NOT NULL,
 	sentence TEXT NOT NULL
 ) STRICT;

@@ -20,7 +20,12 @@ enum boot_stage {
 	STAGES
 };
 
-enum boot_state { BOOT_OPEN, BOOT_UP, BOOT_FAILED };
+enum boot_state {
+	BOOT_OPEN,
+	BOOT_UP,
+	BOOT_FAILED,
+	BOOT_OVER, /* handed over to what does not report, and started over since */
+};
 
 const char *boot_stage_name(enum boot_stage stage);
 /* 0, or -EINVAL for another word. */

@@ -57,6 +57,8 @@ struct store_host {
 int store_host_find(struct store *s, const struct host_identity *id, struct store_host *out);
 int store_host_by_name(struct store *s, const char *name, struct store_host *out); /* -ENOENT */
 int store_host_by_id(struct store *s, int64_t id, struct store_host *out);	   /* -ENOENT */
+/* The newest that shows this code while it waits. -ENOENT */
+int store_host_by_code(struct store *s, const char *code, struct store_host *out);
 
 /* Add a host; without a name it becomes nNN by its number. h->id and h->name are filled.
  * -EEXIST: the name is taken. */
@@ -74,6 +76,27 @@ int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t
 /* What DHCP tells this host alone: a JSON array (server/core/told.h). NULL: nothing. */
 int store_host_options_put(struct store *s, int64_t host, const char *json);
 int store_host_options(struct store *s, int64_t host, char **json); /* -ENOENT: nothing */
+
+/* What is this host's alone, by name. */
+#define STORE_VALUE_NAME_MAX 32 /* bytes with NUL */
+#define STORE_VALUE_MAX	     256
+#define STORE_VALUES_MAX     32 /* of a host */
+
+struct store_value {
+	char name[STORE_VALUE_NAME_MAX], value[STORE_VALUE_MAX];
+};
+
+/* NULL removes it. */
+int store_host_value_put(struct store *s, int64_t host, const char *name, const char *value);
+/* Up to max of them, by name; returns their number. */
+int store_host_values(struct store *s, int64_t host, struct store_value *out, int max);
+
+/*
+ * Two hosts change boxes: UUID, serial number, maker, MAC addresses, client identifier, facts,
+ * place, what is remembered of loaders, and the open boot. Name, image, admission, reservation,
+ * values and history stay.
+ */
+int store_host_swap(struct store *s, int64_t a, int64_t b);
 
 /* Where a relay saw the host. */
 struct store_place {
@@ -169,6 +192,7 @@ struct store_boot {
 	bool loader_sent;	     /* the host read its loader, or is known to run it */
 	struct store_loader offered; /* to its firmware, "" = none */
 	bool has_manifest, has_session;
+	bool secret_sent;	       /* of its disk, once */
 	char firmware[16];	       /* "bios", "uefi", "uefi-http", "" */
 	char image[MANIFEST_NAME_MAX]; /* chosen for it */
 	char version[MANIFEST_NAME_MAX];
@@ -189,7 +213,8 @@ int store_boot_by_session(
 int store_boot_by_addr(struct store *s, uint32_t addr, struct store_boot *out);
 /* How many boots of the host in a row have failed, the newest first; stops at 20. */
 int store_boot_failures(struct store *s, int64_t host, int *out);
-/* Call fn for each open boot not seen since before_ms. */
+/* Call fn for each open boot not seen since before_ms; not for those that were handed over to what
+ * is not known to report: a nonce is what a report has to give. */
 int store_boot_stale(struct store *s, int64_t before_ms,
 	int (*fn)(void *arg, const struct store_boot *b), void *arg);
 
@@ -251,8 +276,13 @@ int store_image_by_manifest(
 	struct store *s, const struct digest *manifest, struct store_image *out); /* -ENOENT */
 int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
 	unsigned nth, struct manifest_file *out); /* -ENOENT past the last */
+/* By its name, in either case. -ENOENT */
+int store_image_file_named(struct store *s, const struct digest *manifest, const char *name,
+	struct manifest_file *out);
 /* The kernel arguments of the manifest. */
 int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX]);
+/* Seconds since 1970. -ENOENT */
+int store_image_expires(struct store *s, const struct digest *manifest, int64_t *out);
 /* Up to max digests of signatures; returns their number. */
 int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max);
 /* A file's name by its digest, for events; image_name is the image's. -ENOENT */

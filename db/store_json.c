@@ -27,12 +27,15 @@
 #define STAGE(x)                                                                                   \
 	"json_extract('[\"discover\",\"offer\",\"lease\",\"loader\",\"script\",\"agent\",\"image\","    \
 	"\"verify\",\"handoff\",\"up\",\"failed\"]', '$[' || " x " || ']')"
-#define STATE(x) "json_extract('[\"open\",\"up\",\"failed\"]', '$[' || " x " || ']')"
+#define STATE(x) "json_extract('[\"open\",\"up\",\"failed\",\"over\"]', '$[' || " x " || ']')"
 #define BOOL(x)	 "json(CASE WHEN " x " THEN 'true' ELSE 'false' END)"
 #define TRANSPORT(x) "json_extract('[\"tftp\",\"http\"]', '$[' || " x " || ']')"
 #define CHOICE(x)    "json_extract('[\"auto\",\"yes\",\"no\"]', '$[' || (" x ") || ']')"
-#define KIND(x)	 "json_extract('[\"linux\",\"xen\"]', '$[' || " x " || ']')"
-#define ROLE(x)	 "json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\"]', '$[' || " x " || ']')"
+#define KIND(x)                                                                                    \
+	"json_extract('[\"linux\",\"xen\",\"esxi\",\"efi\",\"iso\",\"san\"]', '$[' || " x " || ']')"
+#define ROLE(x)                                                                                    \
+	"json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\",\"efi\",\"bootcfg\",\"module\",\"iso\"]',"     \
+	" '$[' || " x " || ']')"
 
 /* Columns of the place p. */
 #define PLACE_FIELDS                                                                               \
@@ -46,7 +49,8 @@
 	"  WHERE host = h.id), 'ip', " ADDR("r.addr") ", 'client_id', " HEX_OR_NULL("k.client_id") ","     \
 	" 'circuit', " HEX_OR_NULL("r.circuit") ", 'options', json(h.options), 'place', json(CASE WHEN p.host IS NULL THEN 'null' ELSE" \
 	"  json_object(" PLACE_FIELDS ") END), 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''),"      \
-	" 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
+	" 'values', (SELECT json_group_object(name, iif(name LIKE '%secret', NULL, value)) FROM host_value"     \
+	"  WHERE host = h.id), 'code', nullif(h.code, ''), 'stage', " STAGE("iif(b.state = 2, 10, b.stage)") ", 'state', " STATE("b.state") ","   \
 	" 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms, 'created', h.created_ms,"       \
 	" 'booted_image', nullif(b.image, ''), 'version', nullif(b.version, ''),"                      \
 	" 'reason', nullif(b.reason, ''), 'sentence', nullif(b.sentence, ''),"                         \
@@ -84,7 +88,7 @@
 #define IMAGE_FIELDS                                                                               \
 	"'name', i.name, 'version', i.version, 'kind', " KIND("i.kind") ", 'channel', i.channel,"      \
 	" 'release', i.release, 'manifest', " HEX("i.manifest") ", 'bytes',"                           \
-	" (SELECT sum(length) FROM image_file WHERE manifest = i.manifest),"                           \
+	" (SELECT coalesce(sum(length), 0) FROM image_file WHERE manifest = i.manifest),"                           \
 	" 'created', i.created_s, 'expires', i.expires_s, 'imported', i.imported_ms"
 
 int store_json_hosts(struct store *s, char **out)

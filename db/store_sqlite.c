@@ -140,6 +140,16 @@ int store_host_by_id(struct store *s, int64_t id, struct store_host *out)
 		sql_start(s->q, "SELECT " HOST_COLUMNS " FROM host WHERE id = ?", "i", id), out);
 }
 
+int store_host_by_code(struct store *s, const char *code, struct store_host *out)
+{
+	return host_of(
+		sql_start(s->q,
+			"SELECT " HOST_COLUMNS
+			" FROM host WHERE code = ? AND NOT admitted ORDER BY seen_ms DESC LIMIT 1",
+			"t", code),
+		out);
+}
+
 /* Hosts that fit so far, with the weight of the evidence for each. */
 struct votes {
 	size_t n;
@@ -363,6 +373,72 @@ int store_host_facts_put(struct store *s, int64_t host, const char *json, size_t
 	return rc;
 }
 
+int store_host_value_put(struct store *s, int64_t host, const char *name, const char *value)
+{
+	if (!value)
+		return sql_run(s->q, "DELETE FROM host_value WHERE host = ? AND name = ?", "it",
+			host, name);
+	return sql_run(s->q,
+		"INSERT INTO host_value (host, name, value) VALUES (?, ?, ?)"
+		" ON CONFLICT (host, name) DO UPDATE SET value = excluded.value",
+		"itt", host, name, value);
+}
+
+int store_host_values(struct store *s, int64_t host, struct store_value *out, int max)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT name, value FROM host_value WHERE host = ? ORDER BY name LIMIT ?", "ii",
+		host, (int64_t)max);
+	int n = 0, rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		sql_text(r, 0, out[n].name, sizeof out[n].name);
+		sql_text(r, 1, out[n++].value, sizeof out[0].value);
+	}
+	sql_end(r);
+	return rc < 0 ? rc : n;
+}
+
+/* The rows of a table that has one, or some, for a host; -1, which no host is, keeps a's apart. */
+static int swap_rows(struct store *s, const char *const steps[3], int64_t a, int64_t b)
+{
+	int rc = sql_run(s->q, steps[0], "i", a);
+
+	if (!rc)
+		rc = sql_run(s->q, steps[1], "ii", a, b);
+	return rc ? rc : sql_run(s->q, steps[2], "i", b);
+}
+
+int store_host_swap(struct store *s, int64_t a, int64_t b)
+{
+	static const char *const whole[] = {
+		"UPDATE host SET uuid = o.uuid, serial = o.serial, vendor = o.vendor,"
+		" product = o.product, facts = o.facts, seen_ms = o.seen_ms"
+		" FROM (SELECT * FROM host WHERE id IN (?1, ?2)) o"
+		" WHERE host.id IN (?1, ?2) AND o.id = iif(host.id = ?1, ?2, ?1)",
+		"UPDATE host_mac SET host = iif(host = ?1, ?2, ?1) WHERE host IN (?1, ?2)",
+		"UPDATE boot SET host = iif(host = ?1, ?2, ?1) WHERE host IN (?1, ?2) AND state = 0",
+	};
+	static const char *const rows[][3] = {
+		{ "UPDATE host_client SET host = -1 WHERE host = ?",
+			"UPDATE host_client SET host = ? WHERE host = ?",
+			"UPDATE host_client SET host = ? WHERE host = -1" },
+		{ "UPDATE host_place SET host = -1 WHERE host = ?",
+			"UPDATE host_place SET host = ? WHERE host = ?",
+			"UPDATE host_place SET host = ? WHERE host = -1" },
+		{ "UPDATE host_loader SET host = -1 WHERE host = ?",
+			"UPDATE host_loader SET host = ? WHERE host = ?",
+			"UPDATE host_loader SET host = ? WHERE host = -1" },
+	};
+	int rc = sql_run(s->q, "PRAGMA defer_foreign_keys = ON", "");
+
+	for (size_t i = 0; i < sizeof whole / sizeof whole[0] && !rc; i++)
+		rc = sql_run(s->q, whole[i], "ii", a, b);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && !rc; i++)
+		rc = swap_rows(s, rows[i], a, b);
+	return rc;
+}
+
 /* ---- reserved addresses ---- */
 
 #define RESERVATION_COLUMNS "host, addr, circuit"
@@ -539,7 +615,7 @@ int store_loader_died(
 #define BOOT_COLUMNS                                                                                 \
 	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"   \
 	" firmware, image, version, manifest, session, nonce, reason, sentence, loader, loader_for," \
-	" http, form"
+	" http, form, secret_sent"
 
 static void read_boot(struct sql_row *r, struct store_boot *b)
 {
@@ -568,6 +644,7 @@ static void read_boot(struct sql_row *r, struct store_boot *b)
 	sql_text(r, 20, b->offered.firmware, sizeof b->offered.firmware);
 	b->offered.http = sql_int(r, 21) != 0;
 	b->offered.form = (uint8_t)sql_int(r, 22);
+	b->secret_sent = sql_int(r, 23) != 0;
 }
 
 static int boot_of(struct sql_row *r, struct store_boot *out)
@@ -601,14 +678,14 @@ int store_boot_put(struct store *s, const struct store_boot *b)
 		"UPDATE boot SET seen_ms = ?, ended_ms = ?, stage = ?, state = ?, addr = ?, arch = ?,"
 		" loader_sent = ?, loader = ?, loader_for = ?, http = ?, form = ?, firmware = ?,"
 		" image = ?, version = ?, manifest = ?, session = ?, nonce = ?, reason = ?,"
-		" sentence = ? WHERE id = ?",
-		"iiiiiiittiitttbbttti", b->seen_ms, b->ended_ms, (int64_t)b->stage,
+		" sentence = ?, secret_sent = ? WHERE id = ?",
+		"iiiiiiittiitttbbtttii", b->seen_ms, b->ended_ms, (int64_t)b->stage,
 		(int64_t)b->state, (int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent,
 		b->offered.loader, b->offered.firmware, (int64_t)b->offered.http,
 		(int64_t)b->offered.form, b->firmware, b->image, b->version,
 		b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
 		b->has_session ? b->session.b : NULL, sizeof b->session.b, b->nonce, b->reason,
-		b->sentence, b->id);
+		b->sentence, (int64_t)b->secret_sent, b->id);
 }
 
 int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out)
@@ -665,8 +742,9 @@ int store_boot_stale(struct store *s, int64_t before_ms,
 	struct store_boot stale[16];
 	size_t n = 0;
 	struct sql_row *r = sql_start(s->q,
-		"SELECT " BOOT_COLUMNS " FROM boot WHERE state = 0 AND seen_ms < ? LIMIT 16", "i",
-		before_ms);
+		"SELECT " BOOT_COLUMNS " FROM boot WHERE state = 0 AND seen_ms < ?"
+		" AND NOT (stage = ? AND nonce = '') LIMIT 16",
+		"ii", before_ms, (int64_t)STAGE_HANDOFF);
 	int rc;
 
 	while ((rc = sql_next(r)) > 0 && n < sizeof stale / sizeof stale[0])
@@ -818,13 +896,8 @@ int store_image_by_manifest(struct store *s, const struct digest *manifest, stru
 		out);
 }
 
-int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
-	unsigned nth, struct manifest_file *out)
+static int file_of(struct sql_row *r, struct manifest_file *out)
 {
-	struct sql_row *r = sql_start(s->q,
-		"SELECT role, name, length, digest FROM image_file WHERE manifest = ? AND role = ?"
-		" ORDER BY position LIMIT 1 OFFSET ?",
-		"bii", manifest->b, sizeof manifest->b, (int64_t)role, (int64_t)nth);
 	int rc = one(r);
 
 	if (!rc) {
@@ -839,6 +912,27 @@ int store_image_file(struct store *s, const struct digest *manifest, enum file_r
 	return rc;
 }
 
+int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
+	unsigned nth, struct manifest_file *out)
+{
+	return file_of(
+		sql_start(s->q,
+			"SELECT role, name, length, digest FROM image_file"
+			" WHERE manifest = ? AND role = ? ORDER BY position LIMIT 1 OFFSET ?",
+			"bii", manifest->b, sizeof manifest->b, (int64_t)role, (int64_t)nth),
+		out);
+}
+
+int store_image_file_named(
+	struct store *s, const struct digest *manifest, const char *name, struct manifest_file *out)
+{
+	return file_of(sql_start(s->q,
+			       "SELECT role, name, length, digest FROM image_file"
+			       " WHERE manifest = ? AND name = ? COLLATE NOCASE",
+			       "bt", manifest->b, sizeof manifest->b, name),
+		out);
+}
+
 int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX])
 {
 	struct sql_row *r = sql_start(s->q, "SELECT args FROM image WHERE manifest = ?", "b",
@@ -847,6 +941,18 @@ int store_image_args(struct store *s, const struct digest *manifest, char out[MA
 
 	if (!rc)
 		sql_text(r, 0, out, MANIFEST_ARGS_MAX);
+	sql_end(r);
+	return rc;
+}
+
+int store_image_expires(struct store *s, const struct digest *manifest, int64_t *out)
+{
+	struct sql_row *r = sql_start(s->q, "SELECT expires_s FROM image WHERE manifest = ?", "b",
+		manifest->b, sizeof manifest->b);
+	int rc = one(r);
+
+	if (!rc)
+		*out = sql_int(r, 0);
 	sql_end(r);
 	return rc;
 }

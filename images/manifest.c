@@ -15,12 +15,23 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-static const char *const kind_names[] = { [IMAGE_LINUX] = "linux", [IMAGE_XEN] = "xen" };
+static const char *const kind_names[] = {
+	[IMAGE_LINUX] = "linux",
+	[IMAGE_XEN] = "xen",
+	[IMAGE_ESXI] = "esxi",
+	[IMAGE_EFI] = "efi",
+	[IMAGE_ISO] = "iso",
+	[IMAGE_SAN] = "san",
+};
 static const char *const role_names[] = {
 	[FILE_KERNEL] = "kernel",
 	[FILE_INITRD] = "initrd",
 	[FILE_XEN] = "xen",
 	[FILE_UKI] = "uki",
+	[FILE_EFI] = "efi",
+	[FILE_BOOTCFG] = "bootcfg",
+	[FILE_MODULE] = "module",
+	[FILE_ISO] = "iso",
 };
 
 const char *image_kind_name(enum image_kind k)
@@ -31,6 +42,41 @@ const char *image_kind_name(enum image_kind k)
 const char *file_role_name(enum file_role r)
 {
 	return (unsigned)r < FILE_ROLES ? role_names[r] : "unknown";
+}
+
+static int index_of(const char *const *names, unsigned n, const char *name, unsigned *out)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0) {
+			*out = i;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int image_kind_parse(const char *name, enum image_kind *out)
+{
+	unsigned i = 0;
+	int rc = index_of(kind_names, IMAGE_KINDS, name, &i);
+
+	if (!rc)
+		*out = (enum image_kind)i;
+	return rc;
+}
+
+int file_role_parse(const char *name, enum file_role *out)
+{
+	unsigned i = 0;
+	int rc = index_of(role_names, FILE_ROLES, name, &i);
+
+	if (!rc)
+		*out = (enum file_role)i;
+	return rc;
+}
+
+int image_kind_direct(enum image_kind k)
+{
+	return k != IMAGE_LINUX && k != IMAGE_XEN;
 }
 
 int manifest_name_ok(const char *s)
@@ -89,13 +135,13 @@ static int take_files(const struct json *v, struct manifest *m, const struct com
 {
 	size_t n = json_len(v);
 
-	if (!json_is_array(v) || n < 1 || n > MANIFEST_FILES_MAX)
-		return strict_complain(c, "files: a list of 1 to %d", MANIFEST_FILES_MAX);
+	if (!json_is_array(v) || n > MANIFEST_FILES_MAX)
+		return strict_complain(c, "files: a list of at most %d", MANIFEST_FILES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		char where[16];
 		int rc;
 
-		snprintf(where, sizeof where, "files[%u]", (unsigned)i & 255);
+		snprintf(where, sizeof where, "files[%u]", (unsigned)i & 1023);
 		rc = take_file(json_at(v, i), where, &m->files[i], c);
 		if (rc)
 			return rc;
@@ -179,6 +225,22 @@ static const struct {
 		[FILE_KERNEL] = { 1, 1 },
 		[FILE_INITRD] = { 0, MANIFEST_FILES_MAX },
 		[FILE_XEN] = { 1, 1 },
+	},
+	[IMAGE_ESXI] = {
+		[FILE_EFI] = { 1, 1 },
+		[FILE_BOOTCFG] = { 1, 1 },
+		[FILE_KERNEL] = { 1, 1 },
+		[FILE_MODULE] = { 0, MANIFEST_FILES_MAX },
+	},
+	[IMAGE_EFI] = {
+		[FILE_EFI] = { 1, 1 },
+		[FILE_MODULE] = { 0, MANIFEST_FILES_MAX },
+	},
+	[IMAGE_ISO] = {
+		[FILE_ISO] = { 1, 1 },
+	},
+	[IMAGE_SAN] = {
+		[FILE_KERNEL] = { 0, 0 },
 	},
 };
 

@@ -12,7 +12,12 @@
  * one too, so no prefix of a manifest is one. Times are seconds since 1970. `release`, `created`
  * and `expires` are stamped by signing; a built, unsigned manifest has zeros there: whoever runs or
  * imports an image refuses release 0. File names differ in more than case, because some file
- * systems and loaders ignore it. linux has one kernel, xen one kernel and one Xen.
+ * systems and loaders ignore it.
+ *
+ * The kinds: linux (a kernel) and xen (Xen and dom0's kernel) are started by the agent. The others
+ * the boot loader starts by itself: esxi (boot.cfg, its kernel, its modules, and mboot.efi as efi),
+ * efi (a program, and modules that it finds beside itself by their names), iso (a bootable CD), san
+ * (a disk of the network: no file at all). What args says there: docs/images.md.
  */
 #ifndef MUSTER_IMAGES_MANIFEST_H
 #define MUSTER_IMAGES_MANIFEST_H
@@ -24,18 +29,30 @@
 #include "images/strict.h"
 
 #define MANIFEST_MAX	   STRICT_MAX /* bytes */
-#define MANIFEST_FILES_MAX 16
+#define MANIFEST_FILES_MAX 256
 #define MANIFEST_NAME_MAX  STRICT_NAME_MAX /* image and file names */
 #define MANIFEST_ARGS_MAX  1024		   /* printable ASCII, no quotes or backslashes */
 #define MANIFEST_FILE_MAX  (4ULL << 30)
 
-enum image_kind { IMAGE_LINUX, IMAGE_XEN, IMAGE_KINDS };
+enum image_kind {
+	IMAGE_LINUX,
+	IMAGE_XEN,
+	IMAGE_ESXI,
+	IMAGE_EFI,
+	IMAGE_ISO,
+	IMAGE_SAN,
+	IMAGE_KINDS
+};
 
 enum file_role {
 	FILE_KERNEL, /* linux: bzImage; xen: dom0's kernel */
 	FILE_INITRD, /* in order; several are concatenated */
 	FILE_XEN,    /* the unpacked Xen, multiboot2 */
 	FILE_UKI,    /* the agent's signed EFI file, kind linux only */
+	FILE_EFI,    /* the EFI program that the loader starts */
+	FILE_BOOTCFG,
+	FILE_MODULE, /* esxi: a module of boot.cfg; efi: a file beside the program */
+	FILE_ISO,
 	FILE_ROLES
 };
 
@@ -71,8 +88,13 @@ int manifest_print(const struct manifest *m, char *out, size_t size);
 const struct manifest_file *manifest_file(const struct manifest *m, enum file_role role);
 uint64_t manifest_total(const struct manifest *m); /* bytes over all files */
 
-const char *image_kind_name(enum image_kind k); /* "linux", "xen" */
-const char *file_role_name(enum file_role r);	/* "kernel", "initrd", "xen", "uki" */
-int manifest_name_ok(const char *s);		/* 1 or 0 */
+const char *image_kind_name(enum image_kind k); /* "linux", "xen" … */
+const char *file_role_name(enum file_role r);	/* "kernel", "initrd" … */
+/* 0 with *out filled, or -ENOENT for another word. */
+int image_kind_parse(const char *name, enum image_kind *out);
+int file_role_parse(const char *name, enum file_role *out);
+/* 1 when the boot loader starts such an image by itself, without the agent. */
+int image_kind_direct(enum image_kind k);
+int manifest_name_ok(const char *s); /* 1 or 0 */
 
 #endif

@@ -67,19 +67,6 @@ static bool identity_of(const struct json *body, struct host_identity *id)
 	return id->has_uuid || id->n_macs || host_serial_ok(id->serial);
 }
 
-/* The code that a person compares between the host's screen and the waiting room. */
-static void need_code(struct core *c, struct store_host *h)
-{
-	uint32_t r;
-
-	if (h->code[0] || record_is_admitted(c, h))
-		return;
-	if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
-		abort();
-	snprintf(h->code, sizeof h->code, "%06u", r % 1000000);
-	core_must(c, store_host_put(c->store, h), "host code");
-}
-
 static void new_session(struct core *c, struct store_boot *b, char token[DIGEST_HEX])
 {
 	random_hex(token, DIGEST_LEN);
@@ -121,7 +108,7 @@ static void handle_facts(
 	fact(body, "vendor", vendor, sizeof vendor);
 	fact(body, "product", product, sizeof product);
 	record_host(c, &id, vendor, product, &h);
-	need_code(c, &h);
+	record_code(c, &h);
 	core_must(c, store_host_facts_put(c->store, h.id, q->body, q->h->body_len), "facts");
 	if (!record_open_boot(c, &h, STAGE_HANDOFF, &b))
 		record_new_boot(c, &h, id.n_macs ? id.macs[0] : NULL, &b);
@@ -158,6 +145,15 @@ static struct ticket_wait *ticket_slot(struct core *c, uint64_t http_id)
 	return NULL;
 }
 
+/* Is muster-agent in the image? A foreign system does not say that it is up by itself. */
+static bool reports(struct core *c, const struct store_image *image)
+{
+	char args[MANIFEST_ARGS_MAX];
+
+	core_must(c, store_image_args(c->store, &image->manifest, args), "image args");
+	return !strstr(args, "muster.reports=no");
+}
+
 /* The host's boot is bound to this image and gets the nonce that its guest will have to write. */
 static void bind_image(struct talk *t, const struct store_image *image)
 {
@@ -171,7 +167,9 @@ static void bind_image(struct talk *t, const struct store_image *image)
 	b->has_manifest = true;
 	memcpy(b->image, image->name, sizeof b->image);
 	memcpy(b->version, image->version, sizeof b->version);
-	random_hex(b->nonce, 16);
+	b->nonce[0] = 0;
+	if (reports(t->c, image))
+		random_hex(b->nonce, 16);
 	snprintf(detail, sizeof detail, "%s %s", image->name, image->version);
 	e.detail = detail;
 	record_event(t->c, b, &e);
@@ -258,6 +256,12 @@ static void handle_ticket(struct talk *t)
 	}
 	if (!find_image(t, &ch, &image))
 		return;
+	if (image_kind_direct(image.kind)) { /* it was assigned after the loader had its script */
+		answer_problem(t->a, 422, "loader-image", NULL,
+			"%s is started by the boot loader: %s has to start over", image.name,
+			t->host.name);
+		return;
+	}
 	bind_image(t, &image);
 	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
 		answer_turn(t->a, &turn);

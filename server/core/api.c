@@ -98,6 +98,7 @@ static const struct {
 	{ HTTP_PATCH, "/api/v1/hosts/*", api_patch_host },
 	{ HTTP_DELETE, "/api/v1/hosts/*", api_delete_host },
 	{ HTTP_GET, "/api/v1/hosts/*/boots", api_get_boots },
+	{ HTTP_POST, "/api/v1/hosts/*/replace", api_post_replace },
 	{ HTTP_GET, "/api/v1/boots/*", api_get_boot },
 	{ HTTP_GET, "/api/v1/events", api_get_events },
 	{ HTTP_GET, "/api/v1/leases", api_get_leases },

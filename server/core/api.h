@@ -20,6 +20,8 @@ typedef void api_fn(struct call *k);
 
 /* api_hosts.c */
 api_fn api_get_hosts, api_get_host, api_post_host, api_patch_host, api_delete_host;
+/* api_replace.c */
+api_fn api_post_replace;
 /* api_import.c */
 api_fn api_post_import;
 /* api_boots.c */
@@ -40,6 +42,13 @@ void api_answer_store(struct call *k, int rc, char *json, const char *what);
 
 /* 0, or 1 with the answer made when the body has a key that is none of `known` (NULL ends it). */
 int api_has_unknown_key(struct call *k, const char *const *known);
+
+/* ---- api_values.c: values of a host ---- */
+
+/* Is what the body says of them good? false with the answer made. host 0: a new one. */
+bool api_check_values(struct call *k, int64_t host);
+/* Make it so, inside of core_write. */
+void api_apply_values(struct call *k, int64_t host);
 
 /* ---- api_reserve.c: ip, circuit and client_id of a host ---- */
 

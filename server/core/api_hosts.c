@@ -78,7 +78,7 @@ static int change_host(struct call *k, struct store_host *h)
 void api_patch_host(struct call *k)
 {
 	static const char *const known[] = { "name", "image", "admitted", "ip", "circuit",
-		"client_id", "options", NULL };
+		"client_id", "options", "values", NULL };
 	struct store_host h, other;
 	struct reserve_wish wish;
 	char *json = NULL;
@@ -96,9 +96,10 @@ void api_patch_host(struct call *k)
 			k->a, 409, "name-taken", NULL, "another host has the name '%s'", h.name);
 		return;
 	}
-	if (!api_read_reservation(k, h.id, &wish))
+	if (!api_read_reservation(k, h.id, &wish) || !api_check_values(k, h.id))
 		return;
 	core_write(k->c);
+	api_apply_values(k, h.id);
 	api_apply_reservation(k, h.id, &wish);
 	apply_options(k, h.id);
 	core_must(k->c, store_host_put(k->c->store, &h), "host put");
@@ -140,7 +141,7 @@ static int body_identity(struct call *k, const struct reserve_wish *wish, struct
 void api_post_host(struct call *k)
 {
 	static const char *const known[] = { "name", "mac", "uuid", "serial", "image", "admitted",
-		"ip", "circuit", "client_id", "options", NULL };
+		"ip", "circuit", "client_id", "options", "values", NULL };
 	struct store_host h = { .admitted = true }, other;
 	struct host_identity id;
 	struct reserve_wish wish;
@@ -148,7 +149,8 @@ void api_post_host(struct call *k)
 	int rc;
 
 	if (api_has_unknown_key(k, known) || !api_read_reservation(k, 0, &wish) ||
-		!body_identity(k, &wish, &id) || !change_host(k, &h) || !read_options(k))
+		!body_identity(k, &wish, &id) || !change_host(k, &h) || !read_options(k) ||
+		!api_check_values(k, 0))
 		return;
 	rc = store_host_find(k->c->store, &id, &other);
 	if (rc == 0) {
@@ -172,6 +174,7 @@ void api_post_host(struct call *k)
 	core_must(k->c, rc, "host add");
 	for (size_t i = 0; i < id.n_macs; i++)
 		core_must(k->c, store_host_mac_put(k->c->store, h.id, id.macs[i]), "host mac");
+	api_apply_values(k, h.id);
 	api_apply_reservation(k, h.id, &wish);
 	apply_options(k, h.id);
 	rc = store_json_host(k->c->store, h.name, &json);

@@ -73,6 +73,13 @@ static struct config_form form_unpack(uint8_t packed)
 
 /* ---- results ---- */
 
+/* Served under /efi/: no file of the loader folder. */
+static bool is_image(const char *loader)
+{
+	return !strcmp(loader, BOOT_UKI) || !strcmp(loader, "image.efi") ||
+	       !strcmp(loader, "image.iso");
+}
+
 static void why(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void why(struct plan *p, const char *fmt, ...)
 {
@@ -86,7 +93,7 @@ static void why(struct plan *p, const char *fmt, ...)
 static void offer(struct plan *p, const char *loader, bool http, struct config_form form)
 {
 	struct boot_plan *o = p->out;
-	const bool uki = http && !strcmp(loader, BOOT_UKI);
+	const bool uki = http && is_image(loader);
 
 	o->boot = (struct dhcp_boot){ .http_url = http, .form = form };
 	if (http)
@@ -177,7 +184,10 @@ static size_t list_of(const struct plan *p, const struct row *row, const char *l
 	size_t n = 0;
 
 	for (size_t i = 0; i < LIST_MAX && row->loaders[i]; i++) {
-		if (p->a->exists(p->a->arg, row->loaders[i], row->http))
+		if (p->a->direct && !strcmp(row->loaders[i], BOOT_UKI)) {
+			if (*p->a->own)
+				list[n++] = p->a->own;
+		} else if (p->a->exists(p->a->arg, row->loaders[i], row->http))
 			list[n++] = row->loaders[i];
 	}
 	return n;
@@ -235,7 +245,12 @@ static bool offer_remembered(struct plan *p)
 {
 	const struct store_loader *w = &p->a->memory.works;
 
-	if (!w->loader[0] || !can(p, w->http) || !p->a->exists(p->a->arg, w->loader, w->http))
+	/* What started another image, or the agent, leads nowhere now. */
+	if (!w->loader[0] || !can(p, w->http) ||
+		(is_image(w->loader) &&
+			strcmp(w->loader, p->a->direct ? p->a->own : BOOT_UKI) != 0))
+		return false;
+	if (!(p->a->direct && is_image(w->loader)) && !p->a->exists(p->a->arg, w->loader, w->http))
 		return false;
 	offer(p, w->loader, w->http, form_unpack(w->form));
 	why(p, "%s by %s: it worked at boot %lld", w->loader, transport_name(w->http),

@@ -27,7 +27,11 @@ struct boot_ask {
 	const struct dhcp_query *q;
 	const char *vendor, *product; /* of the host in the inventory, or "" */
 	struct store_loaders memory;  /* of this host and this kind of firmware */
-	bool loader_runs;	      /* the iPXE that asks is the one which we sent in this boot */
+	/* The boot loader starts the host's image by itself; where UEFI firmware can do that, too,
+	 * by HTTP: "image.efi" or "image.iso", else "". */
+	bool direct;
+	const char *own;
+	bool loader_runs; /* the iPXE that asks is the one which we sent in this boot */
 	/* Is there such a file in the loader folder; with BOOT_UKI and http, an agent image? */
 	bool (*exists)(void *arg, const char *loader, bool http);
 	void *arg;

@@ -8,6 +8,7 @@
 
 #include "server/core/boot_plan.h"
 #include "server/core/core.h"
+#include "server/core/direct.h"
 #include "server/core/quirk.h"
 #include "server/core/record.h"
 #include "server/core/told.h"
@@ -115,7 +116,14 @@ static void make_plan(struct core *c, const struct dhcp_query *q, struct asker *
 		.product = who->host.product,
 		.exists = exists,
 		.arg = c,
+		.own = "",
 	};
+	struct store_image image;
+
+	if (q->client == DHCP_CLIENT_HTTP) {
+		ask.direct = direct_image(c, &who->host, &image);
+		ask.own = direct_http_file(c, &who->host);
+	}
 
 	if (who->known && dhcp_is_netboot(q))
 		recall(c, q, who, &ask);

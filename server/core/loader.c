@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 
 #include "server/core/boot_plan.h"
-#include "server/core/core.h"
+#include "server/core/direct.h"
+#include "server/core/loader.h"
 #include "server/core/record.h"
-#include "server/core/script.h"
 
-#define SCRIPT_MAX  8192
+#define SCRIPT_MAX  (80 * 1024)
 #define LOAD_MIN    (1024 * 1024) /* bytes of a load that takes a turn */
 #define PAUSE_S	    10 /* before a host that failed starts again; doubles with each failure */
 #define PAUSE_MAX_S 300
@@ -77,7 +77,7 @@ static const char *const phase_words[BLOB_PHASES] = { "started", "finished", "ab
 
 /* Which file of an image it is, and what stage its transfer belongs to. 1; 0: not worth a row. */
 static int blob_of_image(struct core *c, const struct blob_event *t, const struct store_boot *b,
-	char name[MANIFEST_NAME_MAX], enum boot_stage *stage)
+	char name[MANIFEST_NAME_MAX], enum boot_stage *stage, enum file_role *file_role)
 {
 	char image[MANIFEST_NAME_MAX];
 	struct digest digest;
@@ -89,6 +89,7 @@ static int blob_of_image(struct core *c, const struct blob_event *t, const struc
 	if (rc == -ENOENT)
 		return 0; /* a manifest or a signature: too small */
 	core_must(c, rc, "file name");
+	*file_role = role;
 	if (role == FILE_UKI)
 		*stage = STAGE_LOADER;
 	else
@@ -101,6 +102,7 @@ void loader_handle_blob(struct core *c, const struct blob_event *t)
 	struct happened e = { STAGE_LOADER, phase_words[t->phase], "http", t->bytes, t->total,
 		t->name };
 	char name[MANIFEST_NAME_MAX];
+	enum file_role role = FILE_ROLES;
 	struct store_boot b;
 
 	if (t->phase != BLOB_STARTED)
@@ -112,11 +114,13 @@ void loader_handle_blob(struct core *c, const struct blob_event *t)
 	if (t->name[0]) {
 		b.loader_sent = true;
 	} else {
-		if (!blob_of_image(c, t, &b, name, &e.stage))
+		if (!blob_of_image(c, t, &b, name, &e.stage, &role))
 			return;
 		e.detail = name;
 	}
 	record_event(c, &b, &e);
+	if (t->phase == BLOB_FINISHED)
+		direct_was_sent(c, &b, role);
 }
 
 /* ---- /boot.ipxe ---- */
@@ -135,7 +139,7 @@ static bool identity_of(const char *query, struct host_identity *id)
 	return id->has_uuid || id->n_macs || host_serial_ok(id->serial);
 }
 
-static void answer_script(
+void loader_answer_script(
 	struct answer *a, const char *template, const struct script_value *v, size_t n)
 {
 	char *out = malloc(SCRIPT_MAX);
@@ -150,7 +154,7 @@ static void answer_script(
 	answer_take(a, 200, "text/plain", out);
 }
 
-static void answer_wait(struct core *c, struct answer *a, const char *host, const char *reason)
+void loader_answer_wait(struct core *c, struct answer *a, const char *host, const char *reason)
 {
 	char pause[16];
 	const struct script_value v[] = {
@@ -162,7 +166,7 @@ static void answer_wait(struct core *c, struct answer *a, const char *host, cons
 	};
 
 	snprintf(pause, sizeof pause, "%d", WAIT_S);
-	answer_script(a, script_wait, v, sizeof v / sizeof v[0]);
+	loader_answer_script(a, script_wait, v, sizeof v / sizeof v[0]);
 }
 
 /* "initrd --name NAME …" for each ramdisk, and "initrd=NAME" for a kernel started by EFI. */
@@ -185,7 +189,7 @@ static void initrd_lines(struct core *c, const struct digest *manifest, char *li
 	}
 }
 
-static unsigned pause_after(struct core *c, const struct store_host *h)
+unsigned loader_pause_after(struct core *c, const struct store_host *h)
 {
 	unsigned pause = PAUSE_S;
 	int failures = 0;
@@ -223,33 +227,40 @@ static void answer_boot(struct core *c, struct answer *a, const struct store_hos
 
 	if (store_image_file(c->store, &agent->manifest, FILE_KERNEL, 0, &f) < 0 ||
 		store_image_args(c->store, &agent->manifest, own) < 0) {
-		answer_wait(c, a, h->name, "the agent image on the server has no kernel");
+		loader_answer_wait(c, a, h->name, "the agent image on the server has no kernel");
 		return;
 	}
 	digest_hex(&f.sha256, kernel);
 	snprintf(args, sizeof args, "%s muster.url=%s%s%s", own, c->server->url,
 		*mac ? " BOOTIF=01-" : "", mac);
 	initrd_lines(c, &agent->manifest, lines, sizeof lines, initrd_args, sizeof initrd_args);
-	snprintf(pause, sizeof pause, "%u", pause_after(c, h));
-	answer_script(a, script_boot, v, sizeof v / sizeof v[0]);
+	snprintf(pause, sizeof pause, "%u", loader_pause_after(c, h));
+	loader_answer_script(a, script_boot, v, sizeof v / sizeof v[0]);
 }
 
 /* iPXE reports a step that failed; after its last try the boot is over. */
 static bool record_beacon(struct core *c, const char *query, struct store_boot *b)
 {
 	struct happened e = { STAGE_SCRIPT, "aborted", "http", 0, 0, NULL };
-	char part[32], code[32], try[8], detail[160];
+	char part[32], code[32], try[8], detail[200];
 
 	if (!query_get(query, "failed", part, sizeof part))
 		return false;
 	query_get(query, "errno", code, sizeof code);
 	query_get(query, "try", try, sizeof try);
-	snprintf(detail, sizeof detail, "iPXE could not load the agent's %s: error %s, try %s",
-		part, code, try);
+	if (!b->has_manifest)
+		snprintf(detail, sizeof detail,
+			"iPXE could not load the agent's %s: error %s, try %s", part, code, try);
+	else if (!strcmp(part, "start") && !strtoul(code, NULL, 16))
+		snprintf(detail, sizeof detail, "%s was started and came back, try %s", b->image,
+			try);
+	else
+		snprintf(detail, sizeof detail, "iPXE failed at %s of %s: error %s, try %s", part,
+			b->image, code, try);
 	e.detail = detail;
 	record_event(c, b, &e);
 	if (!strcmp(try, "5"))
-		record_failed(c, b, "agent-load", "%s", detail);
+		record_failed(c, b, b->has_manifest ? "loader-start" : "agent-load", "%s", detail);
 	return true;
 }
 
@@ -261,7 +272,7 @@ static void answer_hello(struct core *c, struct answer *a)
 		{ "base", c->server->url, false },
 	};
 
-	answer_script(a, script_hello, v, sizeof v / sizeof v[0]);
+	loader_answer_script(a, script_hello, v, sizeof v / sizeof v[0]);
 }
 
 static void firmware_of(const char *query, struct store_boot *b)
@@ -273,13 +284,28 @@ static void firmware_of(const char *query, struct store_boot *b)
 			!strcmp(platform, "efi") ? "uefi" : "bios");
 }
 
+/* The host's image is one that iPXE starts. */
+static void answer_direct(struct core *c, struct answer *a, struct store_host *h,
+	struct store_boot *b, const struct store_image *image)
+{
+	char reason[80];
+
+	if (record_is_admitted(c, h)) {
+		direct_script(c, h, b, image, a);
+		return;
+	}
+	record_code(c, h);
+	snprintf(reason, sizeof reason, "it waits for its admission, code %s", h->code);
+	loader_answer_wait(c, a, h->name, reason);
+}
+
 static void handle_script(struct core *c, const struct request *q, struct answer *a)
 {
 	struct happened e = { STAGE_SCRIPT, "done", "http", 0, 0, NULL };
-	char vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX], mac[HOST_MAC_TEXT];
+	char vendor[HOST_TEXT_MAX], product[HOST_TEXT_MAX], mac[HOST_MAC_TEXT], part[32];
 	const char *query = q->h->query;
 	struct host_identity id;
-	struct store_image agent;
+	struct store_image agent, direct;
 	struct store_host h;
 	struct store_boot b;
 	int rc;
@@ -292,8 +318,10 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 	query_get(query, "product", product, sizeof product);
 	query_get(query, "mac", mac, sizeof mac);
 	record_host(c, &id, vendor, product, &h);
-	/* Asking for the script again is fine until the agent runs. */
-	if (!record_open_boot(c, &h, STAGE_IMAGE, &b))
+	/* Asking for the script again is fine until the image is chosen; telling of a failure is
+	 * not asking. */
+	if (!record_open_boot(c, &h,
+		    query_get(query, "failed", part, sizeof part) ? STAGES : STAGE_IMAGE, &b))
 		record_new_boot(c, &h, id.n_macs ? id.macs[0] : NULL, &b);
 	else if (id.n_macs)
 		record_joined(c, &b, id.macs[0]);
@@ -310,11 +338,17 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 
 		record_event(c, &b, &end);
 	}
+	if (direct_image(c, &h, &direct)) {
+		record_event(c, &b, &e);
+		answer_direct(c, a, &h, &b, &direct);
+		return;
+	}
 	rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
 	if (rc == -ENOENT) {
 		e.detail = "no agent image on the server";
 		record_event(c, &b, &e);
-		answer_wait(c, a, h.name, "the server has no agent image: muster image import");
+		loader_answer_wait(
+			c, a, h.name, "the server has no agent image: muster image import");
 		return;
 	}
 	core_must(c, rc, "agent image");

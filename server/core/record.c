@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "server/core/boot_plan.h"
+#include "server/core/direct.h"
 #include "server/log.h"
 
 /* An emulated or slow machine may need minutes between two signs of life; a dead one needs a
@@ -77,6 +80,10 @@ int record_open_boot(
 	core_must(c, rc, "boot newest");
 	if (b.state != BOOT_OPEN)
 		return 0;
+	if (b.stage >= below && direct_is_silent(&b)) {
+		record_over(c, &b);
+		return 0;
+	}
 	if (b.stage >= below) {
 		bool died = record_falls_short(&b);
 
@@ -242,6 +249,17 @@ void record_up(struct core *c, struct store_boot *b)
 		(double)(b->ended_ms - b->started_ms) / 1000);
 }
 
+void record_over(struct core *c, struct store_boot *b)
+{
+	core_write(c);
+	b->state = BOOT_OVER;
+	b->ended_ms = c->wall_ms;
+	snprintf(b->sentence, sizeof b->sentence,
+		"%s was handed over; whether it came up, nobody reported", b->image);
+	core_must(c, store_boot_put(c->store, b), "boot over");
+	log_info("host over: boot=%lld image=%s", (long long)b->id, b->image);
+}
+
 void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)
 {
 	struct happened e = { STAGE_FAILED, "done", "core", 0, 0, b->sentence };
@@ -262,6 +280,18 @@ void record_failed(struct core *c, struct store_boot *b, const char *reason, con
 	record_event(c, b, &e);
 	log_info("host failed: boot=%lld stage=%s reason=%s %s", (long long)b->id,
 		boot_stage_name(b->stage), b->reason, b->sentence);
+}
+
+void record_code(struct core *c, struct store_host *h)
+{
+	uint32_t r;
+
+	if (h->code[0] || record_is_admitted(c, h))
+		return;
+	if (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+		abort(); /* cannot happen for so few bytes; a guessable code must not */
+	snprintf(h->code, sizeof h->code, "%06u", r % 1000000);
+	core_must(c, store_host_put(c->store, h), "host code");
 }
 
 static int fail_silent(void *arg, const struct store_boot *stale)

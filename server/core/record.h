@@ -25,7 +25,8 @@ void record_host(struct core *c, const struct host_identity *id, const char *ven
 
 /*
  * The host's open boot. 1: found. 0: none. When `below` is not STAGES and the boot has come that
- * far, the host has started over: that boot is closed as failed, and 0 returned.
+ * far, the host has started over: that boot is closed as failed, or as over when nothing more could
+ * be known of it, and 0 returned.
  */
 int record_open_boot(
 	struct core *c, const struct store_host *h, enum boot_stage below, struct store_boot *out);
@@ -70,6 +71,12 @@ void record_other_server(struct core *c, const struct store_boot *b, const struc
 void record_up(struct core *c, struct store_boot *b);
 void record_failed(struct core *c, struct store_boot *b, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Handed over to what does not report; the host starts over. */
+void record_over(struct core *c, struct store_boot *b);
+
+/* The code that a person compares between the host's screen and the waiting room; made once. */
+void record_code(struct core *c, struct store_host *h);
 
 /* Fail the boots that have been silent for too long. */
 void record_sweep(struct core *c);

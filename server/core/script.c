@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "embed/ipxe-scripts/boot.ipxe.in.h"
+#include "embed/ipxe-scripts/direct.ipxe.in.h"
 #include "embed/ipxe-scripts/hello.ipxe.in.h"
 #include "embed/ipxe-scripts/wait.ipxe.in.h"
 
 const char *const script_boot = embed_boot_ipxe_in;
+const char *const script_direct = embed_direct_ipxe_in;
 const char *const script_hello = embed_hello_ipxe_in;
 const char *const script_wait = embed_wait_ipxe_in;
 

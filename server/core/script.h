@@ -18,9 +18,10 @@ struct script_value {
 };
 
 /* The templates. */
-extern const char *const script_boot;  /* a host that may boot */
-extern const char *const script_hello; /* a host that has not said who it is */
-extern const char *const script_wait;  /* a host that has nothing to boot: says why, tries again */
+extern const char *const script_boot;	/* a host that may boot */
+extern const char *const script_direct; /* a host whose image iPXE starts by itself */
+extern const char *const script_hello;	/* a host that has not said who it is */
+extern const char *const script_wait;	/* a host that has nothing to boot: says why, tries again */
 
 /*
  * Returns the length of the text in out; -ENOSPC when it does not fit; -EBADMSG for a template

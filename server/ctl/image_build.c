@@ -1,6 +1,7 @@
 /*
- * image_build.c: `muster image build RECIPE` runs RECIPE.sh OUTDIR, which leaves the image's files
- * and image.json there; then hashes the files and writes manifest.json, unsigned. Needs no server.
+ * image_build.c: `muster image build RECIPE` (without a recipe: image_media.c) runs RECIPE.sh
+ * OUTDIR, which leaves the image's files and image.json there; then hashes the files and writes
+ * manifest.json, unsigned. Needs no server.
  *
  *   { "name": "kvm", "version": "6.1.192-2", "kind": "linux", "channel": "stable", "args": "...",
  *     "xen_args": "", "files": [ { "role": "kernel", "name": "vmlinuz" } ] }
@@ -142,41 +143,21 @@ static bool known(const struct json *obj, const char *const *keys, size_t n)
 	return json_is_object(obj);
 }
 
-static int spec_kind(const char *name, enum image_kind *out)
-{
-	for (unsigned k = 0; k < IMAGE_KINDS; k++)
-		if (strcmp(name, image_kind_name((enum image_kind)k)) == 0) {
-			*out = (enum image_kind)k;
-			return 0;
-		}
-	return -ENOENT;
-}
-
-static int spec_role(const char *name, enum file_role *out)
-{
-	for (unsigned r = 0; r < FILE_ROLES; r++)
-		if (strcmp(name, file_role_name((enum file_role)r)) == 0) {
-			*out = (enum file_role)r;
-			return 0;
-		}
-	return -ENOENT;
-}
-
 static int take_files(const char *dir, const struct json *files, struct manifest *m)
 {
 	static const char *const keys[] = { "role", "name" };
 	size_t n = json_len(files);
 
-	if (!json_is_array(files) || n < 1 || n > MANIFEST_FILES_MAX)
-		return fail_spec(dir, "files: not a list of 1 to 16");
+	if (!json_is_array(files) || n > MANIFEST_FILES_MAX)
+		return fail_spec(dir, "files: not a list, or too long");
 	for (size_t i = 0; i < n; i++) {
 		const struct json *f = json_at(files, i);
 		struct manifest_file *out = &m->files[i];
 
 		if (!known(f, keys, ARRAY_LEN(keys)))
 			return fail_spec(dir, "files: an unknown key");
-		if (spec_role(json_get_str(f, "role", ""), &out->role))
-			return fail_spec(dir, "files: role: not kernel, initrd, xen or uki");
+		if (file_role_parse(json_get_str(f, "role", ""), &out->role))
+			return fail_spec(dir, "files: role: not a known one");
 		if (!copy(out->name, sizeof out->name, json_get_str(f, "name", "")) ||
 			!manifest_name_ok(out->name))
 			return fail_spec(dir, "files: name: not a file name");
@@ -192,8 +173,8 @@ static int take_spec(const char *dir, const struct json *doc, struct manifest *m
 
 	if (!known(doc, keys, ARRAY_LEN(keys)))
 		return fail_spec(dir, "an unknown key, or no object");
-	if (spec_kind(json_get_str(doc, "kind", ""), &m->kind))
-		return fail_spec(dir, "kind: not linux or xen");
+	if (image_kind_parse(json_get_str(doc, "kind", ""), &m->kind))
+		return fail_spec(dir, "kind: not a known one");
 	if (!copy(m->name, sizeof m->name, json_get_str(doc, "name", "")) ||
 		!copy(m->version, sizeof m->version, json_get_str(doc, "version", "")) ||
 		!copy(m->channel, sizeof m->channel, json_get_str(doc, "channel", "stable")) ||
@@ -223,38 +204,6 @@ static int read_spec(const char *dir, struct manifest *m)
 
 /* ---- the verb ---- */
 
-/* Hash, print, and read back what was printed: the parser is the judge of every value. */
-static int write_manifest(const char *dir, struct manifest *m)
-{
-	struct image_text t;
-	struct manifest back;
-	int n, rc = image_dir_hash(dir, m);
-
-	if (rc)
-		return rc;
-	n = manifest_print(m, t.text, sizeof t.text);
-	if (n < 0)
-		return ctl_fail(CTL_FAILED, "%s: the manifest would be too long", dir);
-	t.len = (size_t)n;
-	rc = image_dir_parse(dir, &t, &back);
-	return rc ? rc : image_dir_write(dir, IMAGE_MANIFEST, t.text, t.len);
-}
-
-/* What was built here before ends being an image until the new build is complete. */
-static int clear_dir(const char *dir)
-{
-	char path[PATH_MAX];
-	int rc;
-
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return ctl_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
-	rc = image_dir_drop_signatures(dir, IMAGE_MANIFEST);
-	snprintf(path, sizeof path, "%s/" IMAGE_MANIFEST, dir);
-	if (!rc && unlink(path) < 0 && errno != ENOENT)
-		rc = ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
-	return rc;
-}
-
 static int build(const struct ctl *c, const struct build *b)
 {
 	char script[PATH_MAX], out[PATH_MAX], size[FORMAT_MAX];
@@ -262,7 +211,7 @@ static int build(const struct ctl *c, const struct build *b)
 	int rc = find_recipe(b, script);
 
 	if (!rc)
-		rc = clear_dir(b->out);
+		rc = image_dir_clear(b->out);
 	if (rc)
 		return rc;
 	if (!realpath(b->out, out))
@@ -271,7 +220,7 @@ static int build(const struct ctl *c, const struct build *b)
 	if (!rc)
 		rc = read_spec(out, &m);
 	if (!rc)
-		rc = write_manifest(out, &m);
+		rc = image_dir_finish(out, &m);
 	if (rc)
 		return rc;
 	if (c->format == CTL_NAME)
@@ -344,9 +293,12 @@ static int take_args(const struct ctl *c, int argc, char **argv, struct build *b
 
 int verb_image_build(struct ctl *c, int argc, char **argv)
 {
-	struct build b = { .more = calloc((size_t)argc + 1, sizeof *b.more) };
+	struct build b = { 0 };
 	int rc;
 
+	if (image_media_wanted(argc, argv))
+		return image_media_build(c, argc, argv);
+	b.more = calloc((size_t)argc + 1, sizeof *b.more);
 	if (!b.more)
 		return ctl_fail(CTL_FAILED, "out of memory");
 	rc = take_args(c, argc, argv, &b);

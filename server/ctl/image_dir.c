@@ -81,7 +81,7 @@ int image_dir_text(const char *dir, const char *name, const char *hint, struct i
 {
 	ssize_t n = read_file(dir, name, out->text, MANIFEST_MAX);
 
-	if (n == -ENOENT) {
+	if (n == -ENOENT || n == -ENOTDIR) {
 		ctl_fail(CTL_NOT_FOUND, "%s has no %s", dir, name);
 		ctl_hint("%s", hint);
 		return CTL_NOT_FOUND;
@@ -317,4 +317,34 @@ int image_dir_write(const char *dir, const char *name, const void *p, size_t len
 	}
 	rc = sync_dir(dir);
 	return rc ? fail_file(dir, name, rc) : CTL_OK;
+}
+
+int image_dir_clear(const char *dir)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return ctl_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
+	rc = image_dir_drop_signatures(dir, IMAGE_MANIFEST);
+	if (!rc && join(dir, IMAGE_MANIFEST, path) == 0 && unlink(path) < 0 && errno != ENOENT)
+		rc = ctl_fail(CTL_FAILED, "%s: %s", path, strerror(errno));
+	return rc;
+}
+
+/* What was printed is read back: the parser is the judge of every value. */
+int image_dir_finish(const char *dir, struct manifest *m)
+{
+	struct image_text t;
+	struct manifest back;
+	int n, rc = image_dir_hash(dir, m);
+
+	if (rc)
+		return rc;
+	n = manifest_print(m, t.text, sizeof t.text);
+	if (n < 0)
+		return ctl_fail(CTL_FAILED, "%s: the manifest would be too long", dir);
+	t.len = (size_t)n;
+	rc = image_dir_parse(dir, &t, &back);
+	return rc ? rc : image_dir_write(dir, IMAGE_MANIFEST, t.text, t.len);
 }

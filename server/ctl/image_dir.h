@@ -70,4 +70,10 @@ int image_dir_split(const char *path, char dir[PATH_MAX], char name[NAME_MAX + 1
 /* Replace DIR/NAME as a whole, on disk before this returns. */
 int image_dir_write(const char *dir, const char *name, const void *p, size_t len);
 
+/* Make the folder; what was built there before ends being an image until image_dir_finish. */
+int image_dir_clear(const char *dir);
+
+/* Hash the files that *m names and write the manifest, unsigned. */
+int image_dir_finish(const char *dir, struct manifest *m);
+
 #endif

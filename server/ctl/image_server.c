@@ -94,7 +94,8 @@ static int add_all(struct import *im)
 /* Everything that can be wrong with the folder itself, before the server is asked anything. */
 static int read_image(struct import *im)
 {
-	int rc = image_dir_text(im->dir, IMAGE_MANIFEST, "muster image build RECIPE", &im->text);
+	int rc = image_dir_text(
+		im->dir, IMAGE_MANIFEST, "muster image build RECIPE, or --from MEDIUM", &im->text);
 
 	if (!rc)
 		rc = image_dir_parse(im->dir, &im->text, &im->m);

@@ -330,8 +330,9 @@ static size_t bar_width(const struct timeline_style *s)
 
 static void draw_title(struct text *o, const struct timeline *t, const struct timeline_style *s)
 {
-	static const char *const ends[] = { "booting for ", "up after ", "failed after " };
-	static const enum tone tones[] = { TONE_BUSY, TONE_GOOD, TONE_BAD };
+	static const char *const ends[] = { "booting for ", "up after ", "failed after ",
+		"handed over, " };
+	static const enum tone tones[] = { TONE_BUSY, TONE_GOOD, TONE_BAD, TONE_DIM };
 	char took[FORMAT_MAX], left[256], right[64];
 	struct text l = { left, 0, sizeof left, false };
 
@@ -500,7 +501,7 @@ char *timeline_draw(
 		if (t->steps[i].n || (!ended && i != STAGE_FAILED))
 			draw_stage(&o, t, i, s);
 	}
-	if (t->state == BOOT_FAILED && *t->sentence) {
+	if ((t->state == BOOT_FAILED || t->state == BOOT_OVER) && *t->sentence) {
 		text_put(&o, "\n");
 		put_wrapped(&o, t->sentence, s->columns, 4);
 		if (*t->reason)
@@ -593,8 +594,8 @@ static void put_row_image(
 char *timeline_row(
 	const struct timeline *t, const struct timeline_style *s, char out[TIMELINE_TEXT_MAX])
 {
-	static const enum mark marks[] = { MARK_BUSY, MARK_DONE, MARK_BAD };
-	static const enum tone tones[] = { TONE_BUSY, TONE_GOOD, TONE_BAD };
+	static const enum mark marks[] = { MARK_BUSY, MARK_DONE, MARK_BAD, MARK_NONE };
+	static const enum tone tones[] = { TONE_BUSY, TONE_GOOD, TONE_BAD, TONE_DIM };
 	struct text o = { out, 0, TIMELINE_TEXT_MAX, false };
 	char time[FORMAT_MAX];
 

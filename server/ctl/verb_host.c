@@ -16,6 +16,7 @@
 
 #define FOLDED_MAX	   400 /* bytes of a folded list in a message */
 #define CHANGE_OPTIONS_MAX 64  /* options of one change */
+#define VALUES_MAX	   32
 
 /* ---- list ---- */
 
@@ -291,14 +292,20 @@ static void show_host(const struct ctl *c, const struct json *h)
 {
 	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders"),
 			  *options = json_get(h, "options");
+	const struct json *values = json_get(h, "values"), *value;
+	const char *key;
 	bool admitted = json_bool(json_get(h, "admitted"), false);
-	char machine[160], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX], place[512];
+	char machine[400], seen[FORMAT_MAX], name[HOSTLIST_NAME_MAX], place[512];
 	int64_t seen_ms = json_get_int(h, "seen", 0);
 
 	snprintf(name, sizeof name, "%s", hosts_name(h));
 	printf("%s  %s\n", format_clean(name), json_get_str(h, "stage", "never booted"));
 	put_line("why", json_get_str(h, "sentence", NULL));
 	put_line("image", json_get_str(h, "image", "(the server's default)"));
+	for (size_t i = 0; (value = json_member(values, i, &key)); i++) {
+		snprintf(machine, sizeof machine, "%s=%s", key, json_str(value, "(not shown)"));
+		put_line(i ? "" : "values", machine);
+	}
 	put_line("admitted", admitted ? "yes" : "no, in the waiting room");
 	put_line("code", admitted ? NULL : json_get_str(h, "code", NULL));
 	put_line("address", json_get_str(h, "addr", NULL));
@@ -376,16 +383,22 @@ enum {
 	OPT_OPTION,
 	OPT_NO_OPTIONS,
 	OPT_NAME,
+	OPT_VALUE,
+	OPT_NO_VALUE,
+	OPT_BY,
+	OPT_FORCE,
 	OPT_YES,
 	OPT_DRY_RUN
 };
 
 /* What a change says; the same options mean the same with every verb that knows them. */
 struct change {
-	const char *mac, *uuid, *serial, *image, *ip, *client_id, *circuit, *name;
+	const char *mac, *uuid, *serial, *image, *ip, *client_id, *circuit, *name, *by;
 	const char *options[CHANGE_OPTIONS_MAX]; /* what DHCP tells it alone */
 	size_t n_options;
-	bool no_image, no_ip, no_options, admitted, yes, dry_run;
+	const char *values[VALUES_MAX]; /* "name=value"; "name" takes it away */
+	size_t n_values;
+	bool no_image, no_ip, no_options, admitted, force, yes, dry_run;
 };
 
 static const struct option add_options[] = {
@@ -397,6 +410,7 @@ static const struct option add_options[] = {
 	{ "circuit", required_argument, NULL, OPT_CIRCUIT },
 	{ "option", required_argument, NULL, OPT_OPTION },
 	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "value", required_argument, NULL, OPT_VALUE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
@@ -408,11 +422,19 @@ static const struct option set_options[] = {
 	{ "option", required_argument, NULL, OPT_OPTION },
 	{ "no-options", no_argument, NULL, OPT_NO_OPTIONS },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "value", required_argument, NULL, OPT_VALUE },
+	{ "no-value", required_argument, NULL, OPT_NO_VALUE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
 static const struct option approve_options[] = {
 	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+static const struct option replace_options[] = {
+	{ "by", required_argument, NULL, OPT_BY },
+	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
@@ -422,11 +444,26 @@ static const struct option rm_options[] = {
 	{ 0 },
 };
 
+/* "name=value" of --value, "name" of --no-value. */
+static int add_value(struct ctl *c, struct change *ch, bool has_value, const char *word)
+{
+	const char *equals = strchr(word, '=');
+
+	if (has_value && (!equals || equals == word || !equals[1]))
+		return ctl_usage(c, "--value takes NAME=VALUE, not '%s'", word);
+	if (!has_value && equals)
+		return ctl_usage(c, "--no-value takes a name, not '%s'", word);
+	if (ch->n_values == VALUES_MAX)
+		return ctl_usage(c, "at most %d values at once", VALUES_MAX);
+	ch->values[ch->n_values++] = word;
+	return CTL_OK;
+}
+
 /* Options into *ch, names into *names: at least one. */
 static int parse_change(struct ctl *c, int argc, char **argv, const struct option *options,
 	struct change *ch, struct hostlist *names)
 {
-	int o;
+	int o, rc;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
@@ -468,6 +505,18 @@ static int parse_change(struct ctl *c, int argc, char **argv, const struct optio
 		case OPT_NAME:
 			ch->name = optarg;
 			break;
+		case OPT_VALUE:
+		case OPT_NO_VALUE:
+			rc = add_value(c, ch, o == OPT_VALUE, optarg);
+			if (rc)
+				return rc;
+			break;
+		case OPT_BY:
+			ch->by = optarg;
+			break;
+		case OPT_FORCE:
+			ch->force = true;
+			break;
 		case OPT_YES:
 			ch->yes = true;
 			break;
@@ -489,6 +538,22 @@ static void member(struct jw *w, const char *key, const char *value)
 		jw_str(w, key, value);
 }
 
+static void put_values(struct jw *w, const struct change *ch)
+{
+	char name[64];
+
+	if (!ch->n_values)
+		return;
+	jw_obj(w, "values");
+	for (size_t i = 0; i < ch->n_values; i++) {
+		const char *word = ch->values[i], *equals = strchr(word, '=');
+
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+		jw_str(w, name, equals ? equals + 1 : NULL);
+	}
+	jw_end_obj(w);
+}
+
 /* The JSON body of a change; free() it. NULL without memory. */
 static char *change_body(const struct change *ch, const char *name)
 {
@@ -503,6 +568,7 @@ static char *change_body(const struct change *ch, const char *name)
 	member(&w, "ip", ch->ip);
 	member(&w, "client_id", ch->client_id);
 	member(&w, "circuit", ch->circuit);
+	put_values(&w, ch);
 	if (ch->no_image)
 		jw_null(&w, "image");
 	if (ch->no_ip)
@@ -591,10 +657,10 @@ int verb_host_add(struct ctl *c, int argc, char **argv)
 static int check_set(struct ctl *c, const struct change *ch, const struct hostlist *names)
 {
 	if (!ch->image && !ch->no_image && !ch->ip && !ch->no_ip && !ch->n_options &&
-		!ch->no_options && !ch->name)
+		!ch->no_options && !ch->name && !ch->n_values)
 		return ctl_usage(c,
-			"what shall change? --image, --ip, --option, --no-image, --no-ip, "
-			"--no-options or --name");
+			"what shall change? --image, --ip, --option, --value, --no-image, --no-ip, "
+			"--no-options, --no-value or --name");
 	if ((ch->image && ch->no_image) || (ch->ip && ch->no_ip) ||
 		(ch->n_options && ch->no_options))
 		return ctl_usage(c, "--image and --no-image, --ip and --no-ip, --option and "
@@ -619,6 +685,7 @@ static void say_set(const struct change *ch, char *out, size_t size)
 		{ ch->n_options, "DHCP options ", options },
 		{ ch->no_options, "no DHCP options of its own", "" },
 		{ ch->name, "now ", ch->name },
+		{ ch->n_values, "values", "" },
 	};
 	struct text t = { .out = out, .size = size };
 
@@ -654,6 +721,39 @@ int verb_host_approve(struct ctl *c, int argc, char **argv)
 
 	if (!rc)
 		rc = change_each(c, "PATCH", &ch, &names, "approved");
+	hostlist_fini(&names);
+	return rc;
+}
+
+int verb_host_replace(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { 0 };
+	struct hostlist names = { 0 };
+	struct answer a = { 0 };
+	struct jw w = { 0 };
+	char path[128];
+	int rc = parse_change(c, argc, argv, replace_options, &ch, &names);
+
+	if (!rc && (names.n != 1 || !ch.by))
+		rc = ctl_usage(c, "which host, and --by which box?");
+	if (!rc) {
+		snprintf(path, sizeof path, "/api/v1/hosts/%s/replace", names.names[0]);
+		jw_obj(&w, NULL);
+		jw_str(&w, "by", ch.by);
+		if (ch.force)
+			jw_bool(&w, "force", true);
+		jw_end_obj(&w);
+		if (w.bad)
+			rc = ctl_fail(CTL_FAILED, "out of memory");
+		else if (ch.dry_run)
+			printf("would send: POST %s %s\n", path, w.buf);
+		else
+			rc = client_call(c, "POST", path, w.buf, &a);
+	}
+	if (!rc && !ch.dry_run)
+		printf("%s: its role has the box %s now\n", names.names[0], ch.by);
+	answer_fini(&a);
+	jw_fini(&w);
 	hostlist_fini(&names);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "server/bytes.h"
 #include "server/ctl/event.h"
 #include "server/ctl/format.h"
 #include "server/ctl/hosts.h"
@@ -50,7 +51,10 @@ static enum boot_state state_of(const struct json *boot)
 {
 	const char *s = json_get_str(boot, "state", "open");
 
-	return !strcmp(s, "up") ? BOOT_UP : !strcmp(s, "failed") ? BOOT_FAILED : BOOT_OPEN;
+	return !strcmp(s, "up")	      ? BOOT_UP
+	       : !strcmp(s, "failed") ? BOOT_FAILED
+	       : !strcmp(s, "over")   ? BOOT_OVER
+				      : BOOT_OPEN;
 }
 
 /* A time of the server's, so that no sum of them overflows. */
@@ -248,14 +252,14 @@ static size_t rows_that_fit(const struct watch *w)
 
 static void draw_table(struct watch *w)
 {
-	static const enum boot_state order[] = { BOOT_OPEN, BOOT_FAILED, BOOT_UP };
+	static const enum boot_state order[] = { BOOT_OPEN, BOOT_FAILED, BOOT_OVER, BOOT_UP };
 	char text[TIMELINE_TEXT_MAX];
 	size_t room = rows_that_fit(w), left = 0;
 	bool keep_order = w->n <= room;
 
 	put_text(w, timeline_row_header(&w->style, text));
 	put_text(w, "\n");
-	for (size_t k = 0; k < (keep_order ? 1 : 3); k++) {
+	for (size_t k = 0; k < (keep_order ? 1 : ARRAY_LEN(order)); k++) {
 		for (size_t i = 0; i < w->n; i++) {
 			const struct timeline *t = &w->rows[i].t;
 
@@ -306,7 +310,8 @@ static bool finished(const struct watch *w)
 {
 	size_t want = w->count ? w->count : w->boot ? 1 : w->names.n;
 
-	return want && in_state(w, BOOT_UP) + in_state(w, BOOT_FAILED) >= want;
+	return want &&
+	       in_state(w, BOOT_UP) + in_state(w, BOOT_FAILED) + in_state(w, BOOT_OVER) >= want;
 }
 
 static int parse_number(const struct ctl *c, const char *name, const char *s, int64_t *out)

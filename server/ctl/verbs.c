@@ -53,6 +53,7 @@ const struct verb verbs[] = {
 		"  --option SETTING what DHCP tells it alone, as it stands in a [subnet]:\n"
 		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
 		"  --image IMAGE    what it shall boot\n"
+		"  --value NAME=VALUE  as with `host set`\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "set", verb_host_set, "NAMES --image IMAGE|--ip ADDRESS|--option SETTING",
 		"change what is known or wanted",
@@ -64,11 +65,22 @@ const struct verb verbs[] = {
 		"                   'dns = 10.77.0.9', 'lease-time = 8h'; may be repeated\n"
 		"  --no-options     nothing of its own\n"
 		"  --name NEW       another name, for one host\n"
+		"  --value NAME=VALUE  a value that images fill in where their arguments say\n"
+		"                   @{NAME}; repeatable. Of a network disk: san-target, san-iqn, san-lun,\n"
+		"                   san-initiator, chap-name, chap-secret (which is never shown)\n"
+		"  --no-value NAME  take it away\n"
 		"  --dry-run        only say what would be sent\n" },
 	{ "host", "approve", verb_host_approve, "NAMES [--image IMAGE]",
 		"let hosts out of the waiting room",
 		"  --image IMAGE    and assign this image\n"
 		"  --dry-run        only say who would be let in\n" },
+	{ "host", "replace", verb_host_replace, "NAME --by BOX",
+		"give the role of a host (name, image, address, values) to another box",
+		"  --by BOX         a MAC address, a UUID, a serial number, the code on the screen of a\n"
+		"                   host that waits, or a host's name\n"
+		"  --force          even if that box has a role of its own\n"
+		"  --dry-run        only say what would be sent\n"
+		"The box that had the role stays on record under another name, not admitted.\n" },
 	{ "host", "rm", verb_host_rm, "NAMES [--yes]", "forget hosts and their record",
 		"  --yes            do not ask\n"
 		"  --dry-run        only say who would be forgotten\n" },
@@ -87,12 +99,27 @@ const struct verb verbs[] = {
 		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
 		"Exit 1 as soon as a failed host makes it impossible.\n" },
 
-	{ "image", "build", verb_image_build, "RECIPE [-o DIR] [MORE...]",
+	{ "image", "build", verb_image_build, "RECIPE|--from MEDIUM [-o DIR]",
 		"build a hypervisor image; needs no server",
 		"  -o, --out DIR  where to (default: a folder named like the recipe)\n"
 		"  --recipes DIR  where RECIPE.sh is (default: $MUSTER_RECIPES, then\n"
 		"                 /usr/share/muster/recipes, then images/recipes)\n"
-		"All other arguments, and all after --, go to the recipe.\n" },
+		"All other arguments, and all after --, go to the recipe.\n"
+		"Or of what you have, without a recipe:\n"
+		"  --from MEDIUM    an ISO image, a folder, a tar or zip archive: what `image inspect`\n"
+		"                   finds there; --kind linux|esxi|efi|iso, --kernel, --initrd, --efi\n"
+		"                   PATH choose among several\n"
+		"  --kernel FILE    a Linux kernel, with --initrd FILE (repeatable)\n"
+		"  --efi FILE       an EFI program, with --with FILE for files that it finds beside\n"
+		"                   itself (repeatable)\n"
+		"  --iso FILE       a bootable CD\n"
+		"  --san            a disk of the network; its address is a value of each host\n"
+		"  --args TEXT      arguments; @{name} is a value of the host\n"
+		"  --name NAME, --version VERSION, --channel NAME\n"
+		"  --reports        muster-agent is in this Linux: silence after the hand-off is a\n"
+		"                   failure\n" },
+	{ "image", "inspect", verb_image_inspect, "MEDIUM",
+		"what can be booted on an ISO image, in a folder or an archive", NULL },
 	{ "image", "sign", verb_image_sign, "DIR --key KEY", "sign an image; needs no server",
 		"  --key KEY       a secret key's file, or the name of a key\n"
 		"  --valid TIME    400d, 12h (default 400d)\n"

@@ -23,7 +23,7 @@ extern const size_t n_verbs;
 
 verb_fn verb_status, verb_doctor, verb_events, verb_simulate;
 verb_fn verb_host_list, verb_host_show, verb_host_add, verb_host_set, verb_host_approve,
-	verb_host_rm, verb_host_timeline, verb_host_wait;
+	verb_host_rm, verb_host_replace, verb_host_timeline, verb_host_wait;
 verb_fn verb_lease_list, verb_lease_show, verb_lease_release, verb_lease_import;
 
 /* key.c, key_root.c, key_sign.c: offline, no server needed. */
@@ -31,6 +31,10 @@ verb_fn verb_key_generate, verb_key_list, verb_key_show, verb_key_root, verb_key
 	verb_key_sign, verb_key_verify;
 /* image_*.c: build, sign, verify and channel are offline. */
 verb_fn verb_image_build, verb_image_sign, verb_image_verify, verb_image_import, verb_image_list,
-	verb_image_show, verb_image_channel;
+	verb_image_show, verb_image_channel, verb_image_inspect;
+
+/* image_media.c: `image build` with one of its options in a recipe's place. */
+int image_media_wanted(int argc, char **argv);
+verb_fn image_media_build;
 
 #endif

@@ -54,12 +54,14 @@
 #define TOLD_MIN	(16 * 1024)   /* bytes of a transfer that core hears of, but for loaders */
 #define STREAM_MIN	(1024 * 1024) /* bytes of an answer that goes past libmicrohttpd */
 #define STREAM_PIECE	512
-#define LINK_BATCH	64 /* messages taken before other events get their turn */
+#define PART_TOLD_MIN	(1024 * 1024) /* and of a part of a file */
+#define LINK_BATCH	64	      /* messages taken before other events get their turn */
 #define BLOB_TYPE	"application/octet-stream"
 #define BLOB_ANSWER_TYPE                                                                           \
-	"application/x-muster-blob"   /* core's answer names a blob: 64 hex digits                 \
-				       */
-#define LOADER_TYPE "application/efi" /* UEFI firmware wants it of what it shall start */
+	"application/x-muster-blob"	      /* core's answer names a blob: 64 hex digits         \
+					       */
+#define LOADER_TYPE "application/efi"	      /* UEFI firmware wants it of what it shall start */
+#define ISO_TYPE    "application/vnd.efi-iso" /* and makes a RAM disk of this */
 /* What is asked for by its digest never changes; under any other name a cache has to ask again. */
 #define DIGEST_CACHE_CONTROL "public, max-age=31536000, immutable"
 #define NAME_CACHE_CONTROL   "no-cache"
@@ -191,6 +193,23 @@ static void keep(char *out, size_t size, const char *value)
 static const char *last_segment(const char *path)
 {
 	return strrchr(path, '/') + 1;
+}
+
+/*
+ * The digest in "/blobs/sha256/HEX" and "/blobs/sha256/HEX/NAME", the second of which says the same
+ * to a client that tells files apart by their names. "" for any other path.
+ */
+static const char *digest_of(const char *path, char out[DIGEST_HEX])
+{
+	const char *hex = path + strlen("/blobs/sha256/"), *slash = strchr(hex, '/');
+	size_t n = slash ? (size_t)(slash - hex) : strlen(hex);
+
+	*out = '\0';
+	if (n != DIGEST_HEX - 1 || (slash && (!slash[1] || strchr(slash + 1, '/'))))
+		return out;
+	memcpy(out, hex, n);
+	out[n] = '\0';
+	return out;
 }
 
 /* Tell core; a message that does not fit is counted and forgotten: a transfer never waits. */
@@ -352,7 +371,10 @@ static enum MHD_Result send_part(
 	snprintf(range, sizeof range, "bytes %llu-%llu/%zu", (unsigned long long)first,
 		(unsigned long long)(first + len - 1), c->blob->size);
 	MHD_add_response_header(r, "Content-Range", range);
-	transfer_begin(h, c, len);
+	/* A boot loader that reads a CD asks for it by a few sectors a time: no news for anybody.
+	 */
+	if (len >= PART_TOLD_MIN)
+		transfer_begin(h, c, len);
 	return send_taken(h, c, MHD_HTTP_PARTIAL_CONTENT, r, len);
 }
 
@@ -434,17 +456,22 @@ static enum MHD_Result serve_blob(struct http *h, struct conn *c, const char *he
 	return serve(h, c, rc, hex, type);
 }
 
+static bool ends_in(const char *s, const char *end)
+{
+	const size_t n = strlen(s), m = strlen(end);
+
+	return n > m && strcmp(s + n - m, end) == 0;
+}
+
 static enum MHD_Result serve_loader(struct http *h, struct conn *c)
 {
 	const char *name = last_segment(c->req.path);
-	const size_t n = strlen(name);
-	const bool efi = n > 4 && strcmp(name + n - 4, ".efi") == 0;
 	int rc = *name == '.' || h->server->loaders < 0
 			 ? -ENOENT
 			 : blob_get_file(
 				   h->blobs, h->server->loaders, name, HTTP_LOADER_MAX, &c->blob);
 
-	return serve(h, c, rc, name, efi ? LOADER_TYPE : BLOB_TYPE);
+	return serve(h, c, rc, name, ends_in(name, ".efi") ? LOADER_TYPE : BLOB_TYPE);
 }
 
 /* ---- requests that core answers ---- */
@@ -462,7 +489,7 @@ static enum MHD_Result send_answered_blob(struct http *h, struct conn *c)
 		return refuse(h, c, PROBLEM_INTERNAL);
 	memcpy(hex, c->answer, DIGEST_HEX - 1);
 	hex[DIGEST_HEX - 1] = '\0';
-	return serve_blob(h, c, hex, LOADER_TYPE);
+	return serve_blob(h, c, hex, ends_in(c->req.path, ".iso") ? ISO_TYPE : LOADER_TYPE);
 }
 
 static enum MHD_Result send_answer(struct http *h, struct conn *c)
@@ -629,6 +656,8 @@ static enum MHD_Result on_body(struct conn *c, const char *part, size_t *len)
 
 static enum MHD_Result on_complete(struct http *h, struct conn *c)
 {
+	char hex[DIGEST_HEX];
+
 	c->step = STEP_ANSWER;
 	if (c->refusal)
 		return refuse(h, c, c->refusal);
@@ -637,7 +666,7 @@ static enum MHD_Result on_complete(struct http *h, struct conn *c)
 		return send_taken(
 			h, c, MHD_HTTP_OK, from_text("ok\n", 3, "text/plain; charset=utf-8"), 3);
 	case ROUTE_BLOB:
-		return serve_blob(h, c, last_segment(c->req.path), BLOB_TYPE);
+		return serve_blob(h, c, digest_of(c->req.path, hex), BLOB_TYPE);
 	case ROUTE_LOADER:
 		return serve_loader(h, c);
 	case ROUTE_CORE:

@@ -14,9 +14,11 @@
 #define BOTH   (BIT(HTTP_PEER_TCP) | BIT(HTTP_PEER_UNIX))
 
 static const struct route routes[] = {
-	{ "/blobs/sha256/*", GET, BOTH, ROUTE_BLOB, 0 },
+	{ "/blobs/sha256/**", GET, BOTH, ROUTE_BLOB, 0 }, /* HEX, or HEX/NAME for who wants one */
 	{ "/loader/*", GET, BOTH, ROUTE_LOADER, 0 },
 	{ "/efi/agent.efi", GET, BOTH, ROUTE_CORE, 0 }, /* core says which blob it is */
+	{ "/efi/image.efi", GET, BOTH, ROUTE_CORE, 0 },
+	{ "/efi/image.iso", GET, BOTH, ROUTE_CORE, 0 }, { "/v1/boot/**", GET, BOTH, ROUTE_CORE, 0 },
 	{ "/boot.ipxe", GET, BOTH, ROUTE_CORE, 0 }, { "/healthz", GET, BOTH, ROUTE_HEALTH, 0 },
 	{ "/readyz", GET, BOTH, ROUTE_CORE, 0 }, { "/metrics", GET, BOTH, ROUTE_CORE, 0 },
 	{ "/v1/agent/facts", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },

@@ -16,7 +16,8 @@
 # another second person signs. Else there is one release key and no root.
 #
 # An image called RECIPE-kexec is that recipe's with a kernel argument more, so that the running
-# kernel will not do for it. LAB_WIRE_MIB is the most that a host may download.
+# kernel will not do for it. LAB_WIRE_MIB is the most that a host may download. LAB_NEED is a further
+# group of packages of tests/support/need, LAB_UNPACK are packages to be unpacked below LAB_PACKAGES.
 #
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
 # the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
@@ -122,10 +123,13 @@ lab_skip() {
 }
 
 lab_tools() {
-	local missing unpack=$LAB_ROOT/tests/support/unpack.sh
+	local missing name unpack=$LAB_ROOT/tests/support/unpack.sh
 
-	missing=$("$LAB_ROOT/tests/support/need.sh" boot) || lab_skip "missing: $missing"
+	missing=$("$LAB_ROOT/tests/support/need.sh" boot ${LAB_NEED:+"$LAB_NEED"}) || lab_skip "missing: $missing"
 	"$unpack" tftpd-hpa "$LAB_PACKAGES" || lab_skip 'no tftpd-hpa'
+	for name in ${LAB_UNPACK:-}; do
+		"$unpack" "$name" "$LAB_PACKAGES" || lab_skip "no $name"
+	done
 	[ -x "$LAB_BUILD/musterd" ] || lab_die "$LAB_BUILD/musterd is not built"
 }
 
@@ -193,7 +197,7 @@ lab_config() {
 	user = $user
 	interface = mus0
 	admission = $admission
-	image = ${LAB_IMAGE%% *}
+	${LAB_IMAGE:+image = ${LAB_IMAGE%% *}}
 
 	[dhcp]
 	mode = $mode
@@ -343,6 +347,95 @@ lab_import() {
 		lab_muster image import "$LAB_SIGNED/images/$name" >>"$LAB_DIR/log/images.log" 2>&1 ||
 			lab_die "$name: not imported: $(tail -1 "$LAB_DIR/log/images.log")"
 	done
+}
+
+# ---- images that a test makes itself ----
+
+# lab_own NAME ARGUMENTS...: an image of these arguments of `image build`, signed and imported.
+lab_own() {
+	local name=$1 dir=$LAB_DIR/own/$1
+
+	shift
+	mkdir -p "$LAB_DIR/own"
+	lab_muster image build -o "$dir" --name "$name" "$@" >>"$LAB_DIR/log/images.log" 2>&1 &&
+		lab_muster image sign "$dir" --key "$LAB_SIGNED/keys/release.key" >>"$LAB_DIR/log/images.log" 2>&1 &&
+		lab_muster image import "$dir" >>"$LAB_DIR/log/images.log" 2>&1 ||
+		lab_die "$name: $(tail -3 "$LAB_DIR/log/images.log")"
+}
+
+# lab_reporter FILE: the EFI program reporter.c.
+lab_reporter() {
+	clang -target x86_64-unknown-windows -ffreestanding -fshort-wchar -mno-red-zone \
+		-fno-stack-protector -O2 -nostdlib -fuse-ld=lld -Wl,-entry:efi_main \
+		-Wl,-subsystem:efi_application -o "$1" "$LAB_ROOT/tests/boot/reporter.c" ||
+		lab_die 'reporter.c cannot be compiled'
+}
+
+# lab_ramdisk FILE TEXT: a second ramdisk, for behind base.initrd of the agent's image, that makes a
+# foreign Linux of it: one that gets an address and reports, by that address alone, that it is up.
+lab_ramdisk() {
+	local root=$LAB_DIR/ramdisk
+
+	mkdir -p "$root"
+	cat >"$root/init" <<-END
+	#!/bin/sh
+	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+	. /etc/muster/init.sh
+	mount_all
+	load_drivers
+	echo "foreign: \$(uname -r), \$(cat /proc/cmdline)"
+	for nic in \$(nics); do
+		ip link set \$nic up
+		udhcpc -i \$nic -n -q -t 10 -s /udhcpc && break
+	done
+	wget -q -O /report "http://$LAB_ADDR/v1/boot/here/up?detail=$2"
+	echo "foreign: the server says \$(cat /report)"
+	poweroff -f
+	END
+	cat >"$root/udhcpc" <<-'END'
+	#!/bin/sh
+	[ "$1" != bound ] || ip addr add "$ip/${mask:-24}" dev "$interface"
+	END
+	chmod 755 "$root"/*
+	(cd "$root" && find . | cpio --quiet -o -H newc --owner 0:0) >"$1" || lab_die 'no ramdisk'
+}
+
+# The kernel and the base ramdisk of the agent's image, for systems of the tests' own.
+lab_kernel() { printf '%s' "$LAB_SIGNED/images/agent/vmlinuz"; }
+lab_base() { printf '%s' "$LAB_SIGNED/images/agent/base.initrd"; }
+
+# lab_uki FILE TEXT: that foreign Linux as one EFI file, made as `agent.sh` makes the agent's.
+lab_uki() {
+	local stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub at
+
+	lab_ramdisk "$LAB_DIR/uki.cpio" "$2"
+	cat "$(lab_base)" "$LAB_DIR/uki.cpio" >"$LAB_DIR/uki.initrd"
+	at=$(((0x2000000 + $(stat -c %s "$(lab_kernel)") + 0xfffff) & ~0xfffff))
+	printf 'console=ttyS0,115200n8 panic=5 from=uki\0' >"$LAB_DIR/uki.cmdline"
+	objcopy --add-section .cmdline="$LAB_DIR/uki.cmdline" --change-section-vma .cmdline=0x30000 \
+		--add-section .linux="$(lab_kernel)" --change-section-vma .linux=0x2000000 \
+		--add-section .initrd="$LAB_DIR/uki.initrd" --change-section-vma .initrd="$at" \
+		"$stub" "$1" || lab_die 'no UKI'
+}
+
+# lab_esp FILE PROGRAM: a file system of 24 MiB from which UEFI starts that program.
+lab_esp() {
+	rm -f "$1"
+	truncate -s 24M "$1" && mformat -i "$1" :: && mmd -i "$1" ::/EFI ::/EFI/BOOT &&
+		mcopy -i "$1" "$2" ::/EFI/BOOT/BOOTX64.EFI || lab_die 'no EFI partition'
+}
+
+# lab_bare FIRMWARE NAME IMAGE: a host that is known, with that image, and powered on.
+lab_bare() {
+	lab_host "$2" "$1"
+	lab_muster host add "$2" --mac "$(lab_mac "$2")" --image "$3" >>"$LAB_DIR/log/wait.log" 2>&1 ||
+		lab_die "$2 cannot be added: $(tail -1 "$LAB_DIR/log/wait.log")"
+}
+
+# lab_event HOST STAGE WHAT TEXT: there is such an event whose detail has the text.
+lab_event() {
+	[ "$(lab_boot "$1" "[.events[] | select(.stage == \"$2\" and .what == \"$3\")
+		| select((.detail // \"\") | contains(\"$4\"))] | length")" -ge 1 ]
 }
 
 # ---- what is asked of the server ----

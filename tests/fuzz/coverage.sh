@@ -13,6 +13,7 @@ server/core/ranges.c 0
 server/core/reserve.c 0
 server/core/dhcp.c 0
 server/core/probe.c 0
+images/bootcfg.c 0
 images/manifest.c 0
 images/root.c 0
 images/channel.c 0

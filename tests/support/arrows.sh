@@ -35,7 +35,7 @@ may server/sign server/bytes.h server/log.h server/loop.h server/msg.h server/se
 may server/tftp server/bytes.h server/log.h server/loop.h server/msg.h server/server.h
 may server/core server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
 	server/dhcp_options.h server/recent.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
-may server/ctl server/nearest.h server/bytes.h server/loop.h images/ db/stage.h db/host.h \
+may server/ctl server/nearest.h server/bytes.h server/loop.h server/sandbox.h images/ db/stage.h db/host.h \
 	embed/server/ctl/ server/simulate/simulate.h agent/trust.h
 # a simulated host says and checks what an agent says and checks: by the agent's own pure code
 may server/simulate server/bytes.h server/loop.h server/net/dhcp.h server/net/dhcp_opt.h images/ \
@@ -49,6 +49,7 @@ wraps 'openssl/.*' images/digest.c
 wraps lzma.h agent/unpack.c
 wraps jansson.h images/json.c
 wraps seccomp.h server/sandbox.c
+wraps 'archive.*\.h' server/ctl/medium_archive.c
 
 [ $status = 0 ] && echo "every include goes where it may"
 exit $status

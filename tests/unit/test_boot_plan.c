@@ -190,6 +190,7 @@ static void plans_what_to_load(void **state)
 			.product = "",
 			.loader_runs = plans[i].loader_runs,
 			.exists = is_there,
+			.own = "",
 			.arg = (void *)(uintptr_t)plans[i].files };
 		struct boot_plan p;
 
@@ -267,6 +268,7 @@ static void remembers_the_form(void **state)
 		.vendor = "HPE",
 		.product = "ProLiant DL380 Gen9",
 		.exists = is_there,
+		.own = "",
 		.arg = (void *)(uintptr_t)ALL };
 	struct boot_plan with_rule, later;
 
@@ -293,6 +295,7 @@ static void tftp_may_be_off(void **state)
 		.vendor = "",
 		.product = "",
 		.exists = is_there,
+		.own = "",
 		.arg = (void *)(uintptr_t)ALL };
 	struct boot_plan p;
 
@@ -306,6 +309,54 @@ static void tftp_may_be_off(void **state)
 	q.ipxe_features = DHCP_IPXE_HTTP;
 	boot_plan(&a, &p);
 	assert_string_equal(p.boot.file, "http://s/loader/ipxe.efi");
+}
+
+/* Firmware that boots by HTTP gets the image itself where it can start it, else a loader of ours.
+ */
+static void direct_images(void **state)
+{
+	static const struct config none = { .tftp = true };
+	static const struct {
+		bool direct;
+		const char *own, *works, *dead, *file;
+	} rows[] = {
+		{ false, "", "", "", "http://s/efi/agent.efi" },
+		{ true, "image.efi", "", "", "http://s/efi/image.efi" },
+		{ true, "image.iso", "", "", "http://s/efi/image.iso" },
+		{ true, "", "", "", "http://s/loader/ipxe.efi" },
+		{ true, "image.efi", "", "image.efi", "http://s/loader/ipxe.efi" },
+		{ true, "image.efi", "image.efi", "", "http://s/efi/image.efi" },
+		{ true, "image.efi", "ipxe.efi", "", "http://s/loader/ipxe.efi" },
+		/* what worked with another image */
+		{ true, "image.efi", "agent.efi", "", "http://s/efi/image.efi" },
+		{ true, "image.iso", "image.efi", "", "http://s/efi/image.iso" },
+		{ true, "", "agent.efi", "", "http://s/loader/ipxe.efi" },
+		{ false, "", "image.efi", "", "http://s/efi/agent.efi" },
+	};
+	const struct dhcp_query q = { .client = HTTP, .arch = 16 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct boot_ask a = { .cfg = &none,
+			.url = "http://s",
+			.q = &q,
+			.vendor = "",
+			.product = "",
+			.exists = is_there,
+			.direct = rows[i].direct,
+			.own = rows[i].own,
+			.arg = (void *)(uintptr_t)ALL };
+		struct boot_plan p;
+
+		strcpy(a.memory.works.loader, rows[i].works);
+		a.memory.works.http = true;
+		strcpy(a.memory.dead.loader, rows[i].dead);
+		a.memory.dead.http = true;
+		boot_plan(&a, &p);
+		print_message("row %zu: %s\n", i, p.why);
+		assert_string_equal(p.boot.file, rows[i].file);
+		assert_true(p.boot.http_url);
+	}
 }
 
 static void knows_the_goal(void **state)
@@ -456,6 +507,7 @@ int main(void)
 		cmocka_unit_test(tries_other_forms),
 		cmocka_unit_test(remembers_the_form),
 		cmocka_unit_test(tftp_may_be_off),
+		cmocka_unit_test(direct_images),
 		cmocka_unit_test(knows_the_goal),
 		cmocka_unit_test(matches_rules),
 		cmocka_unit_test(fills_templates),

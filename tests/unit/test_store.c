@@ -123,6 +123,185 @@ static void a_mac_moves_to_its_new_host(void **state)
 	assert_int_equal(found.id, b.id);
 }
 
+static void a_host_has_values(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { 0 }, b = { 0 };
+	struct store_value v[4];
+	char *json = NULL;
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_values(f->s, a.id, v, 4), 0);
+	assert_int_equal(store_host_value_put(f->s, a.id, "san-lun", "3"), 0);
+	assert_int_equal(store_host_value_put(f->s, a.id, "chap-secret", "s3cret"), 0);
+	assert_int_equal(store_host_value_put(f->s, a.id, "san-lun", "4"), 0);
+	assert_int_equal(store_host_value_put(f->s, b.id, "san-lun", "5"), 0);
+	assert_int_equal(store_host_values(f->s, a.id, v, 4), 2);
+	assert_string_equal(v[0].name, "chap-secret");
+	assert_string_equal(v[0].value, "s3cret");
+	assert_string_equal(v[1].value, "4");
+	assert_int_equal(store_host_values(f->s, a.id, v, 1), 1);
+	assert_int_equal(store_json_host(f->s, a.name, &json), 0);
+	assert_non_null(strstr(json, "\"san-lun\":\"4\""));
+	assert_non_null(strstr(json, "\"chap-secret\":null"));
+	assert_null(strstr(json, "s3cret"));
+	free(json);
+	assert_int_equal(store_host_value_put(f->s, a.id, "san-lun", NULL), 0);
+	assert_int_equal(store_host_value_put(f->s, a.id, "never", NULL), 0);
+	assert_int_equal(store_host_values(f->s, a.id, v, 4), 1);
+	assert_int_equal(store_host_rm(f->s, a.id), 0);
+	assert_int_equal(store_host_values(f->s, a.id, v, 4), 0);
+	assert_int_equal(store_host_values(f->s, b.id, v, 4), 1);
+}
+
+static void boxes_change_places(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host a = { .name = "role",
+		.has_uuid = true,
+		.uuid = { 1 },
+		.serial = "SN-A",
+		.vendor = "A",
+		.image = "disk",
+		.admitted = true };
+	struct store_host b = {
+		.name = "spare", .serial = "SN-B", .vendor = "B", .code = "123456"
+	};
+	struct store_reservation r = { .addr = 0x0a4d0007 };
+	struct store_loader l = { .firmware = "uefi", .loader = "ipxe.efi" };
+	struct store_loaders loaders;
+	struct store_boot old = { .state = BOOT_OPEN }, now = { .state = BOOT_OPEN }, past = { 0 };
+	struct store_place place = { .relay = 7 };
+	struct host_identity id = { .n_macs = 1 };
+	struct store_value v[2];
+	char *json = NULL;
+
+	assert_int_equal(store_begin(f->s), 0);
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_mac_put(f->s, a.id, mac_a), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_b), 0);
+	assert_int_equal(store_host_client_id_put(f->s, a.id, mac_a, 6), 0);
+	assert_int_equal(store_host_client_id_put(f->s, b.id, mac_b, 6), 0);
+	assert_int_equal(store_host_value_put(f->s, a.id, "san-lun", "3"), 0);
+	assert_int_equal(store_host_facts_put(f->s, b.id, "{\"cpu\":2}", 9), 0);
+	assert_int_equal(store_host_place_put(f->s, b.id, &place), 0);
+	r.host = a.id;
+	assert_int_equal(store_reservation_put(f->s, &r), 0);
+	assert_int_equal(store_loader_works(f->s, b.id, 1, &l), 0);
+	past.host = old.host = a.id;
+	now.host = b.id;
+	assert_int_equal(store_boot_add(f->s, &past), 0);
+	past.state = BOOT_UP;
+	assert_int_equal(store_boot_put(f->s, &past), 0);
+	assert_int_equal(store_boot_add(f->s, &old), 0);
+	assert_int_equal(store_boot_add(f->s, &now), 0);
+	assert_int_equal(store_host_by_code(f->s, "123456", &b), 0);
+	assert_int_equal(store_host_by_code(f->s, "654321", &b), -ENOENT);
+
+	assert_int_equal(store_host_swap(f->s, a.id, b.id), 0);
+	assert_int_equal(store_commit(f->s), 0);
+
+	memcpy(id.macs[0], mac_b, 6);
+	assert_int_equal(store_host_find(f->s, &id, &a), 0);
+	assert_string_equal(a.name, "role");
+	assert_string_equal(a.serial, "SN-B");
+	assert_string_equal(a.vendor, "B");
+	assert_string_equal(a.image, "disk");
+	assert_true(a.admitted && !a.has_uuid);
+	memcpy(id.macs[0], mac_a, 6);
+	assert_int_equal(store_host_find(f->s, &id, &b), 0);
+	assert_string_equal(b.name, "spare");
+	assert_string_equal(b.serial, "SN-A");
+	assert_true(b.has_uuid && b.uuid[0] == 1 && !b.admitted);
+	id = (struct host_identity){ .client_id_len = 6 };
+	memcpy(id.client_id, mac_b, 6);
+	assert_int_equal(store_host_find(f->s, &id, &b), 0);
+	assert_int_equal(b.id, a.id);
+	assert_int_equal(store_host_values(f->s, a.id, v, 2), 1);
+	assert_int_equal(store_reservation_of(f->s, a.id, &r), 0);
+	assert_int_equal(store_loaders_get(f->s, a.id, "uefi", &loaders), 0);
+	assert_string_equal(loaders.works.loader, "ipxe.efi");
+	assert_int_equal(store_json_place(f->s, a.id, &json), 0);
+	free(json);
+	assert_int_equal(store_boot_by_id(f->s, now.id, &now), 0);
+	assert_int_equal(now.host, a.id); /* the open boot goes with its box */
+	assert_int_equal(store_boot_by_id(f->s, old.id, &old), 0);
+	assert_int_not_equal(old.host, a.id);
+	assert_int_equal(store_boot_by_id(f->s, past.id, &past), 0);
+	assert_int_equal(past.host, a.id); /* history is the role's */
+	assert_int_equal(store_json_host(f->s, "role", &json), 0);
+	assert_non_null(strstr(json, "\"cpu\":2"));
+	free(json);
+}
+
+static int count_stale(void *arg, const struct store_boot *b)
+{
+	(void)b;
+	++*(int *)arg;
+	return 0;
+}
+
+/* Silence after a hand-off is no failure where nothing was going to report. */
+static void what_does_not_report_is_not_stale(void **state)
+{
+	struct fixture *f = *state;
+	struct store_host h = { 0 };
+	struct store_boot b = { .stage = STAGE_HANDOFF };
+	int n = 0;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	b.host = h.id;
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
+	assert_int_equal(n, 0);
+	strcpy(b.nonce, "00ff"); /* a guest has to write this */
+	assert_int_equal(store_boot_put(f->s, &b), 0);
+	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
+	assert_int_equal(n, 1);
+	b.nonce[0] = 0;
+	b.stage = STAGE_IMAGE;
+	b.secret_sent = true;
+	assert_int_equal(store_boot_put(f->s, &b), 0);
+	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(store_boot_by_id(f->s, b.id, &b), 0);
+	assert_true(b.secret_sent);
+}
+
+static void files_of_images_by_name(void **state)
+{
+	static const struct manifest m = { .name = "esxi",
+		.version = "8",
+		.channel = "stable",
+		.kind = IMAGE_ESXI,
+		.release = 1,
+		.created_s = 5,
+		.expires_s = 77,
+		.n_files = 2,
+		.files = { { .role = FILE_KERNEL, .name = "b.b00", .length = 1 },
+			{ .role = FILE_MODULE, .name = "S.V00", .length = 2 } } };
+	struct digest d = { { 1 } }, other = { { 2 } };
+	struct fixture *f = *state;
+	struct manifest_file file;
+	int64_t expires = 0;
+	char *json = NULL;
+
+	assert_int_equal(store_image_add(f->s, &d, &m, NULL, 0, 1), 0);
+	assert_int_equal(store_image_file_named(f->s, &d, "s.v00", &file), 0);
+	assert_int_equal(file.role, FILE_MODULE);
+	assert_int_equal(file.length, 2);
+	assert_int_equal(store_image_file_named(f->s, &d, "s.v0", &file), -ENOENT);
+	assert_int_equal(store_image_file_named(f->s, &other, "s.v00", &file), -ENOENT);
+	assert_int_equal(store_image_expires(f->s, &d, &expires), 0);
+	assert_int_equal(expires, 77);
+	assert_int_equal(store_json_image(f->s, "esxi", &json), 0);
+	assert_non_null(strstr(json, "\"kind\":\"esxi\""));
+	assert_non_null(strstr(json, "\"role\":\"module\""));
+	free(json);
+}
+
 static void assert_loaders(struct fixture *f, int64_t host, const char *firmware, const char *works,
 	int64_t works_boot, const char *dead, int64_t dead_boot)
 {
@@ -678,6 +857,10 @@ int main(void)
 		T(client_ids_and_places),
 		T(dhcp_servers_keep_their_places),
 		T(seen_events_are_few),
+		T(a_host_has_values),
+		T(boxes_change_places),
+		T(what_does_not_report_is_not_stale),
+		T(files_of_images_by_name),
 		T(loaders_are_remembered_for_each_firmware),
 		T(loaders_are_shown_with_their_host),
 		T(boots_are_found_again),

@@ -131,6 +131,26 @@ static void test_failed(void **state)
 	free(t);
 }
 
+/* Handed over to what does not report: neither up nor failed, and the sentence says so. */
+static void test_over(void **state)
+{
+	static const struct timeline_event end = { STAGE_HANDOFF, TIMELINE_DONE, 12000, 0, 0,
+		"iPXE is about to start it" };
+	struct timeline *t = make(10, BOOT_OVER);
+	char out[TIMELINE_TEXT_MAX];
+
+	(void)state;
+	timeline_add(t, &end);
+	strcpy(t->sentence, "disk was handed over; whether it came up, nobody reported");
+	timeline_draw(t, &plain, out);
+	assert_holds(out, "handed over, ");
+	assert_holds(out, "\n    disk was handed over; whether it came up, nobody reported\n");
+	assert_null(strstr(out, "\n  up"));
+	timeline_row(t, &plain, out);
+	assert_holds(out, "handoff");
+	free(t);
+}
+
 /* What does not fit behind the bar stands below it, whole. */
 static void test_long_note(void **state)
 {
@@ -189,7 +209,7 @@ static void test_flood(void **state)
 	}
 	memset(t->sentence, 'x', sizeof t->sentence - 1);
 	for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
-		for (int s = BOOT_OPEN; s <= BOOT_FAILED; s++) {
+		for (int s = BOOT_OPEN; s <= BOOT_OVER; s++) {
 			t->state = (enum boot_state)s;
 			assert_true(strlen(timeline_draw(t, &styles[i], out)) < sizeof out - 1);
 			assert_true(strlen(timeline_row(t, &styles[i], out)) < sizeof out - 1);
@@ -241,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_going_on),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_long_note),
 		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_flood),
