@@ -198,6 +198,11 @@ static int import_path(struct ctl *c, const char *path)
 	if (stat(path, &st) < 0)
 		return ctl_fail(errno == ENOENT ? CTL_NOT_FOUND : CTL_FAILED, "%s: %s", path,
 			strerror(errno));
+	if (!S_ISDIR(st.st_mode) && st.st_size > MANIFEST_MAX) {
+		ctl_fail(CTL_FAILED, "%s is too large to be a channel", path);
+		ctl_hint("a medium becomes an image by: muster image build --from %s", path);
+		return CTL_FAILED;
+	}
 	if (!S_ISDIR(st.st_mode)) {
 		rc = image_dir_split(path, dir, file);
 		return rc ? rc : import_channel(c, dir, file);

@@ -123,7 +123,7 @@ refused 'an empty file' "$work/empty" "$work/empty"
 refused 'a device' /dev/null 'neither a folder nor a file'
 refused 'not there' "$work/absent" 'No such file'
 
-! muster image import "$work/esx3.iso" && says 'has no manifest.json' && says 'or --from MEDIUM'; result $? 'an ISO image is not imported as it is'
+! muster image import "$work/esx3.iso" && says 'is too large to be a channel' && says 'image build --from'; result $? 'an ISO image is not imported as it is'
 muster image build --iso "$work/esx3.iso" -o "$work/no"; [ $? = 1 ] && says 'no boot catalogue'
 result $? 'an ISO image that is no bootable CD'
 muster image build --kernel "$work/esx/b.b00" -o "$work/no"; [ $? = 1 ] && says 'is no Linux kernel'
