@@ -41,6 +41,7 @@ chmod 755 "$work"
 muster() { MUSTER_KEYS=$work/keys "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 quiet() { "$@" >"$work/quiet" 2>&1 || { not_ok "in passing: $*"; sed 's/^/# /' "$work/quiet"; }; }
 wait_for() { for _ in $(seq 100); do "$@" >"$work/out" 2>&1 && return 0; sleep 0.05; done; return 1; }
+export ASAN_OPTIONS=verify_asan_link_order=0 # other_clock.so is loaded before it
 start() { # [CLOCK]: that many seconds off
 	env ${1:+LD_PRELOAD="$B/support/other_clock.so" OTHER_CLOCK="$1"} \
 		ip netns exec "$ns" "$B/musterd" -f -c "$work/muster.conf" >>"$work/log" 2>&1 &
