@@ -7,14 +7,13 @@
 
 #include "server/bytes.h"
 #include "server/core/api.h"
-#include "server/core/direct.h"
-#include "server/core/script.h"
+#include "server/core/values.h"
 
 static bool value_ok(struct call *k, const char *name, const struct json *v)
 {
 	const char *text = json_str(v, "");
 
-	if (!direct_value_name_ok(name)) {
+	if (!values_name_ok(name)) {
 		answer_problem(k->a, 422, "value-name", NULL,
 			"'%s' is no value's name: a letter, then a-z 0-9 -, at most %d in all",
 			name, STORE_VALUE_NAME_MAX - 1);

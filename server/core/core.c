@@ -164,8 +164,8 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 		{ "/api/v1/", api_handle },
 		{ "/boot.ipxe", loader_handle_http },
 		{ "/efi/agent.efi", loader_handle_http },
-		{ "/efi/image.", direct_handle_http },
-		{ "/v1/boot/", direct_handle_http },
+		{ "/efi/image.", direct_handle_file },
+		{ "/v1/boot/", direct_handle_boot },
 		{ "/readyz", api_handle },
 	};
 	const struct http_request *h = msg_fixed(head, body, sizeof *h, 0);

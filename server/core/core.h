@@ -119,7 +119,8 @@ bool loader_exists(struct core *c, const char *loader, bool http);
 void loader_handle_tftp(struct core *c, const struct tftp_read *r);
 void loader_handle_blob(struct core *c, const struct blob_event *e);
 void loader_handle_http(struct core *c, const struct request *q, struct answer *a);
-void direct_handle_http(struct core *c, const struct request *q, struct answer *a);
+void direct_handle_file(struct core *c, const struct request *q, struct answer *a);
+void direct_handle_boot(struct core *c, const struct request *q, struct answer *a);
 void agent_handle(struct core *c, const struct request *q, struct answer *a);
 void agent_ticket_signed(struct core *c, uint64_t id, const struct sign_answer *s);
 void agent_ask_again(struct core *c); /* the sign role is a new one */

@@ -31,7 +31,4 @@ void direct_was_sent(struct core *c, struct store_boot *b, enum file_role role);
 /* The boot is at its end as far as we can see: silence is no failure. */
 bool direct_is_silent(const struct store_boot *b);
 
-/* 1 for the name of a value of a host: a letter, then letters, digits and '-', all lower case. */
-int direct_value_name_ok(const char *name);
-
 #endif
