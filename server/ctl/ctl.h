@@ -25,6 +25,7 @@ enum ctl_format { CTL_TABLE, CTL_WIDE, CTL_JSON, CTL_CSV, CTL_NAME };
 
 struct verb;
 struct client;
+struct jw;
 
 struct ctl {
 	enum ctl_format format; /* -o */
@@ -48,6 +49,9 @@ typedef int verb_fn(struct ctl *c, int argc, char **argv);
 
 /* "muster: TEXT" on standard error; returns `exit`, so that a verb can `return ctl_fail(...)`. */
 int ctl_fail(enum ctl_exit exit, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print what was written, and free it. CTL_FAILED when there was no memory for it. */
+int ctl_print_json(struct jw *w);
 
 /* The second line of a failure: what to do next. */
 void ctl_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -213,7 +213,6 @@ static int judge(const struct job *j, const struct signed_text *t, struct channe
 static int show_json(const struct channel *ch, const char *manifest, size_t n_sigs)
 {
 	struct jw w = { 0 };
-	int rc = CTL_OK;
 
 	jw_obj(&w, NULL);
 	jw_str(&w, "name", ch->name);
@@ -225,12 +224,7 @@ static int show_json(const struct channel *ch, const char *manifest, size_t n_si
 	jw_int(&w, "expires", (int64_t)ch->expires_s);
 	jw_int(&w, "signatures", (int64_t)n_sigs);
 	jw_end_obj(&w);
-	if (w.bad)
-		rc = ctl_fail(CTL_FAILED, "out of memory");
-	else
-		puts(w.buf);
-	jw_fini(&w);
-	return rc;
+	return ctl_print_json(&w);
 }
 
 static int show(const struct ctl *c, const struct job *j)

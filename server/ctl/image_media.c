@@ -207,7 +207,6 @@ static void inspect_people(const struct media *b)
 static int inspect_json(const struct media *b)
 {
 	struct jw w = { 0 };
-	int rc = CTL_OK;
 
 	jw_obj(&w, NULL);
 	jw_str(&w, "medium", b->from);
@@ -225,12 +224,7 @@ static int inspect_json(const struct media *b)
 		jw_str(&w, image_kind_name(kinds[i]), lacks(b, kinds[i]));
 	jw_end_obj(&w);
 	jw_end_obj(&w);
-	if (w.bad)
-		rc = ctl_fail(CTL_FAILED, "out of memory");
-	else
-		puts(w.buf);
-	jw_fini(&w);
-	return rc;
+	return ctl_print_json(&w);
 }
 
 int verb_image_inspect(struct ctl *c, int argc, char **argv)

@@ -407,19 +407,13 @@ static int read_either(const char *arg, struct minisig_public *pub, bool *secret
 static int show_json(const char *id, const char *b64, bool secret)
 {
 	struct jw w = { 0 };
-	int rc = CTL_OK;
 
 	jw_obj(&w, NULL);
 	jw_str(&w, "id", id);
 	jw_str(&w, "public", b64);
 	jw_bool(&w, "secret", secret);
 	jw_end_obj(&w);
-	if (w.bad)
-		rc = ctl_fail(CTL_FAILED, "out of memory");
-	else
-		puts(w.buf);
-	jw_fini(&w);
-	return rc;
+	return ctl_print_json(&w);
 }
 
 int verb_key_show(struct ctl *c, int argc, char **argv)

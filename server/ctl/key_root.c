@@ -253,7 +253,6 @@ static void print_keys(const struct ctl *c, const struct root *r)
 static int print_json(const struct root *r)
 {
 	struct jw w = { 0 };
-	int rc = CTL_OK;
 
 	jw_obj(&w, NULL);
 	jw_int(&w, "version", (int64_t)r->version);
@@ -271,12 +270,7 @@ static int print_json(const struct root *r)
 	}
 	jw_end_arr(&w);
 	jw_end_obj(&w);
-	if (w.bad)
-		rc = ctl_fail(CTL_FAILED, "out of memory");
-	else
-		puts(w.buf);
-	jw_fini(&w);
-	return rc;
+	return ctl_print_json(&w);
 }
 
 int verb_key_verify(struct ctl *c, int argc, char **argv)

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "images/json.h"
 #include "server/bytes.h"
 #include "server/ctl/client.h"
 #include "server/ctl/ctl.h"
@@ -40,6 +41,18 @@ int ctl_fail(enum ctl_exit exit, const char *fmt, ...)
 	say("muster: ", fmt, ap);
 	va_end(ap);
 	return (int)exit;
+}
+
+int ctl_print_json(struct jw *w)
+{
+	int rc = CTL_OK;
+
+	if (w->bad)
+		rc = ctl_fail(CTL_FAILED, "out of memory");
+	else
+		puts(w->buf);
+	jw_fini(w);
+	return rc;
 }
 
 void ctl_hint(const char *fmt, ...)
