@@ -217,7 +217,10 @@ static int find_image(struct talk *t, struct store_channel *ch, struct store_ima
 		return 1;
 	if (rc != -ENOENT)
 		core_must(t->c, rc, "image");
-	if (store_image_newest(s, name, image) == 0)
+	rc = store_image_newest(s, name, image);
+	if (rc != -ENOENT)
+		core_must(t->c, rc, "image newest");
+	if (!rc)
 		answer_not_yet(t, 404, "no-channel", "muster image import DIR or CHANNEL.json",
 			"no channel says which release of '%s' is current, or the one that it "
 			"names is not here",
