@@ -46,8 +46,8 @@ static void on_up(struct speaker *s)
 		return;
 	}
 	query_get(s->q->h->query, "detail", text, sizeof text);
-	snprintf(detail, sizeof detail, "%s%s%s", *text ? text : "it reported",
-		s->by_address ? ", from the host's address" : ", with the boot's token", "");
+	snprintf(detail, sizeof detail, "%s, %s", *text ? text : "it reported",
+		s->by_address ? "from the host's address" : "with the boot's token");
 	e.detail = detail;
 	record_event(s->c, &s->b, &e);
 	record_up(s->c, &s->b);
@@ -167,7 +167,7 @@ static void on_bootcfg(struct speaker *s)
 /*
  * Only this boot's own token gets it, from the address that the host was given, and once: a second
  * time would mean that somebody else listens. It crosses the wire in clear all the same, because a
- * blank host has no key; README says so.
+ * blank host has no key; SECURITY.md says so.
  */
 static void on_chap(struct speaker *s)
 {
