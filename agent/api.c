@@ -12,6 +12,7 @@
 #define PROGRESS_TIMEOUT_S 3
 #define QUIET_MS	   15000
 #define FAILED_TRIES	   4
+#define ORDER_TRIES	   3
 #define RETRY_DEFAULT_S	   5
 #define RETRY_MAX_S	   60
 
@@ -168,6 +169,25 @@ int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticke
 	return rc;
 }
 
+/* ---- what is told beside the image ---- */
+
+int api_extra(
+	struct api *a, const struct digest *extra, struct fetch_answer *out, struct fault *fault)
+{
+	static const char path[] = "/v1/agent/extra";
+	struct jw w = { 0 };
+	int rc;
+
+	api_text_extra(extra, &w);
+	rc = post(a, path, &w, out, fault);
+	jw_fini(&w);
+	if (rc == 0 && out->status != 200) {
+		rc = refusal(out, path, fault);
+		fetch_answer_fini(out);
+	}
+	return rc;
+}
+
 /* ---- progress and failure ---- */
 
 void api_progress(struct api *a, const struct api_progress *p)
@@ -182,6 +202,19 @@ void api_progress(struct api *a, const struct api_progress *p)
 		fetch_answer_fini(&answer);
 	else
 		a->quiet_ms = pace_now_ms() + QUIET_MS;
+	jw_fini(&w);
+}
+
+void api_neighbours(struct api *a, struct hear *h)
+{
+	struct fetch_answer answer = { 0 };
+	struct jw w = { 0 };
+
+	hear_json(h, &w);
+	if (post_once(a, "/v1/agent/neighbours", &w, PROGRESS_TIMEOUT_S, &answer) == 0) {
+		h->news = false;
+		fetch_answer_fini(&answer);
+	}
 	jw_fini(&w);
 }
 
@@ -250,10 +283,46 @@ int api_up(struct api *a, const struct api_up *up, struct fault *fault)
 	return ask_take(a, "/v1/agent/up", &w, NULL, fault);
 }
 
-int api_heartbeat(struct api *a, double uptime_s, double load1, int guests, struct fault *fault)
+int api_heartbeat(
+	struct api *a, const struct api_beat *b, struct api_order *order, struct fault *fault)
 {
+	static const char path[] = "/v1/agent/heartbeat";
+	struct fetch_answer answer = { 0 };
 	struct jw w = { 0 };
+	struct json *doc;
+	char err[80];
+	int rc;
 
-	api_text_heartbeat(uptime_s, load1, guests, &w);
-	return ask_take(a, "/v1/agent/heartbeat", &w, NULL, fault);
+	*order = (struct api_order){ 0 };
+	api_text_heartbeat(b, &w);
+	rc = post(a, path, &w, &answer, fault);
+	jw_fini(&w);
+	if (rc < 0)
+		return rc;
+	if (answer.status == 200) {
+		doc = json_read(answer.body, answer.len, err, sizeof err);
+		api_text_order(doc, order);
+		json_free(doc);
+	} else if (answer.status != 204) {
+		rc = refusal(&answer, path, fault);
+	}
+	fetch_answer_fini(&answer);
+	return rc;
+}
+
+void api_order_end(struct api *a, const char *why)
+{
+	struct fetch_answer answer = { 0 };
+	struct jw w = { 0 };
+	int rc = -1;
+
+	api_text_order_end(why, &w);
+	for (int i = 0; i < ORDER_TRIES && rc < 0; i++) {
+		if (i > 0)
+			pace_sleep_ms(1000);
+		rc = post_once(a, "/v1/agent/order", &w, PROGRESS_TIMEOUT_S, &answer);
+	}
+	jw_fini(&w);
+	if (rc == 0)
+		fetch_answer_fini(&answer);
 }

@@ -17,6 +17,7 @@
 #include "agent/facts.h"
 #include "agent/fault.h"
 #include "agent/fetch.h"
+#include "agent/hear.h"
 
 struct api {
 	struct fetch *fetch;
@@ -38,9 +39,15 @@ int api_facts(struct api *a, const struct facts *f, struct fault *fault);
 int api_ticket(struct api *a, const char *nonce, uint64_t root, struct api_ticket *out,
 	unsigned *retry_s, struct fault *fault);
 
+/* The files of a ticket, unverified. *out: fetch_answer_fini. -EACCES: it is of an old one. */
+int api_extra(
+	struct api *a, const struct digest *extra, struct fetch_answer *out, struct fault *fault);
+
 /* One quick try; a server that is away is left alone for a while. */
 void api_progress(struct api *a, const struct api_progress *p);
-/* The same, until the server has it. */
+/* One quick try to tell the server which switches were heard: h->news says whether it knows. */
+void api_neighbours(struct api *a, struct hear *h);
+/* As api_progress, until the server has it. */
 int api_verified(struct api *a, const struct api_progress *p, struct fault *fault);
 
 /* A few tries. *reboot_s changes only when the server names a pause. */
@@ -51,6 +58,10 @@ int api_handoff(struct api *a, const char *kind, const char *way, const struct d
 	char **boot_json, struct fault *fault);
 
 int api_up(struct api *a, const struct api_up *up, struct fault *fault);
-int api_heartbeat(struct api *a, double uptime_s, double load1, int guests, struct fault *fault);
+/* With what the server wants to be done. */
+int api_heartbeat(
+	struct api *a, const struct api_beat *b, struct api_order *order, struct fault *fault);
+/* A few tries to tell what became of an order; why NULL: it is obeyed. */
+void api_order_end(struct api *a, const char *why);
 
 #endif

@@ -82,6 +82,16 @@ int api_text_ticket(const struct json *doc, struct api_ticket *t, struct fault *
 		   : 0;
 }
 
+void api_text_extra(const struct digest *extra, struct jw *w)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(extra, hex);
+	jw_obj(w, NULL);
+	jw_str(w, "sha256", hex);
+	jw_end_obj(w);
+}
+
 void api_text_progress(const struct api_progress *p, struct jw *w)
 {
 	jw_obj(w, NULL);
@@ -143,14 +153,32 @@ void api_text_up(const struct api_up *up, struct jw *w)
 	jw_str(w, "accelerator", up->accelerator);
 	jw_seconds(w, "uptime_s", up->uptime_s);
 	jw_str(w, "detail", up->detail);
+	jw_str(w, "orders", up->orders);
 	jw_end_obj(w);
 }
 
-void api_text_heartbeat(double uptime_s, double load1, int guests, struct jw *w)
+void api_text_heartbeat(const struct api_beat *b, struct jw *w)
 {
 	jw_obj(w, NULL);
-	jw_seconds(w, "uptime_s", uptime_s);
-	jw_seconds(w, "load1", load1);
-	jw_int(w, "guests", guests);
+	jw_seconds(w, "uptime_s", b->uptime_s);
+	jw_seconds(w, "load1", b->load1);
+	jw_int(w, "guests", b->guests);
+	if (b->nonce)
+		jw_str(w, "nonce", b->nonce);
+	jw_end_obj(w);
+}
+
+void api_text_order(const struct json *doc, struct api_order *out)
+{
+	copy(out->text, sizeof out->text, doc, "order");
+	copy(out->sig, sizeof out->sig, doc, "order_minisig");
+}
+
+void api_text_order_end(const char *why, struct jw *w)
+{
+	jw_obj(w, NULL);
+	jw_str(w, "what", why ? "refused" : "obeyed");
+	if (why)
+		jw_str(w, "why", why);
 	jw_end_obj(w);
 }

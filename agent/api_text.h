@@ -51,6 +51,18 @@ struct api_up {
 	const char *nonce, *guest, *hypervisor, *version, *kernel, *accelerator, *detail;
 	int64_t guest_ms;
 	double uptime_s;
+	const char *orders; /* the host's name as this hypervisor takes orders, "": it takes none */
+};
+
+struct api_beat {
+	double uptime_s, load1;
+	int guests;
+	const char *nonce; /* that an order has to answer, or NULL */
+};
+
+/* An order, as the server sent it; text[0] is NUL when there is none. */
+struct api_order {
+	char text[ORDER_MAX + 2], sig[MINISIG_TEXT_MAX + 2]; /* a longer one is cut */
 };
 
 /* Each 0, or -EPROTO with the fault. What is in *out is as the server sent it. */
@@ -59,11 +71,16 @@ int api_text_ticket(const struct json *doc, struct api_ticket *out, struct fault
 
 /* The question for a ticket; root: the version of the one that the agent carries. */
 void api_text_ask(const char *nonce, uint64_t root, struct jw *w);
+/* The question for the files of a ticket. */
+void api_text_extra(const struct digest *extra, struct jw *w);
 void api_text_progress(const struct api_progress *p, struct jw *w);
 void api_text_failed(const struct fault *f, struct jw *w);
 void api_text_handoff(
 	const char *kind, const char *way, const struct digest *manifest, struct jw *w);
 void api_text_up(const struct api_up *up, struct jw *w);
-void api_text_heartbeat(double uptime_s, double load1, int guests, struct jw *w);
+void api_text_heartbeat(const struct api_beat *b, struct jw *w);
+void api_text_order(const struct json *doc, struct api_order *out);
+/* What became of it; why NULL: it is obeyed. */
+void api_text_order_end(const char *why, struct jw *w);
 
 #endif

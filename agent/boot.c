@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +14,9 @@
 #include "agent/facts.h"
 #include "agent/file.h"
 #include "agent/handoff.h"
+#include "agent/memfile.h"
 #include "agent/net.h"
+#include "agent/nonce.h"
 #include "agent/pace.h"
 #include "agent/screen.h"
 #include "agent/shared.h"
@@ -41,18 +42,20 @@ struct mirror {
 };
 
 struct boot {
+	const char *trust_dir;
 	struct trust trust;
 	struct facts facts;
 	struct api api;
+	struct hear hear; /* which switches its cards hang on */
 	struct fetch *blobs;
 	struct mirror mirrors[API_MIRRORS_MAX];
-	char nonce[DIGEST_HEX]; /* of the last ticket request */
-	int64_t nonce_ms;	/* when it was made, by pace_now_ms */
+	struct nonce nonce; /* of the last ticket request */
 	struct chain chain;
 	struct held held[MANIFEST_FILES_MAX];
 	size_t n_held;
 	struct shared shared;		  /* what need not be loaded */
 	bool by_switch;			  /* the image's kernel is the one that runs */
+	int extra;			  /* the ticket's files, sealed; -1: there are none */
 	int fds[MANIFEST_FILES_MAX];	  /* borrowed from held, in the manifest's order, or -1 */
 	const struct manifest_file *file; /* that is being received */
 	uint64_t files_done, files_total; /* bytes: of the files before it, of all to be loaded */
@@ -62,15 +65,15 @@ struct boot {
 static int boot_init(struct boot *b, const char *url, const char *trust_dir, const char *sysroot,
 	const char *boot_mac, struct fault *fault)
 {
-	int rc = trust_load(trust_dir, &b->trust, fault);
+	int rc = api_open(url, &b->api, fault);
 
-	if (rc == 0)
-		rc = api_open(url, &b->api, fault);
+	b->trust_dir = trust_dir;
 	if (rc == 0 && fetch_open(url, &b->blobs) < 0)
 		rc = fault_set(fault, -EIO, "agent", "server", "libcurl does not start.");
 	if (rc < 0)
 		return rc;
 	facts_read(sysroot, boot_mac, &b->facts);
+	hear_open(&b->hear);
 	return 0;
 }
 
@@ -97,9 +100,19 @@ static void mirrors_open(struct boot *b, const struct api_ticket *t)
 	}
 }
 
+static void drop_extra(struct boot *b)
+{
+	if (b->extra >= 0)
+		close(b->extra);
+	b->extra = -1;
+}
+
 static void boot_fini(struct boot *b)
 {
 	mirrors_close(b);
+	drop_extra(b);
+	if (b->hear.fd)
+		hear_close(&b->hear);
 	for (size_t i = 0; i < b->n_held; i++)
 		close(b->held[i].fd);
 	fetch_close(b->blobs);
@@ -122,29 +135,20 @@ static int introduce(struct boot *b, struct fault *fault)
 	return 0;
 }
 
-static int make_nonce(struct boot *b)
+/* Wait, and listen meanwhile; what is new is told. */
+static void wait_and_hear(struct boot *b, int64_t ms)
 {
-	uint8_t bytes[(DIGEST_HEX - 1) / 2];
-
-	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-		return -EIO;
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(b->nonce + 2 * i, 3, "%02x", bytes[i]);
-	b->nonce_ms = pace_now_ms();
-	return 0;
-}
-
-static uint64_t nonce_age_s(const struct boot *b)
-{
-	return (uint64_t)(pace_now_ms() - b->nonce_ms) / 1000;
+	hear_for(&b->hear, ms);
+	if (b->hear.news)
+		api_neighbours(&b->api, &b->hear);
 }
 
 static int ask_ticket(struct boot *b, struct api_ticket *t, unsigned *retry_s, struct fault *fault)
 {
-	if (make_nonce(b) < 0)
+	if (nonce_make(&b->nonce) < 0)
 		return fault_set(
-			fault, -EIO, "verify", "random", "The kernel gives no random numbers.");
-	return api_ticket(&b->api, b->nonce, b->trust.walk.root.version, t, retry_s, fault);
+			fault, -EIO, "verify", "agent", "The kernel gives no random numbers.");
+	return api_ticket(&b->api, b->nonce.hex, b->trust.walk.root.version, t, retry_s, fault);
 }
 
 /*
@@ -164,9 +168,9 @@ static int get_ticket(struct boot *b, struct api_ticket *t, struct fault *fault)
 			snprintf(told, sizeof told, "%s", fault->message);
 		}
 		if (rc == -EAGAIN)
-			pace_sleep_ms((int64_t)retry_s * 1000);
+			wait_and_hear(b, (int64_t)retry_s * 1000);
 	} while (rc == -EAGAIN ||
-		 (rc == 0 && nonce_age_s(b) > TICKET_TTL_S && late++ < LATE_TICKETS));
+		 (rc == 0 && nonce_age_s(&b->nonce) > TICKET_TTL_S && late++ < LATE_TICKETS));
 	return rc;
 }
 
@@ -190,7 +194,8 @@ static int check_all(struct boot *b, const struct api_ticket *t, struct fault *f
 		.trust = &b->trust,
 		.host = &host,
 		.offer = t,
-		.want = { b->nonce, b->api.who.host, (uint64_t)b->api.who.boot, nonce_age_s(b) },
+		.want = { b->nonce.hex, b->api.who.host, (uint64_t)b->api.who.boot,
+			nonce_age_s(&b->nonce) },
 		.rtc_s = (uint64_t)time(NULL),
 	};
 	const struct manifest *m = &b->chain.manifest;
@@ -326,17 +331,79 @@ static void plan_files(struct boot *b)
 /* What was believed, for the record. */
 static void describe(const struct chain *c, char *out, size_t size)
 {
-	snprintf(out, size, "root %llu, channel %s, release %llu%s%s",
+	char extra[40] = "";
+
+	if (c->ticket.extra_len)
+		snprintf(extra, sizeof extra, ", told %llu bytes",
+			(unsigned long long)c->ticket.extra_len);
+	snprintf(out, size, "root %llu, channel %s, release %llu%s%s%s",
 		(unsigned long long)c->root.version, c->channel.name,
 		(unsigned long long)c->manifest.release,
-		digest_equal(&c->ticket.manifest, &c->channel.manifest) ? "" : ", pinned",
+		digest_equal(&c->ticket.manifest, &c->channel.manifest) ? "" : ", pinned", extra,
 		c->site_fresh ? ", fresh by the server's word only" : "");
+}
+
+/* ---- what is told beside the image ---- */
+
+/* The further arguments of the ticket, behind the manifest's from now on. */
+static int add_args(struct boot *b, struct fault *fault)
+{
+	char *args = b->chain.manifest.args;
+	const size_t len = strlen(args), room = sizeof b->chain.manifest.args;
+
+	if (len + strlen(b->chain.ticket.args) + 1 >= room)
+		return fault_set(fault, -EBADMSG, "verify", "kexec",
+			"The kernel arguments of image %s and of the profile are too long together.",
+			b->chain.manifest.name);
+	snprintf(args + len, room - len, "%s%s", len && b->chain.ticket.args[0] ? " " : "",
+		b->chain.ticket.args);
+	return 0;
+}
+
+static int seal(const struct fetch_answer *a)
+{
+	int fd = memfile_new("extra");
+	int rc = fd < 0 ? fd : file_put(fd, a->body, a->len);
+
+	if (rc == 0)
+		return memfile_seal_take(fd);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int get_extra(struct boot *b, struct fault *fault)
+{
+	const struct ticket *t = &b->chain.ticket;
+	struct fetch_answer a = { 0 };
+	int rc;
+
+	drop_extra(b);
+	if (!t->extra_len)
+		return 0;
+	rc = add_args(b, fault);
+	if (rc == 0)
+		rc = api_extra(&b->api, &t->extra, &a, fault);
+	if (rc < 0)
+		return rc;
+	rc = verify_extra(t, a.body, a.len, fault);
+	if (rc == 0) {
+		b->extra = seal(&a);
+		if (b->extra < 0)
+			rc = fault_set(fault, -EBADMSG, "verify", "memory",
+				"There is no memory for what this host is told.");
+	}
+	fetch_answer_fini(&a);
+	if (rc == 0)
+		screen_say("told %llu bytes of files%s%s", (unsigned long long)t->extra_len,
+			t->args[0] ? ", and the arguments " : "", t->args);
+	return rc;
 }
 
 static int get_files(struct boot *b, struct fault *fault)
 {
 	struct api_progress p;
-	char detail[160];
+	char detail[224];
 
 	plan_files(b);
 	for (size_t i = 0; i < b->chain.manifest.n_files; i++) {
@@ -364,10 +431,16 @@ static int session(struct boot *b, struct fault *fault)
 	struct api_ticket t = { 0 };
 	int rc = introduce(b, fault);
 
+	if (rc ==
+		0) /* not before: whoever looks at the server's record shall read what is missing */
+		rc = trust_load(b->trust_dir, &b->trust, fault);
 	if (rc == 0)
 		rc = get_ticket(b, &t, fault);
 	if (rc == 0)
 		rc = check_all(b, &t, fault);
+	if (rc < 0)
+		return rc;
+	rc = get_extra(b, fault);
 	if (rc < 0)
 		return rc;
 	mirrors_open(b, &t);
@@ -382,7 +455,10 @@ static int hand_over(struct boot *b, struct net *net, struct fault *fault)
 		.fds = b->fds,
 		.shared = &b->shared,
 		.by_switch = b->by_switch,
+		.extra = b->extra,
 		.boot_mac = net->mac,
+		.ticket = &b->chain.ticket,
+		.trust = &b->trust,
 		.uefi = b->facts.uefi,
 	};
 	char *boot_json;
@@ -444,7 +520,7 @@ static void mount_firmware(void)
 int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
 {
 	int need_url = !cmd->url[0] && access(SITE_URL, F_OK) < 0;
-	struct boot b = { 0 };
+	struct boot b = { .extra = -1 };
 	struct net net = { 0 };
 	char url[URL_MAX] = "";
 	int rc = net_up(cmd->boot_mac, need_url, &net, fault);
@@ -469,7 +545,7 @@ int boot_run(const struct cmdline *cmd, unsigned *reboot_s, struct fault *fault)
 
 int boot_rehearse(const char *url, const char *trust_dir, const char *sysroot, struct fault *fault)
 {
-	struct boot b = { 0 };
+	struct boot b = { .extra = -1 };
 	char origin[URL_MAX];
 	int rc;
 

@@ -7,11 +7,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/file.h"
 
 #define EFI_GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define TABLE_MAX  (256 * 1024) /* of the firmware's description; the largest seen has 40 KiB */
 
 int facts_is_junk(const char *value)
 {
@@ -68,7 +70,7 @@ static int exists(const char *sysroot, const char *dir, const char *name)
 static void read_smbios(const char *sysroot, struct facts *f)
 {
 	static const char dir[] = "sys/class/dmi/id";
-	char vendor[40], version[40], date[24];
+	char vendor[40], date[24];
 
 	get_firmware(sysroot, dir, "product_uuid", f->uuid, sizeof f->uuid);
 	for (char *p = f->uuid; *p; p++)
@@ -77,10 +79,34 @@ static void read_smbios(const char *sysroot, struct facts *f)
 	get_firmware(sysroot, dir, "sys_vendor", f->vendor, sizeof f->vendor);
 	get_firmware(sysroot, dir, "product_name", f->product, sizeof f->product);
 	get_firmware(sysroot, dir, "bios_vendor", vendor, sizeof vendor);
-	get_firmware(sysroot, dir, "bios_version", version, sizeof version);
+	get_firmware(sysroot, dir, "bios_version", f->bios_version, sizeof f->bios_version);
+	get_firmware(sysroot, dir, "board_serial", f->board_serial, sizeof f->board_serial);
 	get_firmware(sysroot, dir, "bios_date", date, sizeof date);
-	snprintf(f->bios, sizeof f->bios, "%s%s%s%s%s", vendor, version[0] ? " " : "", version,
-		date[0] ? " " : "", date);
+	snprintf(f->bios, sizeof f->bios, "%s%s%s%s%s", vendor, f->bios_version[0] ? " " : "",
+		f->bios_version, date[0] ? " " : "", date);
+}
+
+static void read_dimms(const char *sysroot, struct facts *f)
+{
+	char path[512], *table = malloc(TABLE_MAX);
+	ssize_t n;
+
+	if (!table)
+		return;
+	snprintf(path, sizeof path, "%s/sys/firmware/dmi/tables/DMI", sysroot);
+	n = file_read(path, table, TABLE_MAX);
+	if (n > 0)
+		f->n_dimms =
+			smbios_dimms((const uint8_t *)table, (size_t)n, f->dimms, SMBIOS_DIMMS_MAX);
+	free(table);
+}
+
+static void read_arch(struct facts *f)
+{
+	struct utsname u;
+
+	if (uname(&u) == 0)
+		snprintf(f->arch, sizeof f->arch, "%.15s", u.machine);
 }
 
 /* "none [integrity] confidentiality": the word in brackets is in force. */
@@ -168,19 +194,22 @@ static void read_memory(const char *sysroot, struct facts *f)
 		f->memory_free = strtoll(available + 13, NULL, 10) * 1024;
 }
 
-static void read_driver(const char *sysroot, const char *dir, struct facts_nic *nic)
+/* The last part of where a link leads; "" when it is none. */
+static void read_link(
+	const char *sysroot, const char *dir, const char *link, char *out, size_t size)
 {
 	char path[512], target[256];
 	ssize_t n;
 	char *name;
 
-	snprintf(path, sizeof path, "%s/%s/device/driver", sysroot, dir);
+	*out = '\0';
+	snprintf(path, sizeof path, "%s/%s/%s", sysroot, dir, link);
 	n = readlink(path, target, sizeof target - 1);
 	if (n < 0)
 		return;
 	target[n] = '\0';
 	name = strrchr(target, '/');
-	snprintf(nic->driver, sizeof nic->driver, "%.31s", name ? name + 1 : target);
+	snprintf(out, size, "%.31s", name ? name + 1 : target);
 }
 
 /* One network card; what has no device behind it is virtual and says nothing about the host. */
@@ -195,7 +224,8 @@ static void read_nic(const char *sysroot, const char *name, const char *boot_mac
 		return;
 	snprintf(nic->name, sizeof nic->name, "%s", name);
 	get(sysroot, dir, "address", nic->mac, sizeof nic->mac);
-	read_driver(sysroot, dir, nic);
+	read_link(sysroot, dir, "device/driver", nic->driver, sizeof nic->driver);
+	read_link(sysroot, dir, "device", nic->place, sizeof nic->place);
 	nic->link = get_int(sysroot, dir, "carrier") == 1;
 	nic->speed = get_int(sysroot, dir, "speed");
 	nic->boot = boot_mac[0] && strcmp(nic->mac, boot_mac) == 0;
@@ -242,6 +272,11 @@ static void read_disk(const char *sysroot, const char *name, struct facts *f)
 		get_firmware(sysroot, dir, "device/serial", d->serial, sizeof d->serial); /* NVMe */
 	if (!d->serial[0])
 		read_scsi_serial(sysroot, dir, d);
+	get_firmware(
+		sysroot, dir, "device/firmware_rev", d->firmware, sizeof d->firmware); /* NVMe */
+	if (!d->firmware[0])
+		get_firmware(
+			sysroot, dir, "device/rev", d->firmware, sizeof d->firmware); /* SCSI */
 	if (facts_is_junk(d->serial))
 		d->serial[0] = '\0';
 	f->n_disks += d->size > 0;
@@ -272,6 +307,8 @@ void facts_read(const char *sysroot, const char *boot_mac, struct facts *out)
 
 	memset(out, 0, sizeof *out);
 	read_smbios(sysroot, out);
+	read_dimms(sysroot, out);
+	read_arch(out);
 	read_firmware(sysroot, out);
 	read_cpu(sysroot, out);
 	read_memory(sysroot, out);
@@ -298,6 +335,7 @@ static void nics_json(const struct facts *f, struct jw *w)
 		jw_str(w, "name", nic->name);
 		jw_str(w, "mac", nic->mac);
 		jw_str(w, "driver", nic->driver);
+		jw_str(w, "place", nic->place);
 		jw_bool(w, "link", nic->link);
 		jw_int(w, "speed", nic->speed);
 		jw_bool(w, "boot", nic->boot);
@@ -317,7 +355,26 @@ static void disks_json(const struct facts *f, struct jw *w)
 		jw_int(w, "size", d->size);
 		jw_str(w, "model", d->model);
 		jw_str(w, "serial", d->serial);
+		jw_str(w, "firmware", d->firmware);
 		jw_bool(w, "rotational", d->rotational);
+		jw_end_obj(w);
+	}
+	jw_end_arr(w);
+}
+
+static void dimms_json(const struct facts *f, struct jw *w)
+{
+	jw_arr(w, "dimms");
+	for (size_t i = 0; i < f->n_dimms; i++) {
+		const struct smbios_dimm *d = &f->dimms[i];
+
+		jw_obj(w, NULL);
+		jw_str(w, "slot", d->slot);
+		jw_int(w, "size_mb", d->size_mb);
+		jw_int(w, "speed", d->speed);
+		jw_str(w, "maker", d->maker);
+		jw_str(w, "part", d->part);
+		jw_str(w, "serial", d->serial);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
@@ -331,18 +388,22 @@ void facts_json(const struct facts *f, struct jw *w)
 	jw_str(w, "serial", f->serial);
 	jw_str(w, "vendor", f->vendor);
 	jw_str(w, "product", f->product);
+	jw_str(w, "board_serial", f->board_serial);
 	jw_str(w, "bios", f->bios);
+	jw_str(w, "bios_version", f->bios_version);
 	jw_str(w, "firmware", f->uefi ? "uefi" : "bios");
 	jw_bool(w, "secure_boot", f->secure_boot);
 	jw_str(w, "lockdown", f->lockdown[0] ? f->lockdown : "none");
 	jw_str(w, "tpm", f->tpm == 2 ? "2" : f->tpm == 1 ? "1" : "none");
 	jw_bool(w, "virtual", f->is_virtual);
+	jw_str(w, "arch", f->arch);
 	jw_obj(w, "cpu");
 	jw_str(w, "model", f->cpu_model);
 	jw_int(w, "count", f->cpu_count);
 	jw_str(w, "virt", f->cpu_virt[0] ? f->cpu_virt : "none");
 	jw_end_obj(w);
 	jw_int(w, "memory_mb", f->memory_mb);
+	dimms_json(f, w);
 	nics_json(f, w);
 	disks_json(f, w);
 	jw_end_obj(w);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/smbios.h"
 #include "images/json.h"
 
 #define FACTS_NICS_MAX	16
@@ -17,18 +18,21 @@
 
 struct facts_nic {
 	char name[16], mac[18], driver[32];
+	char place[32]; /* of its device on the bus: "0000:03:00.0" */
 	bool link, boot;
 	int64_t speed; /* Mbit/s, 0: not known */
 };
 
 struct facts_disk {
-	char name[32], model[64], serial[64];
+	char name[32], model[64], serial[64], firmware[16];
 	int64_t size; /* bytes */
 	bool rotational;
 };
 
 struct facts {
-	char uuid[37], serial[64], vendor[64], product[64], bios[128];
+	char uuid[37], serial[64], vendor[64], product[64];
+	char bios[128], bios_version[40]; /* bios: with vendor and date */
+	char board_serial[64], arch[16];
 	char lockdown[16]; /* "none", "integrity", "confidentiality"; "" when the kernel has none */
 	char cpu_model[80], cpu_virt[4]; /* cpu_virt: "svm", "vmx" or "" */
 	bool uefi, secure_boot, is_virtual;
@@ -37,6 +41,8 @@ struct facts {
 	size_t n_nics, n_disks;
 	struct facts_nic nics[FACTS_NICS_MAX];
 	struct facts_disk disks[FACTS_DISKS_MAX];
+	size_t n_dimms;
+	struct smbios_dimm dimms[SMBIOS_DIMMS_MAX];
 };
 
 /* boot_mac marks the card that the loader used; it may be "". What cannot be read is absent. */

@@ -17,13 +17,14 @@
 #define GUEST_TIMEOUT_MS  120000 /* an emulated machine is slow */
 #define SAID_MAX	  65536
 #define GUEST_NAME	  "muster-proof"
+#define GUESTS_MAX	  1024
 #define GUEST_EXIT_STATUS 33 /* of QEMU, see guest_rom.h */
 
 static const char rom_path[] = NET_RUN_DIR "/guest.rom";
 static const char elf_path[] = NET_RUN_DIR "/guest.elf";
 static const char cfg_path[] = NET_RUN_DIR "/guest.cfg";
 
-static int is_xen(void)
+int guest_on_xen(void)
 {
 	char text[64];
 
@@ -197,7 +198,7 @@ int guest_prove(
 
 	if (!said)
 		rc = fault_set(fault, -ENOMEM, "up", "guest", "There is no memory for a guest.");
-	else if (is_xen())
+	else if (guest_on_xen())
 		rc = xen_prove(nonce, &p, said, fault);
 	else if (access("/dev/kvm", R_OK | W_OK) == 0)
 		rc = kvm_prove(nonce, cpu_virt, &p, said, fault);
@@ -215,20 +216,25 @@ int guest_prove(
 	return rc;
 }
 
-static int count_processes(const char *name)
+/* The kernel keeps 15 characters of a name. */
+static int is_qemu(const char *pid)
+{
+	char path[300], comm[32];
+
+	snprintf(path, sizeof path, "/proc/%s/comm", pid);
+	return pid[0] >= '1' && pid[0] <= '9' && file_text(path, comm, sizeof comm) > 0 &&
+	       strncmp(comm, QEMU, 15) == 0;
+}
+
+size_t guest_qemus(pid_t *pids, size_t max)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *d;
-	char path[300], comm[32];
-	int n = 0;
+	size_t n = 0;
 
-	while (dir && (d = readdir(dir))) {
-		snprintf(path, sizeof path, "/proc/%s/comm", d->d_name);
-		/* the kernel keeps 15 characters of a name */
-		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
-			file_text(path, comm, sizeof comm) > 0 && strncmp(comm, name, 15) == 0)
-			n++;
-	}
+	while (dir && n < max && (d = readdir(dir)))
+		if (is_qemu(d->d_name))
+			pids[n++] = (pid_t)strtol(d->d_name, NULL, 10);
 	if (dir)
 		closedir(dir);
 	return n;
@@ -250,5 +256,7 @@ static int count_domains(void)
 
 int guest_count(void)
 {
-	return is_xen() ? count_domains() : count_processes(QEMU);
+	pid_t pids[GUESTS_MAX];
+
+	return guest_on_xen() ? count_domains() : (int)guest_qemus(pids, GUESTS_MAX);
 }

@@ -4,7 +4,9 @@
 #ifndef MUSTER_AGENT_GUEST_H
 #define MUSTER_AGENT_GUEST_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent/fault.h"
 #include "agent/guest_rom.h"
@@ -28,5 +30,9 @@ int guest_prove(
 
 /* How many guests run now, the proof's own not counted. */
 int guest_count(void);
+
+/* Is this Xen's dom0? Else guests are QEMU's processes: up to max of them; returns their number. */
+int guest_on_xen(void);
+size_t guest_qemus(pid_t *pids, size_t max);
 
 #endif

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/cpio.h"
+#include "images/cpio.h"
 #include "agent/file.h"
 #include "agent/lowmem.h"
 #include "agent/memfile.h"
@@ -26,26 +27,81 @@
 
 /* ---- what this boot is told ---- */
 
-#define BOOT_JSON "etc/muster/boot.json"
-#define BOOT_NIC  "etc/muster/boot-nic"
+#define TOLD_MAX (3 + TRUST_KEYS_MAX)
+
+/* The files that an image finds, whichever way it is started. */
+struct told {
+	struct told_file {
+		char path[64]; /* without the slash before it */
+		mode_t mode;
+		const char *text;
+	} files[TOLD_MAX];
+	size_t n;
+	char ticket[TICKET_MAX + 1], keys[TRUST_KEYS_MAX][MINISIG_TEXT_MAX];
+};
+
+static void tell(struct told *t, const char *path, mode_t mode, const char *text)
+{
+	struct told_file *f = &t->files[t->n++];
+
+	snprintf(f->path, sizeof f->path, "%s", path + 1);
+	f->mode = mode;
+	f->text = text;
+}
+
+static void tell_all(const struct handoff *h, struct told *t)
+{
+	char path[64];
+
+	t->n = 0;
+	tell(t, "/etc/muster/boot.json", 0600, h->boot_json);
+	tell(t, "/etc/muster/boot-nic", 0644, h->boot_mac);
+	if (ticket_print(h->ticket, t->ticket, sizeof t->ticket) > 0)
+		tell(t, HANDOFF_TICKET, 0644, t->ticket);
+	for (size_t i = 0; i < h->trust->n_site; i++) {
+		minisig_public_print(&h->trust->site[i], t->keys[i]);
+		snprintf(path, sizeof path, "%s/site-%zu.pub", TRUST_DIR, i + 1);
+		tell(t, path, 0644, t->keys[i]);
+	}
+}
 
 /* As the last initrd. */
 static int add_boot_files(int to, const struct handoff *h)
 {
-	size_t json_len = strlen(h->boot_json);
-	struct cpio c = { .size = json_len + CPIO_OVERHEAD };
+	struct cpio c = { .size = CPIO_OVERHEAD };
+	struct told t;
 	int rc;
 
+	tell_all(h, &t);
+	for (size_t i = 0; i < t.n; i++)
+		c.size += strlen(t.files[i].text) + CPIO_OVERHEAD;
 	c.buf = malloc(c.size);
 	if (!c.buf)
 		return -ENOMEM;
 	cpio_dir(&c, "etc", 0755);
 	cpio_dir(&c, "etc/muster", 0755);
-	cpio_file(&c, BOOT_JSON, 0600, h->boot_json, json_len);
-	cpio_file(&c, BOOT_NIC, 0644, h->boot_mac, strlen(h->boot_mac));
+	cpio_dir(&c, &TRUST_DIR[1], 0755);
+	for (size_t i = 0; i < t.n; i++)
+		cpio_file(&c, t.files[i].path, t.files[i].mode, t.files[i].text,
+			strlen(t.files[i].text));
 	cpio_end(&c);
 	rc = c.bad ? -ENOSPC : file_put(to, c.buf, c.len);
 	free(c.buf);
+	return rc;
+}
+
+/* Into this ramdisk. */
+static int write_boot_files(const struct handoff *h)
+{
+	struct told t;
+	char path[72];
+	int rc = mkdir(TRUST_DIR, 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+	tell_all(h, &t);
+	for (size_t i = 0; i < t.n && rc == 0; i++) {
+		snprintf(path, sizeof path, "/%s", t.files[i].path);
+		rc = file_write(path, t.files[i].text, strlen(t.files[i].text), t.files[i].mode);
+	}
 	return rc;
 }
 
@@ -65,6 +121,8 @@ static int make_initrd(const struct handoff *h)
 	for (size_t i = 0; i < h->m->n_files && rc == 0; i++)
 		if (h->m->files[i].role == FILE_INITRD)
 			rc = add_initrd(fd, h, &h->m->files[i]);
+	if (rc == 0 && h->extra >= 0)
+		rc = memfile_append(fd, h->extra);
 	if (rc == 0)
 		rc = add_boot_files(fd, h);
 	if (rc == 0)
@@ -225,10 +283,10 @@ static int load_switch(const struct handoff *h, struct fault *fault)
 		if (f->role == FILE_INITRD && !shared_has(h->shared, f))
 			rc = unpack_initrd(h->fds[i], "");
 	}
+	if (rc == 0 && h->extra >= 0)
+		rc = unpack_initrd(h->extra, "");
 	if (rc == 0)
-		rc = file_write("/" BOOT_JSON, h->boot_json, strlen(h->boot_json), 0600);
-	if (rc == 0)
-		rc = file_write("/" BOOT_NIC, h->boot_mac, strlen(h->boot_mac), 0644);
+		rc = write_boot_files(h);
 	if (rc == 0)
 		return 0;
 	return fault_set(fault, rc, "handoff", rc == -ENOSPC || rc == -ENOMEM ? "memory" : "unpack",

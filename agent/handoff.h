@@ -9,19 +9,26 @@
 
 #include "agent/fault.h"
 #include "agent/shared.h"
+#include "agent/trust.h"
 #include "images/manifest.h"
 
 /* With this status the agent asks process 1, its parent, to switch to the image's own start-up. */
 #define HANDOFF_SWITCH_STATUS 42
 
+/* What this boot of this host is by the site's own word; the agent has verified it. */
+#define HANDOFF_TICKET "/etc/muster/ticket"
+
 struct handoff {
 	const struct manifest *m;
 	const int *fds; /* sealed files, in the manifest's order; -1: shared, or of no use here */
 	const struct shared *shared;
-	bool by_switch;	       /* what shared_can_switch said: no kexec, the kernel runs already */
+	bool by_switch; /* what shared_can_switch said: no kexec, the kernel runs already */
+	int extra; /* sealed archive of files that this host is told, over the image's; or -1 */
 	const char *boot_json; /* becomes /etc/muster/boot.json */
-	const char
-		*boot_mac; /* of the card that reached the server; becomes /etc/muster/boot-nic */
+	const char *boot_mac;  /* of the card that reached the server: /etc/muster/boot-nic */
+	/* By which orders are judged then (order.h): HANDOFF_TICKET, TRUST_DIR/site-N.pub. */
+	const struct ticket *ticket;
+	const struct trust *trust;
 	bool uefi;
 };
 

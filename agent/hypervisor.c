@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "agent/api.h"
+#include "agent/down.h"
 #include "agent/facts.h"
 #include "agent/file.h"
 #include "agent/guest.h"
+#include "agent/handoff.h"
 #include "agent/net.h"
+#include "agent/order.h"
 #include "agent/pace.h"
 #include "agent/run.h"
 #include "agent/screen.h"
@@ -61,7 +64,8 @@ static double read_number(const char *path)
 	return strtod(text, NULL);
 }
 
-static int report_up(struct api *a, const struct told *t, struct fault *fault)
+static int report_up(
+	struct api *a, const struct told *t, const struct orders *orders, struct fault *fault)
 {
 	struct guest_proof p;
 	struct facts f;
@@ -84,35 +88,64 @@ static int report_up(struct api *a, const struct told *t, struct fault *fault)
 	up.accelerator = p.accelerator;
 	up.detail = p.detail;
 	up.uptime_s = read_number("/proc/uptime");
+	up.orders = orders->ticket.host;
 	return api_up(a, &up, fault);
 }
 
-/* A server that is away, or has forgotten us, is no reason to stop a hypervisor. */
-static void beat(struct api *a, const struct told *t, struct net *net)
+/* What is signed for this very heartbeat is done; what is not is told. A late one comes again. */
+static void take_order(struct api *a, const struct orders *orders, const struct api_order *order)
 {
 	struct fault f = { 0 };
+	char why[sizeof f.code + sizeof f.message + 4];
+
+	if (orders_judge(orders, order->text, order->sig, &f) < 0) {
+		screen_say("an order of the server's is not obeyed: %s", f.message);
+		snprintf(why, sizeof why, "%s: %s", f.code, f.message);
+		if (strcmp(f.code, verdict_code(VERDICT_ORDER_LATE)) != 0)
+			api_order_end(a, why);
+		return;
+	}
+	screen_say("the server says that this host shall start anew");
+	api_order_end(a, NULL);
+	down_reboot();
+}
+
+/* A server that is away, or has forgotten us, is no reason to stop a hypervisor. */
+static void beat(struct api *a, const struct told *t, struct orders *orders, struct net *net)
+{
+	struct fault f = { 0 };
+	struct api_order order;
 	int rc, said = 0;
 
 	for (;;) {
+		struct api_beat b = { 0 };
+
 		pace_sleep_ms(HEARTBEAT_MS);
 		if (!run_alive(net->udhcpc) && net_up(t->boot_mac, 0, net, &f) < 0)
 			continue;
-		rc = api_heartbeat(a, read_number("/proc/uptime"), read_number("/proc/loadavg"),
-			guest_count(), &f);
+		b.uptime_s = read_number("/proc/uptime");
+		b.load1 = read_number("/proc/loadavg");
+		b.guests = guest_count();
+		if (orders->n_site && nonce_make(&orders->nonce) == 0)
+			b.nonce = orders->nonce.hex;
+		rc = api_heartbeat(a, &b, &order, &f);
 		if (rc < 0 && rc != said)
 			screen_say("heartbeat: %s", f.message);
 		said = rc;
+		if (rc == 0 && order.text[0] && b.nonce)
+			take_order(a, orders, &order);
 	}
 }
 
 /* Prove once in a boot, however often init has to start us. */
-static int come_up(struct api *a, const struct told *t, struct fault *fault)
+static int come_up(
+	struct api *a, const struct told *t, const struct orders *orders, struct fault *fault)
 {
 	int rc;
 
 	if (access(UP_MARK, F_OK) == 0)
 		return 0;
-	rc = report_up(a, t, fault);
+	rc = report_up(a, t, orders, fault);
 	if (rc < 0) {
 		fault->stage = "up"; /* also when it is the server that refused */
 		return rc;
@@ -125,6 +158,7 @@ static int come_up(struct api *a, const struct told *t, struct fault *fault)
 int hypervisor_run(unsigned *reboot_s, struct fault *fault)
 {
 	struct told t = { 0 };
+	struct orders orders = { 0 };
 	struct net net = { 0 };
 	struct api api = { 0 };
 	int rc = read_told(&t, fault);
@@ -136,9 +170,11 @@ int hypervisor_run(unsigned *reboot_s, struct fault *fault)
 	if (rc < 0)
 		return rc;
 	snprintf(api.who.session, sizeof api.who.session, "%s", t.session);
-	rc = come_up(&api, &t, fault);
+	if (orders_open(HANDOFF_TICKET, TRUST_DIR, &orders, fault) < 0)
+		screen_say("this hypervisor takes no orders: %s", fault->message);
+	rc = come_up(&api, &t, &orders, fault);
 	if (rc == 0)
-		beat(&api, &t, &net);
+		beat(&api, &t, &orders, &net);
 	api_failed(&api, fault, reboot_s);
 	api_close(&api);
 	return rc;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/cpio.h"
+#include "images/cpio.h"
 #include "agent/file.h"
 
 #define BASE_PATHS    "/etc/muster/base.paths"

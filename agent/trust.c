@@ -155,6 +155,16 @@ static int epoch_load(const char *dir, uint64_t *out, struct fault *fault)
 	return 0;
 }
 
+int trust_site(
+	const char *dir, struct minisig_public keys[TRUST_KEYS_MAX], size_t *n, struct fault *fault)
+{
+	char path[PATH_LEN];
+
+	*n = 0;
+	snprintf(path, sizeof path, "%s/site-*.pub", dir);
+	return kind_load(path, "site", keys, n, fault);
+}
+
 int trust_load(const char *dir, struct trust *out, struct fault *fault)
 {
 	struct trust t = { 0 };
@@ -164,9 +174,8 @@ int trust_load(const char *dir, struct trust *out, struct fault *fault)
 	if (minisig_init() < 0)
 		return fault_set(fault, -ENOKEY, "verify", "trust", "libsodium does not start.");
 	rc = start_load(dir, &t.walk, fault);
-	snprintf(path, sizeof path, "%s/site-*.pub", dir);
 	if (rc == 0)
-		rc = kind_load(path, "site", t.site, &t.n_site, fault);
+		rc = trust_site(dir, t.site, &t.n_site, fault);
 	if (rc == 0)
 		rc = epoch_load(dir, &t.epoch_s, fault);
 	if (rc < 0)

@@ -27,6 +27,9 @@ struct trust {
  * -ENOKEY with the fault when something is missing, malformed, or more than TRUST_KEYS_MAX.
  */
 int trust_load(const char *dir, struct trust *out, struct fault *fault);
+/* The site's keys alone, dir/site-*.pub: their number in *n. The same errors. */
+int trust_site(const char *dir, struct minisig_public keys[TRUST_KEYS_MAX], size_t *n,
+	struct fault *fault);
 /* The same from other places: the files that the two glob patterns fit. */
 int trust_load_from(const char *release, const char *site, struct trust *out, struct fault *fault);
 

@@ -38,6 +38,19 @@ int verify_ticket(const struct trust *trust, const struct api_ticket *offer,
 		judge_ticket(trust->site, trust->n_site, &t, want, out, err), err, fault);
 }
 
+int verify_extra(const struct ticket *t, const void *p, size_t len, struct fault *fault)
+{
+	struct digest found;
+
+	if (digest_bytes(p, len, &found) == 0 && len == t->extra_len &&
+		digest_equal(&t->extra, &found))
+		return 0;
+	fault_set(fault, -EBADMSG, "verify", verdict_code(VERDICT_EXTRA_DIGEST), "%s (%zu bytes).",
+		verdict_text(VERDICT_EXTRA_DIGEST), len);
+	fault_digests(fault, NULL, &t->extra, &found);
+	return -EBADMSG;
+}
+
 int verify_fresh(const struct trust *trust, uint64_t rtc_s, const struct root *root,
 	const struct channel *ch, const struct ticket *ticket, uint64_t *now_s, bool *site_fresh,
 	struct fault *fault)

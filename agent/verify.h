@@ -33,6 +33,9 @@ int verify_named(const struct digest *want, const void *p, size_t len, const cha
 int verify_ticket(const struct trust *trust, const struct api_ticket *offer,
 	const struct ticket_want *want, struct ticket *out, struct fault *fault);
 
+/* What came of the ticket's archive of files. 0, or -EBADMSG with the fault. */
+int verify_extra(const struct ticket *t, const void *p, size_t len, struct fault *fault);
+
 /* Is all that still valid, by this host's clock and all other times at hand? See judge_fresh. */
 int verify_fresh(const struct trust *trust, uint64_t rtc_s, const struct root *root,
 	const struct channel *ch, const struct ticket *ticket, uint64_t *now_s, bool *site_fresh,

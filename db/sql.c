@@ -1,18 +1,24 @@
 #include "db/sql.h"
 
+#define SQLITE_ENABLE_PREUPDATE_HOOK /* of SQLite's sessions */
+#define SQLITE_ENABLE_SESSION
+
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHECKPOINT_PAGES 1000 /* of the log, until they are moved to the database */
-#define KEPT		 128  /* statements; a power of two, above the number of texts in db/ */
+#define KEPT		 512  /* statements; a power of two, above the number of texts in db/ */
 
 /* A struct sql_row is a sqlite3_stmt under the name that callers see. */
 struct sql {
 	sqlite3 *db;
+	bool reads; /* only */
+	sqlite3_session *watch;
 	struct {
 		const char *text;
 		sqlite3_stmt *stmt;
@@ -60,10 +66,38 @@ int sql_open(const char *file, struct sql **out, char *err, size_t err_size)
 	return 0;
 }
 
+int sql_open_reader(const char *file, struct sql **out, char *err, size_t err_size)
+{
+	struct sql *q = calloc(1, sizeof *q);
+
+	if (!q)
+		return -ENOMEM;
+	q->reads = true;
+	if (sqlite3_open_v2(file, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
+			SQLITE_OK ||
+		sql_exec(q, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;") < 0) {
+		snprintf(err, err_size, "%s: %s", file, sql_error(q));
+		sql_close(q);
+		return -ENOENT;
+	}
+	sqlite3_busy_timeout(q->db, 5000);
+	*out = q;
+	return 0;
+}
+
+/* What is in the log goes to the database, whoever else has it open: then one file can be copied.
+ */
+static void checkpoint(struct sql *q)
+{
+	if (q->db && !q->reads)
+		sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void sql_close(struct sql *q)
 {
 	if (!q)
 		return;
+	checkpoint(q);
 	for (size_t i = 0; i < KEPT; i++)
 		sqlite3_finalize(q->kept[i].stmt);
 	sqlite3_close(q->db);
@@ -151,6 +185,13 @@ int sql_next(struct sql_row *r)
 	return rc == SQLITE_CONSTRAINT ? -EEXIST : -EIO;
 }
 
+int sql_one(struct sql_row *r)
+{
+	int rc = sql_next(r);
+
+	return rc > 0 ? 0 : rc == 0 ? -ENOENT : rc;
+}
+
 void sql_end(struct sql_row *r)
 {
 	if (!r)
@@ -210,6 +251,11 @@ void sql_text(struct sql_row *r, int col, char *out, size_t size)
 	snprintf(out, size, "%s", v ? (const char *)v : "");
 }
 
+const char *sql_borrow(struct sql_row *r, int col)
+{
+	return (const char *)sqlite3_column_text(stmt_of(r), col);
+}
+
 int sql_blob(struct sql_row *r, int col, void *out, size_t len)
 {
 	const void *v = sqlite3_column_blob(stmt_of(r), col);
@@ -231,6 +277,21 @@ size_t sql_bytes(struct sql_row *r, int col, void *out, size_t max)
 	return len;
 }
 
+int sql_copy(struct sql_row *r, int col, void **out, size_t *len)
+{
+	const void *v = sqlite3_column_blob(stmt_of(r), col);
+	const size_t n = (size_t)sqlite3_column_bytes(stmt_of(r), col);
+	void *copy = malloc(n + 1);
+
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, v, n);
+	*out = copy;
+	*len = n;
+	return 0;
+}
+
 int64_t sql_last_id(struct sql *q)
 {
 	return sqlite3_last_insert_rowid(q->db);
@@ -239,4 +300,73 @@ int64_t sql_last_id(struct sql *q)
 int sql_changes(struct sql *q)
 {
 	return sqlite3_changes(q->db);
+}
+
+/* ---- taking back ---- */
+
+/* What is true whatever becomes of the rest. */
+static int is_watched(void *arg, const char *table)
+{
+	(void)arg;
+	return strcmp(table, "audit") != 0 && strcmp(table, "metric") != 0 &&
+	       strcmp(table, "undo") != 0;
+}
+
+int sql_watch(struct sql *q)
+{
+	if (sqlite3session_create(q->db, "main", &q->watch) != SQLITE_OK)
+		return -EIO;
+	sqlite3session_table_filter(q->watch, is_watched, NULL);
+	if (sqlite3session_attach(q->watch, NULL) == SQLITE_OK)
+		return 0;
+	sqlite3session_delete(q->watch);
+	q->watch = NULL;
+	return -EIO;
+}
+
+/* Memory of SQLite's becomes that of malloc. */
+static int take(void *from, int n, void **out, size_t *len)
+{
+	void *copy = malloc((size_t)n + 1);
+
+	if (copy && n)
+		memcpy(copy, from, (size_t)n);
+	sqlite3_free(from);
+	if (!copy)
+		return -ENOMEM;
+	*out = copy;
+	*len = (size_t)n;
+	return 0;
+}
+
+int sql_unwatch(struct sql *q, bool keep, void **undo, size_t *len)
+{
+	void *done = NULL, *back = NULL;
+	int n = 0, m = 0, rc = SQLITE_OK;
+
+	if (keep)
+		rc = sqlite3session_changeset(q->watch, &n, &done);
+	if (keep && rc == SQLITE_OK)
+		rc = sqlite3changeset_invert(n, done, &m, &back);
+	sqlite3session_delete(q->watch);
+	q->watch = NULL;
+	sqlite3_free(done);
+	if (rc != SQLITE_OK)
+		return -EIO;
+	return keep ? take(back, m, undo, len) : 0;
+}
+
+/* What somebody else has changed, or taken away, since stays so. */
+static int on_conflict(void *arg, int why, sqlite3_changeset_iter *it)
+{
+	(void)arg;
+	(void)it;
+	return why == SQLITE_CHANGESET_FOREIGN_KEY ? SQLITE_CHANGESET_ABORT : SQLITE_CHANGESET_OMIT;
+}
+
+int sql_undo(struct sql *q, void *undo, size_t len)
+{
+	int rc = sqlite3changeset_apply(q->db, (int)len, undo, NULL, on_conflict, NULL);
+
+	return rc == SQLITE_OK ? 0 : rc == SQLITE_ABORT || rc == SQLITE_CONSTRAINT ? -EEXIST : -EIO;
 }

@@ -27,6 +27,15 @@ enum boot_state {
 	BOOT_OVER, /* handed over to what does not report, and started over since */
 };
 
+/* What a boot waits for that is none of its own work. */
+enum boot_wait {
+	BOOT_WAITS_NOT,
+	BOOT_WAITS_APPROVAL, /* for somebody to let the host in */
+	BOOT_WAITS_IMAGE,    /* for somebody to assign or import what it shall boot */
+	BOOT_WAITS_TURN,     /* for its place among those that fetch images */
+	BOOT_WAITS
+};
+
 const char *boot_stage_name(enum boot_stage stage);
 /* 0, or -EINVAL for another word. */
 int boot_stage_parse(const char *name, enum boot_stage *out);

@@ -64,6 +64,27 @@ int store_open(const char *file, struct store **out, char *err, size_t err_size)
 	return 0;
 }
 
+int store_open_reader(const char *file, struct store **out, char *err, size_t err_size)
+{
+	struct store *s = calloc(1, sizeof *s);
+	int64_t version = 0;
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	rc = sql_open_reader(file, &s->q, err, err_size);
+	if (!rc && (schema_version(s->q, &version) < 0 || version != SCHEMA_VERSION)) {
+		snprintf(err, err_size, "%s: not of schema %d", file, SCHEMA_VERSION);
+		rc = -ENOENT;
+	}
+	if (rc < 0) {
+		store_close(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
 void store_close(struct store *s)
 {
 	if (!s)
@@ -87,19 +108,26 @@ int store_commit(struct store *s)
 	return sql_run(s->q, "COMMIT", "");
 }
 
-/* One row or none of a statement that was just started. */
-static int one(struct sql_row *r)
+int store_try(struct store *s)
 {
-	int rc = sql_next(r);
+	return sql_exec(s->q, "SAVEPOINT try");
+}
 
-	return rc > 0 ? 0 : rc == 0 ? -ENOENT : rc;
+int store_untry(struct store *s)
+{
+	return sql_exec(s->q, "ROLLBACK TO try; RELEASE try");
+}
+
+int store_keep(struct store *s)
+{
+	return sql_exec(s->q, "RELEASE try");
 }
 
 /* ---- hosts ---- */
 
 #define HOST_COLUMNS                                                                               \
 	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms,"     \
-	" options IS NOT NULL"
+	" options IS NOT NULL, channel, profile"
 
 static void read_host(struct sql_row *r, struct store_host *h)
 {
@@ -115,11 +143,13 @@ static void read_host(struct sql_row *r, struct store_host *h)
 	h->created_ms = sql_int(r, 9);
 	h->seen_ms = sql_int(r, 10);
 	h->has_options = sql_int(r, 11) != 0;
+	sql_text(r, 12, h->channel, sizeof h->channel);
+	sql_text(r, 13, h->profile, sizeof h->profile);
 }
 
 static int host_of(struct sql_row *r, struct store_host *out)
 {
-	int rc = one(r);
+	int rc = sql_one(r);
 
 	if (!rc)
 		read_host(r, out);
@@ -148,6 +178,19 @@ int store_host_by_code(struct store *s, const char *code, struct store_host *out
 			" FROM host WHERE code = ? AND NOT admitted ORDER BY seen_ms DESC LIMIT 1",
 			"t", code),
 		out);
+}
+
+int store_hosts_page(struct store *s, int64_t after, struct store_host *out, int max)
+{
+	struct sql_row *r = sql_start(s->q,
+		"SELECT " HOST_COLUMNS " FROM host WHERE id > ? ORDER BY id LIMIT ?", "ii", after,
+		(int64_t)max);
+	int n = 0, rc;
+
+	while ((rc = sql_next(r)) > 0)
+		read_host(r, &out[n++]);
+	sql_end(r);
+	return rc < 0 ? rc : n;
 }
 
 /* Hosts that fit so far, with the weight of the evidence for each. */
@@ -260,8 +303,8 @@ int store_host_add(struct store *s, struct store_host *h)
 	/* The row's number makes the name: begin with one that no host can have. */
 	snprintf(temporary, sizeof temporary, "?%lld", (long long)h->created_ms);
 	rc = sql_run(s->q,
-		"INSERT INTO host (name, serial, vendor, product, image, code, uuid, admitted,"
-		" created_ms, seen_ms) VALUES (?, '', '', '', '', '', NULL, 0, ?, ?)",
+		"INSERT INTO host (name, serial, vendor, product, image, channel, code, uuid,"
+		" admitted, created_ms, seen_ms) VALUES (?, '', '', '', '', '', '', NULL, 0, ?, ?)",
 		"tii", temporary, h->created_ms, h->seen_ms);
 	if (rc < 0)
 		return rc;
@@ -274,10 +317,11 @@ int store_host_add(struct store *s, struct store_host *h)
 int store_host_put(struct store *s, const struct store_host *h)
 {
 	return sql_run(s->q,
-		"UPDATE host SET name = ?, serial = ?, vendor = ?, product = ?, image = ?, code = ?,"
-		" uuid = ?, admitted = ?, seen_ms = ? WHERE id = ?",
-		"ttttttbiii", h->name, h->serial, h->vendor, h->product, h->image, h->code,
-		uuid_of(h), sizeof h->uuid, (int64_t)h->admitted, h->seen_ms, h->id);
+		"UPDATE host SET name = ?, serial = ?, vendor = ?, product = ?, image = ?,"
+		" channel = ?, profile = ?, code = ?, uuid = ?, admitted = ?, seen_ms = ? WHERE id = ?",
+		"ttttttttbiii", h->name, h->serial, h->vendor, h->product, h->image, h->channel,
+		h->profile, h->code, uuid_of(h), sizeof h->uuid, (int64_t)h->admitted, h->seen_ms,
+		h->id);
 }
 
 int store_host_rm(struct store *s, int64_t id)
@@ -345,6 +389,21 @@ int store_host_place_put(struct store *s, int64_t host, const struct store_place
 		" OR remote IS NOT excluded.remote",
 		"iibb", host, (int64_t)p->relay, bytes_of(p->circuit, p->circuit_len),
 		(size_t)p->circuit_len, bytes_of(p->remote, p->remote_len), (size_t)p->remote_len);
+}
+
+int store_host_place(struct store *s, int64_t host, struct store_place *out)
+{
+	struct sql_row *r = sql_start(
+		s->q, "SELECT relay, circuit, remote FROM host_place WHERE host = ?", "i", host);
+	int rc = sql_one(r);
+
+	if (!rc) {
+		out->relay = (uint32_t)sql_int(r, 0);
+		out->circuit_len = (uint8_t)sql_bytes(r, 1, out->circuit, sizeof out->circuit);
+		out->remote_len = (uint8_t)sql_bytes(r, 2, out->remote, sizeof out->remote);
+	}
+	sql_end(r);
+	return rc;
 }
 
 int store_relay_each(
@@ -417,6 +476,7 @@ int store_host_swap(struct store *s, int64_t a, int64_t b)
 		" FROM (SELECT * FROM host WHERE id IN (?1, ?2)) o"
 		" WHERE host.id IN (?1, ?2) AND o.id = iif(host.id = ?1, ?2, ?1)",
 		"UPDATE host_mac SET host = iif(host = ?1, ?2, ?1) WHERE host IN (?1, ?2)",
+		"UPDATE host_facts SET host = iif(host = ?1, ?2, ?1) WHERE host IN (?1, ?2)",
 		"UPDATE boot SET host = iif(host = ?1, ?2, ?1) WHERE host IN (?1, ?2) AND state = 0",
 	};
 	static const char *const rows[][3] = {
@@ -429,6 +489,9 @@ int store_host_swap(struct store *s, int64_t a, int64_t b)
 		{ "UPDATE host_loader SET host = -1 WHERE host = ?",
 			"UPDATE host_loader SET host = ? WHERE host = ?",
 			"UPDATE host_loader SET host = ? WHERE host = -1" },
+		{ "UPDATE host_neighbour SET host = -1 WHERE host = ?",
+			"UPDATE host_neighbour SET host = ? WHERE host = ?",
+			"UPDATE host_neighbour SET host = ? WHERE host = -1" },
 	};
 	int rc = sql_run(s->q, "PRAGMA defer_foreign_keys = ON", "");
 
@@ -469,7 +532,7 @@ int store_reservation_rm(struct store *s, int64_t host)
 
 static int reservation_of(struct sql_row *r, struct store_reservation *out)
 {
-	int rc = one(r);
+	int rc = sql_one(r);
 
 	if (!rc)
 		read_reservation(r, out);
@@ -565,7 +628,7 @@ int store_loaders_get(
 		" FROM host_loader"
 		" WHERE host = ? AND firmware = ?",
 		"it", host, firmware);
-	int rc = one(r);
+	int rc = sql_one(r);
 
 	if (rc == -ENOENT || !rc)
 		*out = (struct store_loaders){ 0 };
@@ -615,7 +678,28 @@ int store_loader_died(
 #define BOOT_COLUMNS                                                                                 \
 	"id, host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr, arch, loader_sent,"   \
 	" firmware, image, version, manifest, session, nonce, reason, sentence, loader, loader_for," \
-	" http, form, secret_sent"
+	" http, form, secret_sent, agent, due_ms, silence, rule,"                                    \
+	" wait, wait_since_ms, waited_approval_ms, waited_image_ms, waited_turn_ms, obeys"
+
+static void write_silences(const uint32_t ms[STAGE_FAILED], uint8_t out[STORE_SILENCES_LEN])
+{
+	for (size_t i = 0; i < STAGE_FAILED; i++) {
+		out[4 * i] = (uint8_t)(ms[i] >> 24);
+		out[4 * i + 1] = (uint8_t)(ms[i] >> 16);
+		out[4 * i + 2] = (uint8_t)(ms[i] >> 8);
+		out[4 * i + 3] = (uint8_t)ms[i];
+	}
+}
+
+void store_read_silences(struct sql_row *r, int col, uint32_t ms[STAGE_FAILED])
+{
+	uint8_t b[STORE_SILENCES_LEN] = { 0 };
+
+	sql_blob(r, col, b, sizeof b);
+	for (size_t i = 0; i < STAGE_FAILED; i++)
+		ms[i] = (uint32_t)b[4 * i] << 24 | (uint32_t)b[4 * i + 1] << 16 |
+			(uint32_t)b[4 * i + 2] << 8 | b[4 * i + 3];
+}
 
 static void read_boot(struct sql_row *r, struct store_boot *b)
 {
@@ -645,11 +729,20 @@ static void read_boot(struct sql_row *r, struct store_boot *b)
 	b->offered.http = sql_int(r, 21) != 0;
 	b->offered.form = (uint8_t)sql_int(r, 22);
 	b->secret_sent = sql_int(r, 23) != 0;
+	b->has_agent = sql_blob(r, 24, b->agent.b, sizeof b->agent.b);
+	b->due_ms = sql_int(r, 25);
+	store_read_silences(r, 26, b->silence_ms);
+	sql_text(r, 27, b->rule, sizeof b->rule);
+	b->wait = (enum boot_wait)sql_int(r, 28);
+	b->wait_since_ms = sql_int(r, 29);
+	for (int i = BOOT_WAITS_APPROVAL; i < BOOT_WAITS; i++)
+		b->waited_ms[i] = sql_int(r, 29 + i);
+	sql_text(r, 33, b->obeys, sizeof b->obeys);
 }
 
 static int boot_of(struct sql_row *r, struct store_boot *out)
 {
-	int rc = one(r);
+	int rc = sql_one(r);
 
 	if (!rc)
 		read_boot(r, out);
@@ -662,8 +755,9 @@ int store_boot_add(struct store *s, struct store_boot *b)
 	int rc = sql_run(s->q,
 		"INSERT INTO boot (host, started_ms, mono_ms, seen_ms, ended_ms, stage, state, addr,"
 		" arch, loader_sent, loader, loader_for, http, form, firmware, image, version, nonce,"
-		" reason, sentence)"
-		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, '', '', '', '', '', '')",
+		" reason, sentence, due_ms, silence, rule)"
+		" VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, '', '', 0, 0, '', '', '', '', '', '', 0,"
+		" x'', '')",
 		"iii", b->host, b->started_ms, b->mono_ms);
 
 	if (rc < 0)
@@ -674,18 +768,26 @@ int store_boot_add(struct store *s, struct store_boot *b)
 
 int store_boot_put(struct store *s, const struct store_boot *b)
 {
+	uint8_t silence[STORE_SILENCES_LEN];
+
+	write_silences(b->silence_ms, silence);
 	return sql_run(s->q,
 		"UPDATE boot SET seen_ms = ?, ended_ms = ?, stage = ?, state = ?, addr = ?, arch = ?,"
 		" loader_sent = ?, loader = ?, loader_for = ?, http = ?, form = ?, firmware = ?,"
 		" image = ?, version = ?, manifest = ?, session = ?, nonce = ?, reason = ?,"
-		" sentence = ?, secret_sent = ? WHERE id = ?",
-		"iiiiiiittiitttbbtttii", b->seen_ms, b->ended_ms, (int64_t)b->stage,
+		" sentence = ?, secret_sent = ?, agent = ?, due_ms = ?, silence = ?,"
+		" rule = ?, wait = ?, wait_since_ms = ?, waited_approval_ms = ?, waited_image_ms = ?,"
+		" waited_turn_ms = ?, obeys = ? WHERE id = ?",
+		"iiiiiiittiitttbbtttibibtiiiiiti", b->seen_ms, b->ended_ms, (int64_t)b->stage,
 		(int64_t)b->state, (int64_t)b->addr, (int64_t)b->arch, (int64_t)b->loader_sent,
 		b->offered.loader, b->offered.firmware, (int64_t)b->offered.http,
 		(int64_t)b->offered.form, b->firmware, b->image, b->version,
 		b->has_manifest ? b->manifest.b : NULL, sizeof b->manifest.b,
 		b->has_session ? b->session.b : NULL, sizeof b->session.b, b->nonce, b->reason,
-		b->sentence, (int64_t)b->secret_sent, b->id);
+		b->sentence, (int64_t)b->secret_sent, b->has_agent ? b->agent.b : NULL,
+		sizeof b->agent.b, b->due_ms, silence, sizeof silence, b->rule, (int64_t)b->wait,
+		b->wait_since_ms, b->waited_ms[BOOT_WAITS_APPROVAL], b->waited_ms[BOOT_WAITS_IMAGE],
+		b->waited_ms[BOOT_WAITS_TURN], b->obeys, b->id);
 }
 
 int store_boot_by_id(struct store *s, int64_t id, struct store_boot *out)
@@ -735,23 +837,23 @@ int store_boot_failures(struct store *s, int64_t host, int *out)
 	return 0;
 }
 
-int store_boot_stale(struct store *s, int64_t before_ms,
+int store_boot_due(struct store *s, int64_t now_ms,
 	int (*fn)(void *arg, const struct store_boot *b), void *arg)
 {
 	/* fn writes to the table that is being read: take what there is first, in bounded steps. */
-	struct store_boot stale[16];
+	struct store_boot due[STORE_DUE_MAX];
 	size_t n = 0;
 	struct sql_row *r = sql_start(s->q,
-		"SELECT " BOOT_COLUMNS " FROM boot WHERE state = 0 AND seen_ms < ?"
-		" AND NOT (stage = ? AND nonce = '') LIMIT 16",
-		"ii", before_ms, (int64_t)STAGE_HANDOFF);
+		"SELECT " BOOT_COLUMNS " FROM boot WHERE state = 0 AND due_ms < ?"
+		" ORDER BY due_ms LIMIT ?",
+		"ii", now_ms, (int64_t)STORE_DUE_MAX);
 	int rc;
 
-	while ((rc = sql_next(r)) > 0 && n < sizeof stale / sizeof stale[0])
-		read_boot(r, &stale[n++]);
+	while ((rc = sql_next(r)) > 0)
+		read_boot(r, &due[n++]);
 	sql_end(r);
 	for (size_t i = 0; i < n && rc >= 0; i++)
-		rc = fn(arg, &stale[i]);
+		rc = fn(arg, &due[i]);
 	return rc < 0 ? rc : 0;
 }
 
@@ -827,162 +929,4 @@ int store_dhcp_server_each(
 	}
 	sql_end(r);
 	return rc < 0 ? rc : 0;
-}
-
-/* ---- images ---- */
-
-int store_image_add(struct store *s, const struct digest *manifest, const struct manifest *m,
-	const struct digest *sigs, size_t n_sigs, int64_t now_ms)
-{
-	int rc = sql_run(s->q,
-		"INSERT INTO image (manifest, name, version, channel, kind, release, created_s,"
-		" expires_s, args, xen_args, imported_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT DO NOTHING",
-		"btttiiiitti", manifest->b, sizeof manifest->b, m->name, m->version, m->channel,
-		(int64_t)m->kind, (int64_t)m->release, (int64_t)m->created_s, (int64_t)m->expires_s,
-		m->args, m->xen_args, now_ms);
-
-	for (size_t i = 0; i < m->n_files && !rc; i++) {
-		const struct manifest_file *f = &m->files[i];
-
-		rc = sql_run(s->q,
-			"INSERT INTO image_file (manifest, position, role, name, length, digest)"
-			" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			"biitib", manifest->b, sizeof manifest->b, (int64_t)i, (int64_t)f->role,
-			f->name, (int64_t)f->length, f->sha256.b, sizeof f->sha256.b);
-	}
-	for (size_t i = 0; i < n_sigs && !rc; i++)
-		rc = sql_run(s->q,
-			"INSERT INTO image_signature (manifest, digest) VALUES (?, ?)"
-			" ON CONFLICT DO NOTHING",
-			"bb", manifest->b, sizeof manifest->b, sigs[i].b, sizeof sigs[i].b);
-	return rc;
-}
-
-/* The one row of a query for manifest, name, version, kind, release. */
-static int one_image(struct sql_row *r, struct store_image *out)
-{
-	int rc = one(r);
-
-	if (!rc) {
-		*out = (struct store_image){
-			.kind = (enum image_kind)sql_int(r, 3),
-			.release = (uint64_t)sql_int(r, 4),
-		};
-		sql_blob(r, 0, out->manifest.b, sizeof out->manifest.b);
-		sql_text(r, 1, out->name, sizeof out->name);
-		sql_text(r, 2, out->version, sizeof out->version);
-	}
-	sql_end(r);
-	return rc;
-}
-
-int store_image_newest(struct store *s, const char *name, struct store_image *out)
-{
-	return one_image(
-		sql_start(s->q,
-			"SELECT manifest, name, version, kind, release FROM image WHERE name = ?"
-			" ORDER BY release DESC, imported_ms DESC LIMIT 1",
-			"t", name),
-		out);
-}
-
-int store_image_by_manifest(struct store *s, const struct digest *manifest, struct store_image *out)
-{
-	return one_image(sql_start(s->q,
-				 "SELECT manifest, name, version, kind, release FROM image"
-				 " WHERE manifest = ?",
-				 "b", manifest->b, sizeof manifest->b),
-		out);
-}
-
-static int file_of(struct sql_row *r, struct manifest_file *out)
-{
-	int rc = one(r);
-
-	if (!rc) {
-		*out = (struct manifest_file){
-			.role = (enum file_role)sql_int(r, 0),
-			.length = (uint64_t)sql_int(r, 2),
-		};
-		sql_text(r, 1, out->name, sizeof out->name);
-		sql_blob(r, 3, out->sha256.b, sizeof out->sha256.b);
-	}
-	sql_end(r);
-	return rc;
-}
-
-int store_image_file(struct store *s, const struct digest *manifest, enum file_role role,
-	unsigned nth, struct manifest_file *out)
-{
-	return file_of(
-		sql_start(s->q,
-			"SELECT role, name, length, digest FROM image_file"
-			" WHERE manifest = ? AND role = ? ORDER BY position LIMIT 1 OFFSET ?",
-			"bii", manifest->b, sizeof manifest->b, (int64_t)role, (int64_t)nth),
-		out);
-}
-
-int store_image_file_named(
-	struct store *s, const struct digest *manifest, const char *name, struct manifest_file *out)
-{
-	return file_of(sql_start(s->q,
-			       "SELECT role, name, length, digest FROM image_file"
-			       " WHERE manifest = ? AND name = ? COLLATE NOCASE",
-			       "bt", manifest->b, sizeof manifest->b, name),
-		out);
-}
-
-int store_image_args(struct store *s, const struct digest *manifest, char out[MANIFEST_ARGS_MAX])
-{
-	struct sql_row *r = sql_start(s->q, "SELECT args FROM image WHERE manifest = ?", "b",
-		manifest->b, sizeof manifest->b);
-	int rc = one(r);
-
-	if (!rc)
-		sql_text(r, 0, out, MANIFEST_ARGS_MAX);
-	sql_end(r);
-	return rc;
-}
-
-int store_image_expires(struct store *s, const struct digest *manifest, int64_t *out)
-{
-	struct sql_row *r = sql_start(s->q, "SELECT expires_s FROM image WHERE manifest = ?", "b",
-		manifest->b, sizeof manifest->b);
-	int rc = one(r);
-
-	if (!rc)
-		*out = sql_int(r, 0);
-	sql_end(r);
-	return rc;
-}
-
-int store_image_sigs(struct store *s, const struct digest *manifest, struct digest *out, int max)
-{
-	struct sql_row *r = sql_start(s->q, "SELECT digest FROM image_signature WHERE manifest = ?",
-		"b", manifest->b, sizeof manifest->b);
-	int n = 0, rc;
-
-	while ((rc = sql_next(r)) > 0 && n < max)
-		n += sql_blob(r, 0, out[n].b, sizeof out[n].b);
-	sql_end(r);
-	return rc < 0 ? rc : n;
-}
-
-int store_file_name(struct store *s, const struct digest *file, char name[MANIFEST_NAME_MAX],
-	char image_name[MANIFEST_NAME_MAX], enum file_role *role)
-{
-	struct sql_row *r = sql_start(s->q,
-		"SELECT image_file.name, image.name, role FROM image_file JOIN image USING (manifest)"
-		" WHERE digest = ? ORDER BY release DESC LIMIT 1",
-		"b", file->b, sizeof file->b);
-	int rc = one(r);
-
-	if (!rc) {
-		sql_text(r, 0, name, MANIFEST_NAME_MAX);
-		sql_text(r, 1, image_name, MANIFEST_NAME_MAX);
-		*role = (enum file_role)sql_int(r, 2);
-	}
-	sql_end(r);
-	return rc;
 }

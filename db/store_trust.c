@@ -95,7 +95,31 @@ int store_channel_put(struct store *s, const struct store_channel *c, const stru
 		sizeof ch->manifest.b, (int64_t)ch->release, (int64_t)ch->floor,
 		(int64_t)ch->issued_s, (int64_t)ch->expires_s, now_ms);
 
-	return rc ? rc : put_sigs(s, &c->digest, sigs, n_sigs);
+	if (!rc)
+		rc = put_sigs(s, &c->digest, sigs, n_sigs);
+	return rc ? rc
+		  : sql_run(s->q,
+			    "DELETE FROM trust_signature WHERE signed NOT IN"
+			    " (SELECT digest FROM channel UNION SELECT digest FROM root)",
+			    "");
+}
+
+int store_channel_each(
+	struct store *s, const char *image, int (*fn)(void *arg, const struct digest *d), void *arg)
+{
+	struct sql_row *r =
+		sql_start(s->q, "SELECT digest FROM channel WHERE image = ?", "t", image);
+	struct digest d;
+	int rc;
+
+	while ((rc = sql_next(r)) > 0) {
+		if (sql_blob(r, 0, d.b, sizeof d.b))
+			rc = fn(arg, &d);
+		if (rc < 0)
+			break;
+	}
+	sql_end(r);
+	return rc;
 }
 
 #define CHANNEL_COLUMNS "image, name, digest, manifest, release, floor, issued_s, expires_s"
@@ -144,14 +168,13 @@ int store_channel_of(struct store *s, const char *image, struct store_channel *o
 	"(SELECT json_group_array(" HEX("g.digest") ") FROM trust_signature g WHERE g.signed = " x \
 						    ")"
 
+/* clang-format off */
 int store_json_roots(struct store *s, char **out)
 {
 	return sql_value(s->q, out,
 		"SELECT json_object('roots', json_group_array(json(o))) FROM (SELECT json_object("
-		"'version', version, 'digest', " HEX(
-			"r.digest") ", 'expires', expires_s,"
-				    " 'signatures', " SIGS(
-					    "r.digest") ") AS o FROM root r ORDER BY version)",
+		"'version', version, 'digest', " HEX("r.digest") ", 'expires', expires_s,"
+		" 'signatures', " SIGS("r.digest") ") AS o FROM root r ORDER BY version)",
 		"");
 }
 
@@ -159,12 +182,20 @@ int store_json_channels(struct store *s, char **out)
 {
 	return sql_value(s->q, out,
 		"SELECT json_object('channels', json_group_array(json(o))) FROM (SELECT json_object("
-		"'image', c.image, 'name', c.name, 'digest', " HEX(
-			"c.digest") ","
-				    " 'manifest', " HEX(
-					    "c.manifest") ", 'version', i.version, 'release', c.release,"
-							  " 'floor', c.floor, 'issued', issued_s, 'expires', c.expires_s, 'signatures', " SIGS(
-								  "c.digest") ") AS o FROM channel c LEFT JOIN image i USING (manifest)"
-									      " ORDER BY c.image, c.name)",
+		"'image', c.image, 'name', c.name, 'digest', " HEX("c.digest") ","
+		" 'manifest', " HEX("c.manifest") ", 'version', i.version, 'release', c.release,"
+		" 'floor', c.floor, 'issued', issued_s, 'expires', c.expires_s,"
+		" 'current', json(iif(u.manifest IS NULL, 'null', json_object('version', v.version,"
+		"  'release', v.release, 'manifest', " HEX("u.manifest") "))),"
+		" 'pins_refused', (SELECT json_group_array(name) FROM (SELECT h.name FROM host_pin p"
+		"  JOIN image i USING (manifest) JOIN host h ON h.id = p.host WHERE i.name = c.image"
+		"  AND i.channel = c.name AND (i.release < c.floor OR i.release > c.release"
+		"  OR (i.release = c.release AND i.manifest <> c.manifest)) ORDER BY h.name)),"
+		" 'hosts', (SELECT count(*) FROM host h WHERE h.image = c.image AND h.channel = c.name),"
+		" 'signatures', " SIGS("c.digest") ") AS o FROM channel c"
+		" LEFT JOIN image i USING (manifest)"
+		" LEFT JOIN image_current u ON u.name = c.image AND u.channel = c.name"
+		" LEFT JOIN image v ON v.manifest = u.manifest"
+		" ORDER BY c.image, c.name)",
 		"");
 }

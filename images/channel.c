@@ -21,8 +21,8 @@ static int take_all(const struct json *doc, struct channel *ch, const struct com
 		rc = strict_name(json_get(doc, "name"), "name", ch->name, c);
 	if (!rc)
 		rc = strict_name(json_get(doc, "image"), "image", ch->image, c);
-	if (!rc && digest_parse(json_get_str(doc, "manifest", ""), &ch->manifest))
-		rc = strict_complain(c, "manifest: 64 lower-case hex digits");
+	if (!rc)
+		rc = strict_hex(json_get(doc, "manifest"), "manifest", &ch->manifest, c);
 	if (!rc)
 		rc = strict_number(
 			json_get(doc, "release"), "release", 1, INT64_MAX, &ch->release, c);
@@ -70,4 +70,20 @@ int channel_print(const struct channel *ch, char *out, size_t size)
 	strict_add(&t, "  \"issued\": %" PRIu64 ",\n  \"expires\": %" PRIu64 "\n}\n", ch->issued_s,
 		ch->expires_s);
 	return t.full ? -ENOSPC : (int)t.len;
+}
+
+int channel_compare(const struct channel *ch, const struct digest *manifest, uint64_t release)
+{
+	if (release < ch->floor)
+		return -1;
+	if (release < ch->release)
+		return 0; /* a pin: the release keys have signed this floor */
+	return release != ch->release || !digest_equal(manifest, &ch->manifest);
+}
+
+bool channel_is_older(const struct channel *ch, const struct channel *other)
+{
+	if (ch->issued_s != other->issued_s)
+		return ch->issued_s < other->issued_s;
+	return ch->release < other->release;
 }

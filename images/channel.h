@@ -13,6 +13,7 @@
 #ifndef MUSTER_IMAGES_CHANNEL_H
 #define MUSTER_IMAGES_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,14 @@ int channel_parse(const char *text, size_t len, struct channel *out, char *err, 
 
 /* The canonical text: keys in the order above, LF at the end. Returns its length or -ENOSPC. */
 int channel_print(const struct channel *ch, char *out, size_t size);
+
+/*
+ * May a host run this release with this manifest? 0: yes; -1: it is below the floor; 1: it is above
+ * the channel's release, or another one of that number. Pure.
+ */
+int channel_compare(const struct channel *ch, const struct digest *manifest, uint64_t release);
+
+/* Was it made before `other`? Of one second, the one with the lower release was. Pure. */
+bool channel_is_older(const struct channel *ch, const struct channel *other);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "images/digest.h"
@@ -107,6 +108,11 @@ int digest_fd(int fd, struct digest *out, uint64_t *len)
 int digest_equal(const struct digest *a, const struct digest *b)
 {
 	return memcmp(a->b, b->b, DIGEST_LEN) == 0;
+}
+
+int digest_equal_secret(const struct digest *a, const struct digest *b)
+{
+	return CRYPTO_memcmp(a->b, b->b, DIGEST_LEN) == 0;
 }
 
 void digest_hex(const struct digest *d, char out[DIGEST_HEX])

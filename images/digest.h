@@ -32,6 +32,8 @@ int digest_bytes(const void *p, size_t len, struct digest *out);
 int digest_fd(int fd, struct digest *out, uint64_t *len);
 
 int digest_equal(const struct digest *a, const struct digest *b); /* 1 or 0 */
+/* The same in a time that does not tell how much of them is equal: for digests of secrets. */
+int digest_equal_secret(const struct digest *a, const struct digest *b);
 
 /* Lower-case hex. digest_parse takes exactly 64 lower-case digits and a NUL: 0 or -EBADMSG. */
 void digest_hex(const struct digest *d, char out[DIGEST_HEX]);

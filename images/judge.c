@@ -58,6 +58,15 @@ static const struct {
 		"A file has another length than its manifest says" },
 	[VERDICT_FILE_DIGEST] = { "file-digest",
 		"A file has another digest than its manifest says" },
+	[VERDICT_EXTRA_DIGEST] = { "extra-digest",
+		"What the host is told is not what its boot ticket says" },
+	[VERDICT_ORDER_SIGNATURE] = { "order-signature",
+		"No site key that this host knows has signed the order" },
+	[VERDICT_ORDER_MALFORMED] = { "order-malformed", "It is no order that this program knows" },
+	[VERDICT_ORDER_NONCE] = { "order-nonce",
+		"The order answers another heartbeat: it may be a recorded one" },
+	[VERDICT_ORDER_HOST] = { "order-host", "The order is for another host or another boot" },
+	[VERDICT_ORDER_LATE] = { "order-late", "The order came too late" },
 };
 
 const char *verdict_code(enum verdict v)
@@ -178,37 +187,74 @@ enum verdict judge_channel(
 	return v;
 }
 
-static enum verdict check_about(const struct ticket *t, const struct ticket_want *want, char *err)
+/* What the site's key signs, and the codes for what is wrong with it. */
+struct about {
+	enum verdict malformed, signature, nonce, host, late;
+};
+
+/* Signed by one of the site's keys, and of a length that is looked at? */
+static enum verdict check_site(const struct minisig_public *site, size_t n,
+	const struct signed_text *t, size_t max, const struct about *a, char *err)
 {
-	if (strcmp(t->nonce, want->nonce) != 0)
-		return refuse(VERDICT_TICKET_NONCE, err, "its nonce is %.16s...", t->nonce);
-	if (strcmp(t->host, want->host) != 0 || t->boot != want->boot)
-		return refuse(VERDICT_TICKET_HOST, err,
-			"for boot %" PRIu64 " of %s, not %" PRIu64 " of %s", t->boot, t->host,
-			want->boot, want->host);
-	if (want->age_s > t->ttl_s)
-		return refuse(VERDICT_TICKET_LATE, err, "%" PRIu64 " s after it was asked for",
-			want->age_s);
+	if (t->len == 0 || t->len > max)
+		return refuse(
+			a->malformed, err, "%zu bytes, where 1 to %zu are allowed", t->len, max);
+	return quorum_count(site, n, t) < 1 ? refuse(a->signature, err, "0 of 1") : VERDICT_GOOD;
+}
+
+/* What it says against what was asked. */
+static enum verdict check_about(const struct ticket_want *said, uint64_t ttl_s,
+	const struct ticket_want *want, const struct about *a, char *err)
+{
+	if (strcmp(said->nonce, want->nonce) != 0)
+		return refuse(a->nonce, err, "its nonce is %.16s...", said->nonce);
+	if (strcmp(said->host, want->host) != 0 || said->boot != want->boot)
+		return refuse(a->host, err, "for boot %" PRIu64 " of %s, not %" PRIu64 " of %s",
+			said->boot, said->host, want->boot, want->host);
+	if (want->age_s > ttl_s)
+		return refuse(a->late, err, "%" PRIu64 " s after it was asked for", want->age_s);
 	return VERDICT_GOOD;
 }
 
 enum verdict judge_ticket(const struct minisig_public *site, size_t n, const struct signed_text *t,
 	const struct ticket_want *want, struct ticket *out, char *err)
 {
+	static const struct about about = { VERDICT_TICKET_MALFORMED, VERDICT_TICKET_SIGNATURE,
+		VERDICT_TICKET_NONCE, VERDICT_TICKET_HOST, VERDICT_TICKET_LATE };
 	struct ticket ticket;
 	char why[160];
-	enum verdict v;
+	enum verdict v = check_site(site, n, t, TICKET_MAX, &about, err);
 
-	if (t->len == 0 || t->len > TICKET_MAX)
-		return refuse(VERDICT_TICKET_MALFORMED, err, "%zu bytes, where 1 to %d are allowed",
-			t->len, TICKET_MAX);
-	if (quorum_count(site, n, t) < 1)
-		return refuse(VERDICT_TICKET_SIGNATURE, err, "0 of 1");
+	if (v)
+		return v;
 	if (ticket_parse(t->text, t->len, &ticket, why, sizeof why))
-		return refuse(VERDICT_TICKET_MALFORMED, err, "%s", why);
-	v = check_about(&ticket, want, err);
+		return refuse(about.malformed, err, "%s", why);
+	v = check_about(&(struct ticket_want){ ticket.nonce, ticket.host, ticket.boot, 0 },
+		ticket.ttl_s, want, &about, err);
 	if (!v)
 		*out = ticket;
+	return v;
+}
+
+/* ---- orders ---- */
+
+enum verdict judge_order(const struct minisig_public *site, size_t n, const struct signed_text *t,
+	const struct ticket_want *want, struct order *out, char *err)
+{
+	static const struct about about = { VERDICT_ORDER_MALFORMED, VERDICT_ORDER_SIGNATURE,
+		VERDICT_ORDER_NONCE, VERDICT_ORDER_HOST, VERDICT_ORDER_LATE };
+	struct order order;
+	char why[160];
+	enum verdict v = check_site(site, n, t, ORDER_MAX, &about, err);
+
+	if (v)
+		return v;
+	if (order_parse(t->text, t->len, &order, why, sizeof why))
+		return refuse(about.malformed, err, "%s", why);
+	v = check_about(&(struct ticket_want){ order.nonce, order.host, order.boot, 0 },
+		order.ttl_s, want, &about, err);
+	if (!v)
+		*out = order;
 	return v;
 }
 
@@ -265,16 +311,17 @@ static enum verdict wrong_digest(
 static enum verdict check_channel(
 	const struct manifest *m, const struct channel *ch, const struct digest *found, char *err)
 {
+	int order;
+
 	if (!of_channel(m, ch))
 		return refuse(VERDICT_MANIFEST_CHANNEL, err, "%s of %s, not %s of %s", m->name,
 			m->channel, ch->image, ch->name);
-	if (m->release < ch->floor)
+	order = channel_compare(ch, found, m->release);
+	if (order < 0)
 		return refuse(VERDICT_ROLLBACK, err,
 			"release %" PRIu64 ", the channel's floor is %" PRIu64, m->release,
 			ch->floor);
-	if (m->release < ch->release)
-		return VERDICT_GOOD; /* a pin: the release keys have signed this floor */
-	if (m->release != ch->release || !digest_equal(found, &ch->manifest))
+	if (order > 0)
 		return refuse(VERDICT_MANIFEST_CURRENT, err, "release %" PRIu64, m->release);
 	return VERDICT_GOOD;
 }

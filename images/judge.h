@@ -1,8 +1,9 @@
 /*
  * judge.h: may a host believe these signed files? The checks in their fixed order, each with one
- * code, for agent, server and command alike: root chain, channel, ticket, clock, manifest. Bytes
- * are verified before they are parsed. Pure: the caller brings bytes, clock, nonce and digests. The
- * last codes of the table are those of checks that need the host itself or the files' bytes.
+ * code, for agent, server and command alike: root chain, channel, ticket, clock, manifest; and
+ * orders. Bytes are verified before they are parsed. Pure: the caller brings bytes, clock, nonce
+ * and digests. The last codes of the table are those of checks that need the host itself or the
+ * files' bytes.
  *
  * Each check returns VERDICT_GOOD with its outputs filled, or another verdict with the outputs
  * untouched and one sentence in err (JUDGE_ERR_MAX bytes).
@@ -15,6 +16,7 @@
 
 #include "images/channel.h"
 #include "images/manifest.h"
+#include "images/order.h"
 #include "images/quorum.h"
 #include "images/root.h"
 #include "images/ticket.h"
@@ -52,6 +54,12 @@ enum verdict {
 	VERDICT_MEMORY,
 	VERDICT_FILE_LENGTH,
 	VERDICT_FILE_DIGEST,
+	VERDICT_EXTRA_DIGEST,
+	VERDICT_ORDER_SIGNATURE, /* from here on: of a hypervisor that runs, no boot ends by them */
+	VERDICT_ORDER_MALFORMED,
+	VERDICT_ORDER_NONCE,
+	VERDICT_ORDER_HOST,
+	VERDICT_ORDER_LATE,
 	VERDICTS
 };
 
@@ -85,7 +93,7 @@ void judge_root_zero(const struct minisig_public *keys, size_t n, struct root_wa
 enum verdict judge_channel(
 	const struct root *root, const struct signed_text *t, struct channel *out, char *err);
 
-/* What the ticket must be about: this request of this boot of this host. */
+/* What ticket or order must be about: this request of this boot of this host. */
 struct ticket_want {
 	const char *nonce; /* 64 hex digits */
 	const char *host;
@@ -96,6 +104,10 @@ struct ticket_want {
 /* One of the n site keys must have signed it. */
 enum verdict judge_ticket(const struct minisig_public *site, size_t n, const struct signed_text *t,
 	const struct ticket_want *want, struct ticket *out, char *err);
+
+/* The same for an order: it must be about this heartbeat of this boot of this host. */
+enum verdict judge_order(const struct minisig_public *site, size_t n, const struct signed_text *t,
+	const struct ticket_want *want, struct order *out, char *err);
 
 /* ---- clock, manifest ---- */
 

@@ -33,6 +33,7 @@
 #define MANIFEST_NAME_MAX  STRICT_NAME_MAX /* image and file names */
 #define MANIFEST_ARGS_MAX  1024		   /* printable ASCII, no quotes or backslashes */
 #define MANIFEST_FILE_MAX  (4ULL << 30)
+#define AGENT_IMAGE	   "agent" /* the image that holds kernel, ramdisk and UKI of the agent */
 
 enum image_kind {
 	IMAGE_LINUX,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "images/digest.h"
 #include "images/json.h"
 
 int strict_complain(const struct complaint *c, const char *fmt, ...)
@@ -66,6 +67,13 @@ int strict_number(const struct json *v, const char *key, uint64_t min, uint64_t 
 			c, "%s: a whole number from %" PRIu64 " to %" PRIu64, key, min, max);
 	*out = (uint64_t)n;
 	return 0;
+}
+
+int strict_hex(const struct json *v, const char *key, struct digest *out, const struct complaint *c)
+{
+	return digest_parse(json_str(v, ""), out)
+		       ? strict_complain(c, "%s: 64 lower-case hex digits", key)
+		       : 0;
 }
 
 int strict_constant(

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct digest;
 struct json;
 
 #define STRICT_MAX	  (64 * 1024)	/* bytes of a document */
@@ -41,6 +42,9 @@ int strict_name(const struct json *v, const char *key, char out[STRICT_NAME_MAX]
 	const struct complaint *c);
 int strict_number(const struct json *v, const char *key, uint64_t min, uint64_t max, uint64_t *out,
 	const struct complaint *c);
+/* 64 lower-case hex digits. */
+int strict_hex(
+	const struct json *v, const char *key, struct digest *out, const struct complaint *c);
 int strict_constant(
 	const struct json *v, const char *key, const char *want, const struct complaint *c);
 /* The index of the value among n names. */

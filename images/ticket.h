@@ -6,8 +6,13 @@
  *    "issued":1763942400,"ttl":120}
  *
  * One line, which LF ends. `manifest` is the SHA-256 of the manifest's bytes, `issued` seconds
- * since 1970, `ttl` for how many seconds after it asked the host may take the ticket. Strict like
- * the manifest, see strict.h. Verify the signature of the bytes before parsing them. Pure.
+ * since 1970, `ttl` for how many seconds after it asked the host may take the ticket. Where the
+ * host is told something beside its image (extra.h), this stands behind `ttl`, for its archive and
+ * the further kernel arguments:
+ *
+ *    ,"extra":"64 hex digits","extra_length":1536,"extra_args":"quiet"
+ * Strict like the manifest, see strict.h. Verify the signature of the bytes before parsing them.
+ * Pure.
  */
 #ifndef MUSTER_IMAGES_TICKET_H
 #define MUSTER_IMAGES_TICKET_H
@@ -16,6 +21,7 @@
 #include <stdint.h>
 
 #include "images/digest.h"
+#include "images/extra.h"
 #include "images/strict.h"
 
 #define TICKET_MAX   1024 /* bytes */
@@ -27,6 +33,9 @@ struct ticket {
 	uint64_t boot;
 	struct digest manifest;
 	uint64_t issued_s, ttl_s;
+	uint64_t extra_len; /* bytes of the archive; 0: there is nothing extra */
+	struct digest extra;
+	char args[EXTRA_ARGS_MAX];
 };
 
 /* Returns 0, or -EBADMSG with one sentence in err that names the key or the place. */

@@ -212,6 +212,11 @@ static int set_user(struct place *p, char *v)
 	return set_text(p, v, p->c->user, sizeof p->c->user);
 }
 
+static int set_group(struct place *p, char *v)
+{
+	return set_text(p, v, p->c->group, sizeof p->c->group);
+}
+
 static int add_interface(struct place *p, char *v)
 {
 	struct config *c = p->c;
@@ -675,6 +680,11 @@ static int set_url(struct place *p, char *v)
 	return parse_url(p, v, p->c->url, sizeof p->c->url);
 }
 
+static int set_tokens_in_clear(struct place *p, char *v)
+{
+	return set_bool(p, v, &p->c->tokens_in_clear);
+}
+
 static int set_mirror(struct place *p, char *v)
 {
 	struct config_subnet *s = p->subnet;
@@ -736,6 +746,40 @@ static int set_slowest(struct place *p, char *v)
 	return set_number(p, v, "KiB a second", 0, CONFIG_SLOWEST_MAX, &p->c->least_kib);
 }
 
+static int set_silence(struct place *p, const char *v, uint32_t *out)
+{
+	int rc = set_seconds(p, v, out);
+
+	if (rc < 0 || (*out >= CONFIG_SILENCE_MIN_S && *out <= CONFIG_SILENCE_MAX_S))
+		return rc;
+	return fail(p, "a silence is from %us to 1d", CONFIG_SILENCE_MIN_S);
+}
+
+static int set_silence_min(struct place *p, char *v)
+{
+	return set_silence(p, v, &p->c->silence_min_s);
+}
+
+static int set_silence_max(struct place *p, char *v)
+{
+	return set_silence(p, v, &p->c->silence_max_s);
+}
+
+static int set_silence_factor(struct place *p, char *v)
+{
+	return set_number(p, v, "times", 1, CONFIG_SILENCE_FACTOR, &p->c->silence_factor);
+}
+
+static int set_keep_boots(struct place *p, char *v)
+{
+	return set_number(p, v, "boots", 1, CONFIG_KEEP_BOOTS, &p->c->keep_boots);
+}
+
+static int set_keep_days(struct place *p, char *v)
+{
+	return set_number(p, v, "days", 0, CONFIG_KEEP_DAYS, &p->c->keep_days);
+}
+
 static int set_level(struct place *p, char *v)
 {
 	static const char *const words[] = { "error", "warn", "info", "debug", NULL };
@@ -753,6 +797,7 @@ static const struct key {
 	{ "server", "state-dir", set_state_dir, false },
 	{ "server", "run-dir", set_run_dir, false },
 	{ "server", "user", set_user, false },
+	{ "server", "group", set_group, false },
 	{ "server", "interface", set_interface, true },
 	{ "server", "admission", set_admission, false },
 	{ "server", "image", set_image, false },
@@ -811,12 +856,18 @@ static const struct key {
 	{ "http", "tls-cert", set_tls_cert, false },
 	{ "http", "tls-key", set_tls_key, false },
 	{ "http", "url", set_url, false },
+	{ "http", "tokens-in-clear", set_tokens_in_clear, false },
 	{ "http", "connections", set_conns_all, false },
 	{ "http", "connections-per-address", set_conns_per_addr, false },
 	{ "http", "transfers-max", set_transfers_max, false },
 	{ "http", "transfers-rate", set_transfers_rate, false },
 	{ "http", "pace", set_pace, false },
 	{ "http", "slowest", set_slowest, false },
+	{ "boot", "silence-min", set_silence_min, false },
+	{ "boot", "silence-max", set_silence_max, false },
+	{ "boot", "silence-factor", set_silence_factor, false },
+	{ "boot", "keep-boots", set_keep_boots, false },
+	{ "boot", "keep-days", set_keep_days, false },
 	{ "log", "level", set_level, false },
 };
 
@@ -1140,6 +1191,10 @@ void config_defaults(struct config *c)
 		.conns = 4096,
 		.conns_per_addr = 256,
 		.least_kib = 4,
+		.silence_min_s = 120,
+		.silence_max_s = 900,
+		.silence_factor = 4,
+		.keep_boots = 100,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }
@@ -1169,6 +1224,11 @@ void config_fini(struct config *c)
 {
 	free(c->subnets);
 	free(c->relays);
+	for (size_t i = 0; i < c->n_files; i++)
+		free(c->files[i].text);
+	free(c->files);
+	c->files = NULL;
+	c->n_files = 0;
 	c->subnets = NULL;
 	c->relays = NULL;
 	c->n_subnets = c->n_relays = 0;

@@ -32,8 +32,13 @@
 #define CONFIG_TRANSFERS_MAX  1000000 /* image transfers, at a time or in a second */
 #define CONFIG_PACE_MAX	      4000000 /* KiB per second */
 #define CONFIG_SLOWEST_MAX    100000  /* KiB per second */
-#define CONFIG_CONNS_MIN      16      /* one for each thread */
-#define CONFIG_CONNS_MAX      32768   /* connections of one listening address */
+#define CONFIG_SILENCE_MIN_S  5	      /* of a boot */
+#define CONFIG_SILENCE_MAX_S  86400
+#define CONFIG_SILENCE_FACTOR 100
+#define CONFIG_KEEP_BOOTS     100000 /* of one host */
+#define CONFIG_KEEP_DAYS      36500
+#define CONFIG_CONNS_MIN      16    /* one for each thread */
+#define CONFIG_CONNS_MAX      32768 /* connections of one listening address */
 
 enum admission { ADMISSION_OPEN, ADMISSION_REGISTERED, ADMISSION_APPROVE };
 enum dhcp_mode { DHCP_FULL, DHCP_PROXY, DHCP_OFF };
@@ -107,11 +112,21 @@ struct config_listen {
 	uint16_t port;
 };
 
+/* A file of it, as it was read. */
+struct config_file {
+	char name[264]; /* "muster.conf" for the first, whatever it is called; "conf.d/NAME" */
+	char *text;
+	size_t len;
+};
+
 struct config {
+	size_t n_files;
+	struct config_file *files;
 	/* [server] */
 	char name[64];
 	char state_dir[CONFIG_TEXT_MAX], run_dir[CONFIG_TEXT_MAX];
 	char user[32];
+	char group[32]; /* that may use the API's socket; "" = the user's own */
 	size_t n_interfaces;
 	char interfaces[CONFIG_INTERFACES_MAX][16];
 	enum admission admission;
@@ -144,11 +159,17 @@ struct config {
 	struct config_listen tls_listen[CONFIG_LISTEN_MAX];
 	char tls_cert[CONFIG_TEXT_MAX], tls_key[CONFIG_TEXT_MAX];
 	char url[CONFIG_TEXT_MAX];	/* what hosts are told; "" = from the interface's address */
+	bool tokens_in_clear;		/* the API takes tokens over plain HTTP */
 	uint32_t conns, conns_per_addr; /* at a time, of each address listened on */
 	uint32_t transfers_max;		/* of images at the same time, 0: any number */
 	uint32_t transfers_rate;	/* that begin in a second, 0: any number */
 	uint32_t pace_kib;  /* KiB per second of one connection, 0: as fast as it goes */
 	uint32_t least_kib; /* KiB per second that a peer must take of an answer, 0: any */
+	/* [boot] */
+	uint32_t silence_min_s, silence_max_s; /* of a boot that is not over; then it has failed */
+	uint32_t silence_factor;	       /* so many times what is usual at its stage */
+	uint32_t keep_boots;		       /* of each host, the newest */
+	uint32_t keep_days; /* of each boot but the newest of its host; 0: for ever */
 	/* [log] */
 	int log_level;
 };

@@ -78,6 +78,9 @@ int config_check(const struct config *c, const char *file, char *err, size_t err
 		return fail(&k, "[dhcp] mode = full needs a [subnet A.B.C.D/N] with a range");
 	if (c->n_tls_listen && (!c->tls_cert[0] || !c->tls_key[0]))
 		return fail(&k, "[http] tls-listen needs tls-cert and tls-key");
+	if (c->silence_min_s > c->silence_max_s)
+		return fail(&k, "[boot] silence-min = %us is above silence-max = %us",
+			c->silence_min_s, c->silence_max_s);
 	if (c->pace_kib && c->pace_kib <= c->least_kib)
 		return fail(&k,
 			"[http] pace = %u is not above slowest = %u: large answers would be cut",

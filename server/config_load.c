@@ -9,7 +9,26 @@
 
 #define FILE_MAX (4 * 1024 * 1024) /* bytes of one file */
 
-static int load_one(const char *file, struct config *c, char *err, size_t err_size)
+/* Takes the text over, also when there is no memory for it. */
+static int keep(struct config *c, const char *name, char *text, size_t len)
+{
+	struct config_file *more = realloc(c->files, (c->n_files + 1) * sizeof *more);
+	char *fits = more ? realloc(text, len + 1) : NULL;
+
+	if (more)
+		c->files = more;
+	if (!fits) {
+		free(text);
+		return -ENOMEM;
+	}
+	c->files[c->n_files] = (struct config_file){ .text = fits, .len = len };
+	snprintf(c->files[c->n_files].name, sizeof c->files->name, "%s", name);
+	c->n_files++;
+	return 0;
+}
+
+static int load_one(
+	const char *file, const char *name, struct config *c, char *err, size_t err_size)
 {
 	FILE *f = fopen(file, "re");
 	char *text = NULL;
@@ -31,8 +50,14 @@ static int load_one(const char *file, struct config *c, char *err, size_t err_si
 		snprintf(err, err_size, "%s: cannot be read, or is above 4 MiB", file);
 	else
 		rc = config_parse(text, n, file, c, err, err_size);
-	free(text);
 	fclose(f);
+	if (rc) {
+		free(text);
+		return rc;
+	}
+	rc = keep(c, name, text, n);
+	if (rc)
+		snprintf(err, err_size, "%s: %s", file, strerror(-rc));
 	return rc;
 }
 
@@ -47,7 +72,7 @@ static int load_conf_d(const char *file, struct config *c, char *err, size_t err
 {
 	const char *slash = strrchr(file, '/');
 	int dir_len = slash ? (int)(slash - file) : 1;
-	char dir[PATH_MAX], path[PATH_MAX + 256];
+	char dir[PATH_MAX], path[PATH_MAX + 256], name[256 + 8];
 	struct dirent **names;
 	int n, rc = 0;
 
@@ -55,8 +80,9 @@ static int load_conf_d(const char *file, struct config *c, char *err, size_t err
 	n = scandir(dir, &names, is_conf, alphasort);
 	for (int i = 0; i < n; i++) {
 		snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+		snprintf(name, sizeof name, "conf.d/%s", names[i]->d_name);
 		if (!rc)
-			rc = load_one(path, c, err, err_size);
+			rc = load_one(path, name, c, err, err_size);
 		free(names[i]);
 	}
 	if (n >= 0)
@@ -69,7 +95,7 @@ int config_load(const char *file, struct config *c, char *err, size_t err_size)
 	int rc;
 
 	config_defaults(c);
-	rc = load_one(file, c, err, err_size);
+	rc = load_one(file, "muster.conf", c, err, err_size);
 	if (!rc)
 		rc = load_conf_d(file, c, err, err_size);
 	if (!rc)

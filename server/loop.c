@@ -1,9 +1,11 @@
 #include "server/loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,6 +190,25 @@ int loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
 	l->stop = true;
+}
+
+static void on_term(void *arg, uint32_t events)
+{
+	(void)events;
+	loop_stop(arg);
+}
+
+int loop_term(struct loop *l)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd < 0 ? -errno : loop_watch(l, fd, EPOLLIN, on_term, l);
 }
 
 static uint64_t clock_ms(clockid_t id)

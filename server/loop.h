@@ -30,6 +30,9 @@ int loop_timer_set(int timer, unsigned first_ms, unsigned period_ms);
 /* Call fn(arg, 0) after every round of callbacks, before waiting again: core commits there. */
 void loop_after(struct loop *l, loop_fn *fn, void *arg);
 
+/* SIGTERM ends the loop, after the round in which it is seen. 0 or -errno. */
+int loop_term(struct loop *l);
+
 /* Returns 0 after loop_stop, or -errno when waiting itself failed. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);

@@ -51,6 +51,8 @@ static size_t http_fds(const struct server *s, int *fds)
 	size_t n = 0;
 
 	fds[n++] = s->role_side[LINK_HTTP];
+	for (int i = 0; i < HTTP_LINKS; i++)
+		fds[n++] = s->http_side[i];
 	fds[n++] = s->http_unix;
 	fds[n++] = s->blobs;
 	if (s->loaders >= 0)
@@ -69,13 +71,34 @@ static size_t http_fds(const struct server *s, int *fds)
 static size_t core_fds(const struct server *s, int *fds)
 {
 	memcpy(fds, s->core_side, sizeof s->core_side);
-	return LINKS;
+	fds[LINKS] = s->blob_dir;
+	return LINKS + 1;
 }
 
 static size_t sign_fds(const struct server *s, int *fds)
 {
 	fds[0] = s->role_side[LINK_SIGN];
 	fds[1] = s->site_key;
+	return 2;
+}
+
+static size_t import_fds(const struct server *s, int *fds)
+{
+	fds[0] = s->asked_side[HTTP_IMPORT];
+	fds[1] = s->blob_dir;
+	return 2;
+}
+
+static size_t view_fds(const struct server *s, int *fds)
+{
+	fds[0] = s->asked_side[HTTP_VIEW];
+	return 1;
+}
+
+static size_t backup_fds(const struct server *s, int *fds)
+{
+	fds[0] = s->asked_side[HTTP_BACKUP];
+	fds[1] = s->blob_dir;
 	return 2;
 }
 
@@ -98,11 +121,14 @@ struct child {
 };
 
 static struct child children[] = {
-	{ .role = { "core", core_main, core_fds, SANDBOX_DATABASE, 0 } },
-	{ .role = { "sign", sign_main, sign_fds, SANDBOX_MESSAGES, 0 } },
-	{ .role = { "http", http_main, http_fds, SANDBOX_HTTP, 0 } },
-	{ .role = { "net", net_main, net_fds, SANDBOX_MESSAGES, 0 } },
-	{ .role = { "tftp", tftp_main, tftp_fds, SANDBOX_NONE, 1 } },
+	{ .role = { "core", core_main, core_fds, SANDBOX_DATABASE, ROLE_URGENT, 0 } },
+	{ .role = { "sign", sign_main, sign_fds, SANDBOX_MESSAGES, ROLE_URGENT, 0 } },
+	{ .role = { "http", http_main, http_fds, SANDBOX_HTTP, 0, 0 } },
+	{ .role = { "view", view_main, view_fds, SANDBOX_DATABASE, ROLE_IDLE, 0 } },
+	{ .role = { "backup", backup_main, backup_fds, SANDBOX_DATABASE, ROLE_IDLE, 0 } },
+	{ .role = { "import", import_main, import_fds, SANDBOX_BLOBS, 0, 0 } },
+	{ .role = { "net", net_main, net_fds, SANDBOX_MESSAGES, ROLE_URGENT, 0 } },
+	{ .role = { "tftp", tftp_main, tftp_fds, SANDBOX_NONE, 0, 1 } },
 };
 
 struct parent {
@@ -297,7 +323,8 @@ static void reload(struct parent *p)
 	for (size_t i = 0; i < ARRAY_LEN(children); i++) {
 		struct child *c = &children[i];
 
-		if (c->pid && (c->role.main == core_main || c->role.main == net_main)) {
+		if (c->pid && (c->role.main == core_main || c->role.main == view_main ||
+				      c->role.main == backup_main || c->role.main == net_main)) {
 			c->reload = true;
 			kill(c->pid, SIGTERM);
 		}
@@ -389,7 +416,7 @@ static int supervise(struct parent *p)
 /* -T: the database is opened as core would open it, with core's rights. */
 static int check_database(const struct server *s)
 {
-	const struct role check = { "core", core_check, core_fds, SANDBOX_DATABASE, 0 };
+	const struct role check = { "core", core_check, core_fds, SANDBOX_DATABASE, 0, 0 };
 	pid_t pid = role_spawn(&check, s);
 	int status;
 

@@ -6,7 +6,8 @@
  * size and type, and each reader checks every field again (text fields are NUL-terminated within
  * their array, enums are in range, lengths fit). A message never carries a pointer.
  *
- * Links: core is in the middle. net, http, sign and tftp each have one pair to core.
+ * Links: core is in the middle. net, http, sign and tftp each have one pair to core; http has one
+ * with import and one with view beside it.
  * When a role is started anew it keeps the same pair; it first sends MSG_HELLO, so that its peer
  * asks again what was lost with the old process.
  */
@@ -17,24 +18,26 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "images/extra.h"
 #include "server/net/dhcp.h"
 
 #define MSG_MAX (96 * 1024) /* bytes on the wire, head included; fits a socket's send buffer */
 
 enum msg_type {
-	MSG_HELLO = 1,	  /* both ways: no body; the sender has just started */
-	MSG_DHCP_QUERY,	  /* net -> core: struct dhcp_query */
-	MSG_DHCP_ANSWER,  /* core -> net: struct dhcp_answer; silence is no message */
-	MSG_PROBE,	  /* core -> net: struct probe */
-	MSG_PROBE_ANSWER, /* net -> core: struct probe_answer; silence is no message */
-	MSG_DHCP_SEEN,	  /* net -> core: struct dhcp_seen */
-	MSG_DHCP_SEEK,	  /* core -> net: no body; look for other DHCP servers on every link */
-	MSG_HTTP_REQUEST, /* http -> core: struct http_request + body */
-	MSG_HTTP_ANSWER,  /* core -> http: struct http_answer + a piece of the body */
-	MSG_BLOB_EVENT,	  /* http -> core: struct blob_event */
-	MSG_TFTP_READ,	  /* tftp -> core: struct tftp_read */
-	MSG_SIGN_REQUEST, /* core -> sign: struct sign_request */
-	MSG_SIGN_ANSWER,  /* sign -> core: struct sign_answer */
+	MSG_HELLO = 1,	    /* both ways: no body; the sender has just started */
+	MSG_DHCP_QUERY,	    /* net -> core: struct dhcp_query */
+	MSG_DHCP_ANSWER,    /* core -> net: struct dhcp_answer; silence is no message */
+	MSG_PROBE,	    /* core -> net: struct probe */
+	MSG_PROBE_ANSWER,   /* net -> core: struct probe_answer; silence is no message */
+	MSG_DHCP_SEEN,	    /* net -> core: struct dhcp_seen */
+	MSG_DHCP_SEEK,	    /* core -> net: no body; look for other DHCP servers on every link */
+	MSG_HTTP_REQUEST,   /* http -> core, view: struct http_request + body */
+	MSG_HTTP_ANSWER,    /* core, view -> http: struct http_answer + a piece of the body */
+	MSG_BLOB_EVENT,	    /* http -> core: struct blob_event */
+	MSG_IMPORT_REQUEST, /* http -> import: struct import_request + body; struct http_answer */
+	MSG_TFTP_READ,	    /* tftp -> core: struct tftp_read */
+	MSG_SIGN_REQUEST,   /* core -> sign: struct sign_request */
+	MSG_SIGN_ANSWER,    /* sign -> core: struct sign_answer */
 	MSG_TYPES
 };
 
@@ -92,27 +95,51 @@ enum http_peer { HTTP_PEER_TCP, HTTP_PEER_UNIX };
 #define HTTP_LOADER_MAX (16 * 1024 * 1024) /* what http sends of the loader folder */
 #define HTTP_ANSWER_MAX (16 * 1024 * 1024) /* an answer's body, over all pieces */
 
+/* What a request id is made of. */
+#define HTTP_REQUEST_ID "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+
 struct http_request {
-	uint8_t method;	   /* enum http_method */
-	uint8_t peer;	   /* enum http_peer */
-	uint16_t port;	   /* of the client, TCP only */
-	uint32_t addr;	   /* of the client, host order, TCP only */
-	uint32_t uid, gid; /* of the client, unix socket only */
-	uint32_t body_len; /* bytes after this struct, <= HTTP_BODY_MAX */
-	char host[80];	   /* Host header, or "" */
-	char bearer[80];   /* Authorization: Bearer token, or "" */
-	char path[256];	   /* decoded, starts with '/', no NUL, no "..", no "//" */
-	char query[2048];  /* raw, without '?', still percent-encoded */
+	uint8_t method;	  /* enum http_method */
+	uint8_t peer;	  /* enum http_peer */
+	uint16_t port;	  /* of the client, TCP only */
+	uint32_t addr;	  /* of the client, host order, TCP only */
+	uint32_t uid;	  /* of the client, unix socket only */
+	uint8_t in_group; /* 1: the client is in [server] group, unix socket only */
+	uint8_t tls;	  /* 1: it came over TLS */
+	uint8_t is_new;	  /* 1: If-None-Match: *, nothing shall be there yet */
+	uint8_t pad;
+	uint32_t body_len;   /* bytes after this struct, <= HTTP_BODY_MAX */
+	char host[80];	     /* Host header, or "" */
+	char request_id[40]; /* X-Request-Id: theirs, or made by http; of the API only */
+	char if_match[80];   /* If-Match, or "" */
+	char bearer[80];     /* Authorization: Bearer token, or "" */
+	char path[256];	     /* decoded, starts with '/', no NUL, no "..", no "//" */
+	char query[2048];    /* raw, without '?', still percent-encoded */
+};
+
+/* What WWW-Authenticate says (RFC 6750 section 3). */
+enum http_challenge {
+	CHALLENGE_NONE,
+	CHALLENGE_TOKEN,   /* a token is needed */
+	CHALLENGE_INVALID, /* not this one */
+	CHALLENGE_SCOPE,   /* one that may do this */
+	CHALLENGES
 };
 
 struct http_answer {
+	uint64_t feed; /* not 0: this is not the end, ask again for what is after number feed - 1 */
 	uint16_t status;
-	uint8_t more; /* 1: another piece with the same id follows */
-	uint8_t pad;
+	uint8_t more;	      /* 1: another piece with the same id follows */
+	uint8_t challenge;    /* enum http_challenge */
 	uint32_t retry_after; /* seconds, 0 = no header */
 	uint32_t body_len;    /* bytes after this struct */
 	char type[48];	      /* Content-Type */
+	char etag[24];	      /* ETag, with its quotes; "" = no header */
+	uint32_t pad;
 };
+
+/* A status that view answers with to what core alone can answer (RFC 9110: misdirected). */
+#define HTTP_ASK_CORE 421
 
 enum blob_phase { BLOB_STARTED, BLOB_FINISHED, BLOB_ABORTED, BLOB_PHASES };
 
@@ -129,6 +156,23 @@ struct blob_event {
 	char name[64];	   /* of a file of the loader folder, else "" */
 };
 
+/* ---- http -> import: a blob comes in; MSG_HTTP_ANSWER comes back ---- */
+
+enum import_op {
+	IMPORT_CHECK, /* what is there of it, and is that good? It is needed, in any case */
+	IMPORT_WRITE, /* bytes of it */
+	IMPORT_OPS
+};
+
+struct import_request {
+	uint8_t op; /* enum import_op */
+	uint8_t pad[3];
+	uint32_t body_len; /* bytes after this struct, <= HTTP_BODY_MAX */
+	uint8_t digest[32];
+	uint64_t offset; /* of these bytes within the blob */
+	uint64_t total;	 /* bytes of the blob */
+};
+
 /* ---- tftp -> core ---- */
 
 struct tftp_read {
@@ -136,21 +180,33 @@ struct tftp_read {
 	char file[128]; /* as asked */
 };
 
-/* ---- core <-> sign: a boot ticket is built by sign itself from these fields ---- */
+/* ---- core <-> sign: what is signed is built by sign itself from these fields ---- */
+
+enum sign_kind {
+	SIGN_TICKET, /* images/ticket.h */
+	SIGN_ORDER,  /* images/order.h */
+	SIGN_KINDS
+};
 
 struct sign_request {
+	uint32_t kind; /* enum sign_kind */
+	uint32_t pad;
 	uint8_t nonce[32];    /* chosen by the agent */
-	uint8_t manifest[32]; /* SHA-256 of the manifest that the host shall run */
+	uint8_t manifest[32]; /* of a ticket: SHA-256 of the manifest that the host shall run */
 	uint64_t boot;	      /* boot row */
 	uint64_t issued_s;    /* seconds since 1970 */
 	char host[64];	      /* host's name */
+	/* what it is told beside its image; extra_len 0: nothing */
+	uint8_t extra[32];
+	uint64_t extra_len;
+	char args[EXTRA_ARGS_MAX];
 };
 
 struct sign_answer {
 	uint32_t error;	      /* 0, or an errno: no key */
-	uint32_t ticket_len;  /* bytes in ticket */
+	uint32_t text_len;    /* bytes in text */
 	uint32_t minisig_len; /* bytes in minisig */
-	char ticket[1024];    /* JSON, see docs/agent-protocol.md */
+	char text[1024];      /* JSON, see docs/agent-protocol.md */
 	char minisig[512];    /* its signature file */
 };
 

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@
 #include "server/listen.h"
 #include "server/server.h"
 #include "server/sign/sign.h"
+#include "server/tls_cert.h"
 
 /* A rack that powers on at once sends thousands of packets before we run: keep them all. */
 #define UDP_BUFFER (4 * 1024 * 1024)
@@ -71,6 +74,14 @@ static bool belongs_to(const char *path, const struct passwd *owner)
 	return geteuid() != 0 || !owner || (stat(path, &st) == 0 && st.st_uid == owner->pw_uid);
 }
 
+/* The parent alone has it open, until its end: then nobody else begins there meanwhile. */
+static int lock_state(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
 static int open_folders(struct server *s, const struct errbuf *e)
 {
 	static const struct {
@@ -94,16 +105,21 @@ static int open_folders(struct server *s, const struct errbuf *e)
 	if (!belongs_to(s->cfg.state_dir, owner))
 		return fail(e, -EACCES, "%s does not belong to '%s'; chown %s %s", s->cfg.state_dir,
 			s->cfg.user, s->cfg.user, s->cfg.state_dir);
+	rc = lock_state(s->cfg.state_dir);
+	if (rc < 0)
+		return fail(e, rc, "%s is in use, by another musterd or by muster restore",
+			s->cfg.state_dir);
 	rc = make_dir(s->cfg.run_dir, 0755, owner);
 	if (rc < 0)
 		return fail(e, rc, "%s", s->cfg.run_dir);
 	snprintf(path, sizeof path, "%s/blobs", s->cfg.state_dir);
-	rc = blobs_init(path);
+	rc = blobs_init(path, geteuid() == 0 ? owner->pw_uid : (uid_t)-1,
+		geteuid() == 0 ? owner->pw_gid : (gid_t)-1);
 	if (rc < 0)
 		return fail(e, rc, "%s", path);
-	strcat(path, "/sha256");
-	s->blobs = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->blobs < 0)
+	s->blob_dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->blobs = openat(s->blob_dir, "sha256", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->blob_dir < 0 || s->blobs < 0)
 		return fail(e, -errno, "%s", path);
 	snprintf(path, sizeof path, "%s/keys", s->cfg.state_dir);
 	s->site_key = sign_key_open(path);
@@ -298,16 +314,32 @@ static int unix_bind(int type, const char *path, mode_t mode)
 	return rc;
 }
 
-/* Root and the server's group may use it; who they are, http asks the kernel for each connection.
- */
-static int api_socket(const char *path, const char *user)
+/* The group whose members may use the API's socket: [server] group, else the user's own. */
+static int find_group(struct server *s, const struct errbuf *e)
 {
-	const struct passwd *pw = getpwnam(user);
+	const struct passwd *pw = getpwnam(s->cfg.user);
+	const struct group *g;
+
+	s->api_gid = pw ? pw->pw_gid : getegid();
+	g = s->cfg.group[0] ? getgrnam(s->cfg.group) : getgrgid(s->api_gid);
+	if (!g && s->cfg.group[0])
+		return fail(e, -ENOENT,
+			"group '%s' ([server] group); create it with: addgroup --system %s",
+			s->cfg.group, s->cfg.group);
+	if (g)
+		s->api_gid = g->gr_gid;
+	snprintf(s->api_group, sizeof s->api_group, "%s", g ? g->gr_name : "");
+	return 0;
+}
+
+/* Root and the group may connect; who they are, http asks the kernel for each connection. */
+static int api_socket(const char *path, gid_t group)
+{
 	int fd = unix_bind(SOCK_STREAM, path, 0660);
 
 	if (fd < 0)
 		return fd;
-	if (listen(fd, 128) == 0 && (geteuid() != 0 || !pw || chown(path, 0, pw->pw_gid) == 0))
+	if (listen(fd, 128) == 0 && (geteuid() != 0 || chown(path, 0, group) == 0))
 		return fd;
 	close(fd);
 	return -errno;
@@ -348,12 +380,18 @@ static int open_https(struct server *s, const struct errbuf *e)
 		s->n_https++;
 	}
 	rc = open_pem(s->cfg.tls_cert, "tls-cert", &s->tls_cert, e);
-	return rc < 0 ? rc : open_pem(s->cfg.tls_key, "tls-key", &s->tls_key, e);
+	if (rc < 0)
+		return rc;
+	rc = tls_cert_expires(s->tls_cert, &s->tls_expires_s);
+	if (rc < 0)
+		return fail(e, rc, "%s ([http] tls-cert) is no certificate", s->cfg.tls_cert);
+	return open_pem(s->cfg.tls_key, "tls-key", &s->tls_key, e);
 }
 
 static int open_http(struct server *s, const struct errbuf *e)
 {
 	char path[CONFIG_TEXT_MAX + 16];
+	int rc;
 
 	if (!s->cfg.n_listen)
 		s->cfg.listen[s->cfg.n_listen++] = (struct config_listen){ 0, 80 };
@@ -367,7 +405,10 @@ static int open_http(struct server *s, const struct errbuf *e)
 	/* without TFTP nobody may need a loader, so the folder may be missing */
 	s->loaders = open(s->cfg.loader_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof path, "%s/muster.sock", s->cfg.run_dir);
-	s->http_unix = api_socket(path, s->cfg.user);
+	rc = find_group(s, e);
+	if (rc < 0)
+		return rc;
+	s->http_unix = api_socket(path, s->api_gid);
 	if (s->http_unix < 0)
 		return fail(e, s->http_unix, "%s", path);
 	if (s->cfg.url[0])
@@ -402,24 +443,39 @@ static int open_tftp(struct server *s, const struct errbuf *e)
 
 /* ---- links ---- */
 
-static int open_links(struct server *s, const struct errbuf *e)
+/* A pair of roles, with room for a good number of messages. */
+static int open_link(int pair[2])
 {
 	const int size = UDP_BUFFER;
 
-	for (int i = 0; i < LINKS; i++) {
-		int pair[2];
-
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
-			return fail(e, -errno, "socket pair");
-		for (int end = 0; end < 2; end++) {
-			if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) <
-				0)
-				setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-		}
-		s->core_side[i] = pair[0];
-		s->role_side[i] = pair[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	for (int end = 0; end < 2; end++) {
+		if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+			setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	}
 	return 0;
+}
+
+static int open_links(struct server *s, const struct errbuf *e)
+{
+	int pair[2], rc = 0;
+
+	for (int i = 0; i < LINKS && !rc; i++) {
+		rc = open_link(pair);
+		if (!rc) {
+			s->core_side[i] = pair[0];
+			s->role_side[i] = pair[1];
+		}
+	}
+	for (int i = 0; i < HTTP_LINKS && !rc; i++) {
+		rc = open_link(pair);
+		if (!rc) {
+			s->http_side[i] = pair[0];
+			s->asked_side[i] = pair[1];
+		}
+	}
+	return rc ? fail(e, rc, "socket pair") : 0;
 }
 
 int server_open(struct server *s, char *err, size_t err_size)
@@ -427,7 +483,8 @@ int server_open(struct server *s, char *err, size_t err_size)
 	const struct errbuf e = { err, err_size };
 	int rc;
 
-	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->loaders = s->site_key = -1;
+	s->tftp = s->tftp_log = s->http_unix = s->blobs = s->blob_dir = s->loaders = s->site_key =
+		-1;
 	s->tls_cert = s->tls_key = s->icmp = s->ipv6_addrs = -1;
 	rc = open_folders(s, &e);
 	if (!rc)

@@ -60,6 +60,7 @@ int role_parent_rights(void)
 {
 	if (geteuid() != 0)
 		return 0;
+	setpriority(PRIO_PROCESS, 0, ROLE_URGENT); /* where it may not, it works without */
 	caps_bound(PARENT_CAPS);
 	return caps_keep(PARENT_CAPS);
 }
@@ -148,6 +149,7 @@ static void role_child(const struct role *r, const struct server *s, pid_t paren
 	log_role(r->name);
 	default_signals();
 	close_others(fds, r->fds(s, fds));
+	setpriority(PRIO_PROCESS, 0, r->nice);
 	rc = lock_in(r, s);
 	if (rc < 0) {
 		log_error("cannot give up rights: user=%s %s", s->cfg.user, strerror(-rc));

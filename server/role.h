@@ -20,8 +20,16 @@ struct role {
 	/* Fill fds with what the role keeps; returns their number, at most ROLE_FDS_MAX. */
 	size_t (*fds)(const struct server *s, int *fds);
 	enum sandbox sandbox;
+	int nice;	    /* setpriority(2): ROLE_URGENT, 0, ROLE_IDLE */
 	int own_namespaces; /* tftp: a mount and a process namespace of its own */
 };
+
+/*
+ * A host that boots waits for these some milliseconds at most, whoever else reads or works on this
+ * machine; and those who only read wait for everybody.
+ */
+#define ROLE_URGENT (-10)
+#define ROLE_IDLE   19
 
 #define ROLE_FDS_MAX 160 /* net's: 8 for each of 16 interfaces, and a few */
 
@@ -31,7 +39,10 @@ struct role {
 /* Returns the pid, or -errno. */
 pid_t role_spawn(const struct role *r, const struct server *s);
 
-/* The parent: keep only the capabilities that role_spawn needs. Does nothing without root. */
+/*
+ * The parent: takes the priority that urgent roles have from it, and keeps only the capabilities
+ * that role_spawn needs. Does nothing without root.
+ */
 int role_parent_rights(void);
 
 #endif

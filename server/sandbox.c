@@ -81,7 +81,24 @@ static const int http[] = {
 	SCMP_SYS(sendfile),
 };
 
-/* SQLite, and the folder of trusted keys. */
+/* Writing blobs. */
+static const int blobs[] = {
+	SCMP_SYS(openat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(flock),
+	SCMP_SYS(getdents64),
+};
+
+/* SQLite, the folder of trusted keys, and blobs that nobody needs. */
 static const int database[] = {
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
@@ -89,6 +106,7 @@ static const int database[] = {
 	SCMP_SYS(lstat),
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(statx),
+	SCMP_SYS(fstatfs),
 	SCMP_SYS(access),
 	SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2),
@@ -105,6 +123,7 @@ static const int database[] = {
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchown),
 	SCMP_SYS(geteuid),
+	SCMP_SYS(utimensat),
 	SCMP_SYS(getuid),
 	SCMP_SYS(flock),
 };
@@ -136,6 +155,8 @@ int sandbox_enter(enum sandbox kind)
 	rc = allow(ctx, messages, ARRAY_LEN(messages));
 	if (!rc && kind == SANDBOX_HTTP)
 		rc = allow(ctx, http, ARRAY_LEN(http));
+	if (!rc && kind == SANDBOX_BLOBS)
+		rc = allow(ctx, blobs, ARRAY_LEN(blobs));
 	if (!rc && kind == SANDBOX_DATABASE)
 		rc = allow(ctx, database, ARRAY_LEN(database));
 	if (!rc)

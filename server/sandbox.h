@@ -9,6 +9,7 @@ enum sandbox {
 	SANDBOX_NONE,
 	SANDBOX_MESSAGES, /* open descriptors and messages only: no file, no socket, no process */
 	SANDBOX_HTTP,	  /* and accepting connections, threads, opening blobs */
+	SANDBOX_BLOBS,	  /* messages, and files below an open folder */
 	SANDBOX_DATABASE, /* and files: but no socket and no process */
 };
 

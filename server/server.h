@@ -28,6 +28,9 @@ struct endpoint {
 
 enum link { LINK_NET, LINK_HTTP, LINK_SIGN, LINK_TFTP, LINKS };
 
+/* Roles that http asks beside core. */
+enum http_link { HTTP_IMPORT, HTTP_VIEW, HTTP_BACKUP, HTTP_LINKS };
+
 struct server {
 	struct config cfg;
 	size_t n_endpoints;
@@ -39,14 +42,20 @@ struct server {
 	size_t n_https;
 	int https[CONFIG_LISTEN_MAX]; /* the same, TLS is spoken there */
 	int tls_cert, tls_key;	      /* PEM files, for http alone; -1 without https */
+	int64_t tls_expires_s;	      /* the certificate's end, seconds since 1970; 0: none */
 	int http_unix;		      /* listening unix socket: muster.sock */
+	uint32_t api_gid;	      /* whose members may use it, beside root */
+	char api_group[32];	      /* its name */
 	int blobs;		      /* STATE/blobs/sha256, O_PATH | O_DIRECTORY */
+	int blob_dir;		      /* STATE/blobs, O_PATH | O_DIRECTORY */
 	int loaders;		      /* [tftp] loaders, O_PATH | O_DIRECTORY, for http; or -1 */
 	int site_key;		      /* STATE/keys/site.key, for sign alone */
 	int tftp;		      /* UDP 69, or -1 */
 	int tftp_log;		      /* bound datagram socket RUN/tftp-log: in.tftpd's /dev/log */
 	int core_side[LINKS];	      /* core's end of each pair */
 	int role_side[LINKS];	      /* the other role's end */
+	int http_side[HTTP_LINKS];    /* http's end of its pairs with import, view, backup */
+	int asked_side[HTTP_LINKS];   /* and theirs */
 	char url[CONFIG_TEXT_MAX];    /* what hosts are told: http://ADDR[:PORT] */
 };
 
@@ -63,8 +72,11 @@ int server_open(struct server *s, char *err, size_t err_size);
 int net_main(const struct server *s);
 int http_main(const struct server *s);
 int core_main(const struct server *s);
+int view_main(const struct server *s);
+int backup_main(const struct server *s);
 int sign_main(const struct server *s);
 int tftp_main(const struct server *s);
+int import_main(const struct server *s);
 
 /* Open the database as core would, and say on stderr what is wrong with it. Exit status 0 or 78. */
 int core_check(const struct server *s);

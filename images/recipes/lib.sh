@@ -8,25 +8,46 @@
 # depmod) come from the packages too; the archive is written here, sorted, with owner 0:0, time 0
 # and modes that are said, so neither umask nor file system nor clock shows in it.
 #
-# MUSTER_CACHE (default build/packages) keeps what was downloaded, unpacked and built.
+# MUSTER_CACHE keeps what was downloaded, unpacked and built: by default build/packages of the source
+# tree. Where muster is installed: in XDG_CACHE_HOME or ~/.cache, or /var/cache of a root without a
+# home (cron, a service).
 
 set -euo pipefail
 export LC_ALL=C
 umask 022
 
+die() {
+	echo "${recipe:-recipe}: $*" >&2
+	exit 1
+}
+
+installed_cache() {
+	if [ -n "${XDG_CACHE_HOME:-}" ]; then
+		echo "$XDG_CACHE_HOME/muster"
+	elif [ -n "${HOME:-}" ]; then
+		echo "$HOME/.cache/muster"
+	elif [ "$(id -u)" = 0 ]; then
+		echo /var/cache/muster
+	else
+		die 'neither HOME nor XDG_CACHE_HOME is set: MUSTER_CACHE=DIR says where to keep packages'
+	fi
+}
+
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${MUSTER_CACHE:-$recipes/../../build/packages}
+if [ -f "$recipes/../../Makefile" ]; then
+	cache=${MUSTER_CACHE:-$recipes/../../build/packages}
+	agent=$recipes/../../build/release/muster-agent
+else
+	cache=${MUSTER_CACHE:-}
+	[ -n "$cache" ] || cache=$(installed_cache)
+	agent=$recipes/../../../lib/muster/muster-agent
+fi
 tab=$'\t'
 
 # What every image has: the C library, busybox, a loader of kernel modules' index, a packer, and
 # the libraries of muster-agent.
 base_packages=(libc6 libgcc-s1 busybox-static kmod xz-utils libcurl4 libsodium23 libjansson4 libssl3
 	liblzma5)
-
-die() {
-	echo "${recipe:-recipe}: $*" >&2
-	exit 1
-}
 
 say() {
 	echo "${recipe:-recipe}: $*" >&2
@@ -45,7 +66,6 @@ recipe_begin() {
 	[ $# -gt 0 ] && [ "${1#-}" = "$1" ] || die "usage: $recipe.sh OUTDIR [--agent FILE] [--fresh] ..."
 	out=$1
 	shift
-	agent=$recipes/../../build/release/muster-agent
 	fresh=
 	rest=()
 	while [ $# -gt 0 ]; do
@@ -57,7 +77,7 @@ recipe_begin() {
 	done
 	need apt-get apt
 	need dpkg-deb dpkg
-	[ -f "$agent" ] || die "$agent is missing; type: make"
+	[ -f "$agent" ] || die "$agent is missing; type: make, or make install"
 	mkdir -p "$out" "$cache"
 	out=$(cd "$out" && pwd)
 	cache=$(cd "$cache" && pwd)

@@ -12,8 +12,13 @@
 #include "images/json.h"
 #include "images/judge.h"
 #include "server/bytes.h"
-#include "server/core/core.h"
+#include "server/core/choice.h"
+#include "server/core/inventory.h"
+#include "server/core/metrics.h"
+#include "server/core/profile.h"
+#include "server/core/reboot.h"
 #include "server/core/record.h"
+#include "server/core/rollouts.h"
 #include "server/log.h"
 
 #define WAIT_S	     5	/* until a host that waits for its admission asks again */
@@ -121,26 +126,35 @@ static void handle_facts(
 		json_get_str(body, "agent", "?"), product);
 	e.detail = detail;
 	record_event(c, &b, &e);
+	inventory_take(c, &h, &b, body);
 	answer_facts(c, a, &h, &b, token);
 }
 
 /* ---- ticket: what to run ---- */
 
-static const char *image_of(const struct talk *t)
-{
-	return t->host.image[0] ? t->host.image : t->c->cfg->image;
-}
-
-static void ask_sign(struct core *c, const struct ticket_wait *w)
+static void ask_sign(struct core *c, const struct sign_wait *w)
 {
 	core_send(c, LINK_SIGN, MSG_SIGN_REQUEST, w->http_id, &w->ask, sizeof w->ask, NULL, 0);
 }
 
-static struct ticket_wait *ticket_slot(struct core *c, uint64_t http_id)
+/* The answer follows when it is signed, over the nonce of the request. */
+static void send_sign(struct talk *t, struct sign_wait *w, enum sign_kind kind,
+	const struct digest *nonce, const char *host)
 {
-	for (size_t i = 0; i < TICKETS_MAX; i++) {
-		if (c->tickets[i].http_id == http_id)
-			return &c->tickets[i];
+	w->ask.kind = kind;
+	w->ask.boot = (uint64_t)t->boot.id;
+	w->ask.issued_s = (uint64_t)t->c->wall_ms / 1000;
+	memcpy(w->ask.nonce, nonce->b, sizeof w->ask.nonce);
+	snprintf(w->ask.host, sizeof w->ask.host, "%s", host);
+	ask_sign(t->c, w);
+	t->a->later = true;
+}
+
+static struct sign_wait *sign_slot(struct core *c, uint64_t http_id)
+{
+	for (size_t i = 0; i < SIGNS_MAX; i++) {
+		if (c->signs[i].http_id == http_id)
+			return &c->signs[i];
 	}
 	return NULL;
 }
@@ -155,11 +169,12 @@ static bool reports(struct core *c, const struct store_image *image)
 }
 
 /* The host's boot is bound to this image and gets the nonce that its guest will have to write. */
-static void bind_image(struct talk *t, const struct store_image *image)
+static void bind_image(
+	struct talk *t, const struct store_image *image, const struct profile_made *extra)
 {
 	struct happened e = { STAGE_IMAGE, "requested", "agent", 0, 0, NULL };
 	struct store_boot *b = &t->boot;
-	char detail[160];
+	char detail[240];
 
 	if (b->has_manifest && digest_equal(&b->manifest, &image->manifest))
 		return; /* asked again */
@@ -170,9 +185,11 @@ static void bind_image(struct talk *t, const struct store_image *image)
 	b->nonce[0] = 0;
 	if (reports(t->c, image))
 		random_hex(b->nonce, 16);
-	snprintf(detail, sizeof detail, "%s %s", image->name, image->version);
+	snprintf(detail, sizeof detail, "%s %s%s%s", image->name, image->version,
+		extra ? ", profile " : "", extra ? extra->name : "");
 	e.detail = detail;
 	record_event(t->c, b, &e);
+	rollouts_note(t->c, b, image);
 }
 
 static void answer_turn(struct answer *a, const struct turns_wait *w)
@@ -198,42 +215,61 @@ static void answer_not_yet(
 	answer_problem(t->a, status, code, hint, "%s", text);
 }
 
-/* The channel of the host's image and the manifest that it names. 1, or 0 with the answer made. */
+/* What the host shall run, and by which channel. 1, or 0 with the answer made. */
 static int find_image(struct talk *t, struct store_channel *ch, struct store_image *image)
 {
-	struct store *s = t->c->store;
-	const char *name = image_of(t);
-	int rc;
+	enum choice choice = choice_image(t->c, &t->host, image, ch);
+	struct choice_problem p;
 
-	if (!*name) {
-		answer_not_yet(t, 404, "no-image", "muster host set NAME --image IMAGE",
-			"no image is assigned to %s", t->host.name);
-		return 0;
-	}
-	rc = store_channel_of(s, name, ch);
-	if (!rc)
-		rc = store_image_by_manifest(s, &ch->ch.manifest, image);
-	if (!rc)
+	choice_record(t->c, &t->host, &t->boot);
+
+	if (!choice)
 		return 1;
-	if (rc != -ENOENT)
-		core_must(t->c, rc, "image");
-	rc = store_image_newest(s, name, image);
-	if (rc != -ENOENT)
-		core_must(t->c, rc, "image newest");
-	if (!rc)
-		answer_not_yet(t, 404, "no-channel", "muster image import DIR or CHANNEL.json",
-			"no channel says which release of '%s' is current, or the one that it "
-			"names is not here",
-			name);
-	else
-		answer_not_yet(t, 404, "no-image", "muster image import DIR",
-			"the image '%s' of %s is not on the server", name, t->host.name);
+	record_waits(t->c, &t->boot, BOOT_WAITS_IMAGE);
+	choice_explain(t->c, choice, &t->host, &p);
+	answer_not_yet(t, 404, p.code, p.hint, "%s", p.text);
 	return 0;
 }
 
-static void handle_ticket(struct talk *t)
+/* What it is told beside the image: 1, 0: nothing; -1 with the answer made. */
+static int find_extra(struct talk *t, const struct store_image *image, struct profile_made *out)
 {
-	struct ticket_wait *w = ticket_slot(t->c, 0);
+	char why[PROFILE_WHY_MAX], args[MANIFEST_ARGS_MAX];
+	int rc = profile_make(t->c, &t->host, out, why);
+
+	if (rc > 0) {
+		core_must(
+			t->c, store_image_args(t->c->store, &image->manifest, args), "image args");
+		if (strlen(args) + strlen(out->args) + 1 >= sizeof args) {
+			snprintf(why, sizeof why,
+				"the kernel arguments of %s and of the profile %s are too long "
+				"together",
+				image->name, out->name);
+			rc = -EINVAL;
+		}
+	}
+	if (rc < 0)
+		record_waits(t->c, &t->boot, BOOT_WAITS_IMAGE);
+	if (rc == -ENOMEM)
+		answer_take(t->a, 200, "", NULL);
+	else if (rc < 0)
+		answer_not_yet(t, 404, "profile-value", "muster host set NAME --value NAME=...",
+			"%s", why);
+	return rc < 0 ? -1 : rc;
+}
+
+static void add_extra(struct sign_request *ask, const struct profile_made *extra)
+{
+	ask->extra_len = extra->len;
+	memcpy(ask->extra, extra->digest.b, sizeof ask->extra);
+	memcpy(ask->args, extra->args, sizeof ask->args);
+}
+
+static void decide_ticket(struct talk *t)
+{
+	static struct profile_made extra; /* large; core has one thread */
+	int has_extra;
+	struct sign_wait *w = sign_slot(t->c, 0);
 	const int64_t root = json_get_int(t->body, "root", -1);
 	struct store_channel ch;
 	struct turns_wait turn;
@@ -248,13 +284,16 @@ static void handle_ticket(struct talk *t)
 		answer_problem(t->a, 422, "root", NULL, "root is not the version of a root");
 		return;
 	}
+	record_alive(t->c, &t->boot);
 	if (!record_is_admitted(t->c, &t->host)) {
+		record_waits(t->c, &t->boot, BOOT_WAITS_APPROVAL);
 		answer_not_yet(t, 403, "waiting", "muster host approve NAME",
 			"%s waits for its admission", t->host.name);
 		return;
 	}
 	if (!w) {
-		answer_not_yet(t, 503, "busy", NULL, "too many tickets wait for a signature");
+		answer_not_yet(
+			t, 503, "busy", NULL, "too many tickets and orders wait for a signature");
 		return;
 	}
 	if (!find_image(t, &ch, &image))
@@ -265,22 +304,33 @@ static void handle_ticket(struct talk *t)
 			t->host.name);
 		return;
 	}
-	bind_image(t, &image);
+	has_extra = find_extra(t, &image, &extra);
+	if (has_extra < 0)
+		return;
+	if (t->boot.wait != BOOT_WAITS_TURN)
+		record_waits(t->c, &t->boot, BOOT_WAITS_NOT);
+	bind_image(t, &image, has_extra ? &extra : NULL);
 	if (!turns_ask(&t->c->turns, t->boot.id, t->c->mono_ms, &turn)) {
+		record_waits(t->c, &t->boot, BOOT_WAITS_TURN);
 		answer_turn(t->a, &turn);
 		return;
 	}
-	*w = (struct ticket_wait){ .http_id = t->q->id,
+	record_waits(t->c, &t->boot, BOOT_WAITS_NOT);
+	*w = (struct sign_wait){ .http_id = t->q->id,
 		.boot = t->boot.id,
 		.channel = ch.digest,
 		.root = (uint64_t)root };
-	memcpy(w->ask.nonce, nonce.b, sizeof w->ask.nonce);
 	memcpy(w->ask.manifest, image.manifest.b, sizeof w->ask.manifest);
-	w->ask.boot = (uint64_t)t->boot.id;
-	w->ask.issued_s = (uint64_t)t->c->wall_ms / 1000;
-	memcpy(w->ask.host, t->host.name, sizeof w->ask.host);
-	ask_sign(t->c, w);
-	t->a->later = true;
+	if (has_extra)
+		add_extra(&w->ask, &extra);
+	send_sign(t, w, SIGN_TICKET, &nonce, t->host.name);
+}
+
+static void handle_ticket(struct talk *t)
+{
+	decide_ticket(t);
+	if (!t->a->later)
+		metrics_ticket(t->a->status == 429 ? "turn" : "refused");
 }
 
 /* Where a host with this address may find images, before it asks us. */
@@ -328,7 +378,7 @@ static void put_roots(struct core *c, struct jw *j, uint64_t after)
 }
 
 static void answer_ticket(
-	struct core *c, const struct ticket_wait *w, const struct sign_answer *s, struct answer *a)
+	struct core *c, const struct sign_wait *w, const struct sign_answer *s, struct answer *a)
 {
 	struct digest manifest;
 	struct store_boot b;
@@ -344,7 +394,7 @@ static void answer_ticket(
 	jw_obj(&j, NULL);
 	jw_str(&j, "image", b.image);
 	jw_str(&j, "version", b.version);
-	jw_str(&j, "ticket", s->ticket);
+	jw_str(&j, "ticket", s->text);
 	jw_str(&j, "ticket_minisig", s->minisig);
 	put_roots(c, &j, w->root);
 	put_signed(c, &j, "channel", &w->channel, store_trust_sigs);
@@ -355,29 +405,85 @@ static void answer_ticket(
 	answer_jw(a, 200, &j);
 }
 
-void agent_ticket_signed(struct core *c, uint64_t id, const struct sign_answer *s)
+static void answer_signed_ticket(
+	struct core *c, const struct sign_wait *w, const struct sign_answer *s, struct answer *a)
 {
-	struct ticket_wait *w = id ? ticket_slot(c, id) : NULL;
-	struct answer a = { 0 };
-
-	if (!w || !msg_text_ok(s->ticket, sizeof s->ticket) ||
-		!msg_text_ok(s->minisig, sizeof s->minisig))
-		return;
 	if (s->error)
-		answer_problem(&a, 503, "site-key", "musterd -T", "the ticket cannot be signed: %s",
+		answer_problem(a, 503, "site-key", "musterd -T", "the ticket cannot be signed: %s",
 			strerror((int)s->error));
 	else
-		answer_ticket(c, w, s, &a);
+		answer_ticket(c, w, s, a);
+	metrics_ticket(s->error ? "unsigned" : "signed");
+}
+
+/* Not when it was withdrawn meanwhile, or its boot is over; the next heartbeat asks again. */
+static void answer_signed_order(
+	struct core *c, const struct sign_wait *w, const struct sign_answer *s, struct answer *a)
+{
+	struct store_reboot r;
+	struct store_boot b;
+	struct jw j = { 0 };
+	int rc = store_boot_by_id(c->store, w->boot, &b);
+
+	if (rc != -ENOENT)
+		core_must(c, rc, "boot of order");
+	if (s->error)
+		log_warn("an order cannot be signed: %s", strerror((int)s->error));
+	if (rc == -ENOENT || s->error || !reboot_is_due(c, &b, &r)) {
+		answer_empty(a);
+		return;
+	}
+	jw_obj(&j, NULL);
+	jw_str(&j, "order", s->text);
+	jw_str(&j, "order_minisig", s->minisig);
+	jw_end_obj(&j);
+	answer_jw(a, 200, &j);
+}
+
+void agent_signed(struct core *c, uint64_t id, const struct sign_answer *s)
+{
+	struct sign_wait *w = id ? sign_slot(c, id) : NULL;
+	struct answer a = { 0 };
+
+	if (!w || !msg_text_ok(s->text, sizeof s->text) ||
+		!msg_text_ok(s->minisig, sizeof s->minisig))
+		return;
+	if (w->ask.kind == SIGN_ORDER)
+		answer_signed_order(c, w, s, &a);
+	else
+		answer_signed_ticket(c, w, s, &a);
 	core_answer(c, id, &a);
 	w->http_id = 0;
 }
 
 void agent_ask_again(struct core *c)
 {
-	for (size_t i = 0; i < TICKETS_MAX; i++) {
-		if (c->tickets[i].http_id)
-			ask_sign(c, &c->tickets[i]);
+	for (size_t i = 0; i < SIGNS_MAX; i++) {
+		if (c->signs[i].http_id)
+			ask_sign(c, &c->signs[i]);
 	}
+}
+
+/* ---- what it is told beside its image ---- */
+
+/* Made anew as for the ticket: where it comes out otherwise by now, another ticket is needed. */
+static void handle_extra(struct talk *t)
+{
+	static struct profile_made extra;
+	char why[PROFILE_WHY_MAX];
+	struct digest want;
+
+	if (digest_parse(json_get_str(t->body, "sha256", ""), &want) < 0) {
+		answer_problem(t->a, 422, "sha256", NULL, "sha256 is not 64 lower-case hex digits");
+		return;
+	}
+	if (!record_is_admitted(t->c, &t->host) || profile_make(t->c, &t->host, &extra, why) <= 0 ||
+		!digest_equal(&want, &extra.digest)) {
+		answer_problem(t->a, 401, "extra-changed", "post your facts again",
+			"what this host is told has changed since its ticket was made");
+		return;
+	}
+	answer_bytes(t->a, 200, "application/x-cpio", extra.archive, extra.len);
 }
 
 /* ---- progress and the end ---- */
@@ -419,6 +525,12 @@ static void handle_progress(struct talk *t)
 		turns_end(&t->c->turns, t->boot.id, true, t->c->mono_ms);
 	else if (record_is_admitted(t->c, &t->host))
 		turns_fetching(&t->c->turns, t->boot.id, t->c->mono_ms);
+	answer_empty(t->a);
+}
+
+static void handle_neighbours(struct talk *t)
+{
+	inventory_neighbours(t->c, &t->host, &t->boot, t->body);
 	answer_empty(t->a);
 }
 
@@ -493,6 +605,8 @@ static void handle_up(struct talk *t)
 {
 	struct happened e = { STAGE_UP, "done", "agent", 0, 0, NULL };
 	char detail[500], kind[16], version[80], kernel[80], accelerator[32], guest[80];
+	const int64_t guest_ms = json_get_int(t->body, "guest_ms", 0);
+	int n;
 
 	fact(t->body, "guest", guest, sizeof guest);
 	if (!t->boot.nonce[0] || strcmp(json_get_str(t->body, "nonce", ""), t->boot.nonce)) {
@@ -506,13 +620,36 @@ static void handle_up(struct talk *t)
 	fact(t->body, "version", version, sizeof version);
 	fact(t->body, "kernel", kernel, sizeof kernel);
 	fact(t->body, "accelerator", accelerator, sizeof accelerator);
-	snprintf(detail, sizeof detail, "%s: %s, kernel %s, %s; a guest wrote '%s' after %lld ms",
-		kind, version, kernel, accelerator, guest,
-		(long long)json_get_int(t->body, "guest_ms", 0));
+	n = snprintf(detail, sizeof detail, "%s: %s, kernel %s, %s; ", kind, version, kernel,
+		accelerator);
+	if (strstr(guest, t->boot.nonce)) /* as it does, unless nobody was there to write it */
+		snprintf(guest, sizeof guest, "a guest wrote the boot's nonce");
+	n += snprintf(detail + n, sizeof detail - (size_t)n, "%s", guest);
+	if (guest_ms > 0)
+		snprintf(detail + n, sizeof detail - (size_t)n, " after %lld ms",
+			(long long)guest_ms);
 	e.detail = detail;
+	fact(t->body, "orders", t->boot.obeys, sizeof t->boot.obeys);
 	record_event(t->c, &t->boot, &e);
 	record_up(t->c, &t->boot);
 	answer_empty(t->a);
+}
+
+/*
+ * What the host is asked to do goes with the answer, signed over the heartbeat's nonce; under the
+ * name that the host was started with: it may have another one by now.
+ */
+static void give_order(struct talk *t)
+{
+	struct sign_wait *w = sign_slot(t->c, 0);
+	struct store_reboot r;
+	struct digest nonce;
+
+	if (!w || !reboot_is_due(t->c, &t->boot, &r) ||
+		digest_parse(json_get_str(t->body, "nonce", ""), &nonce) < 0)
+		return;
+	*w = (struct sign_wait){ .http_id = t->q->id, .boot = t->boot.id };
+	send_sign(t, w, SIGN_ORDER, &nonce, t->boot.obeys);
 }
 
 static void handle_heartbeat(struct talk *t)
@@ -521,6 +658,26 @@ static void handle_heartbeat(struct talk *t)
 	t->boot.seen_ms = t->host.seen_ms = t->c->wall_ms;
 	core_must(t->c, store_boot_put(t->c->store, &t->boot), "heartbeat");
 	core_must(t->c, store_host_put(t->c->store, &t->host), "heartbeat host");
+	give_order(t);
+	if (!t->a->later)
+		answer_empty(t->a);
+}
+
+/* What became of an order. */
+static void handle_order(struct talk *t)
+{
+	const char *what = json_get_str(t->body, "what", "");
+	char why[220];
+
+	if (!strcmp(what, "obeyed")) {
+		reboot_taken(t->c, &t->boot);
+	} else if (!strcmp(what, "refused")) {
+		fact(t->body, "why", why, sizeof why);
+		reboot_refused(t->c, &t->boot, why);
+	} else {
+		answer_problem(t->a, 422, "what", NULL, "'what' is not a known word");
+		return;
+	}
 	answer_empty(t->a);
 }
 
@@ -533,11 +690,14 @@ static const struct {
 	unsigned wants;
 } requests[] = {
 	{ "/v1/agent/ticket", handle_ticket, WANTS_OPEN },
+	{ "/v1/agent/extra", handle_extra, WANTS_OPEN },
 	{ "/v1/agent/progress", handle_progress, WANTS_OPEN },
+	{ "/v1/agent/neighbours", handle_neighbours, WANTS_OPEN },
 	{ "/v1/agent/failed", handle_failed, WANTS_OPEN },
 	{ "/v1/agent/handoff", handle_handoff, WANTS_OPEN },
 	{ "/v1/agent/up", handle_up, WANTS_OPEN },
 	{ "/v1/agent/heartbeat", handle_heartbeat, WANTS_UP },
+	{ "/v1/agent/order", handle_order, WANTS_UP },
 };
 
 /* The boot and the host of the session token. 1, or 0 with the answer made. */

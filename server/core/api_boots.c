@@ -6,45 +6,46 @@
 #include "server/core/api.h"
 
 #define EVENTS_LIMIT 500
+#define BOOTS_LIMIT  200
 
 void api_get_boots(struct call *k)
 {
+	struct api_page room;
+	struct store_page page = api_read_page(k, BOOTS_LIMIT, &room);
 	struct store_host h;
 	char *json = NULL;
 	int rc = store_host_by_name(k->c->store, k->arg, &h);
 
+	page.host = k->arg;
 	if (!rc)
-		rc = store_json_boots(k->c->store, k->arg, &json);
+		rc = store_json_boots(k->c->store, &page, &json);
 	api_answer_store(k, rc, json, "host");
 }
 
-static int64_t number(const char *text, int64_t def)
+void api_get_all_boots(struct call *k)
 {
-	char *end;
-	long long n = strtoll(text, &end, 10);
+	struct api_page room;
+	const struct store_page page = api_read_page(k, BOOTS_LIMIT, &room);
+	char *json = NULL;
+	int rc = store_json_boots(k->c->store, &page, &json);
 
-	return *text && !*end && n >= 0 ? n : def;
+	api_answer_store(k, rc, json, "boots");
 }
 
 void api_get_boot(struct call *k)
 {
 	char *json = NULL;
-	int rc = store_json_boot(k->c->store, number(k->arg, -1), &json);
+	int rc = store_json_boot(k->c->store, api_number(k->arg, -1), &json);
 
 	api_answer_store(k, rc, json, "boot");
 }
 
 void api_get_events(struct call *k)
 {
-	char after[24], limit[24], *json = NULL;
-	int64_t n;
-	int rc;
+	struct api_page room;
+	const struct store_page page = api_read_page(k, EVENTS_LIMIT, &room);
+	char *json = NULL;
+	int rc = store_json_events(k->c->store, &page, &json);
 
-	query_get(k->q->h->query, "after", after, sizeof after);
-	query_get(k->q->h->query, "limit", limit, sizeof limit);
-	n = number(limit, EVENTS_LIMIT);
-	if (n < 1 || n > EVENTS_LIMIT)
-		n = EVENTS_LIMIT;
-	rc = store_json_events(k->c->store, number(after, -1), (int)n, &json);
 	api_answer_store(k, rc, json, "events");
 }

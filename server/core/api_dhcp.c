@@ -18,7 +18,9 @@ void api_post_dhcp_probe(struct call *k)
 		answer_problem(k->a, 409, "dhcp-off", NULL, "DHCP is off on this server");
 		return;
 	}
+	answer_text(k->a, 202, "application/json", "{}\n");
+	if (api_is_dry_run(k))
+		return;
 	core_send(k->c, LINK_NET, MSG_DHCP_SEEK, 0, NULL, 0, NULL, 0);
 	log_info("looking for other DHCP servers");
-	answer_text(k->a, 202, "application/json", "{}\n");
 }

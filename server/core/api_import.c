@@ -171,7 +171,7 @@ static bool merge(struct core *c, struct row *r)
 
 	if (!after.id) {
 		after.admitted = true;
-		after.created_ms = after.seen_ms = c->wall_ms;
+		after.created_ms = c->wall_ms; /* and never seen yet */
 	}
 	if (*r->h.name) {
 		snprintf(after.name, sizeof after.name, "%s", r->h.name);
@@ -428,8 +428,7 @@ void api_post_import(struct call *k)
 	const struct json *list = json_get(k->body, "rows");
 	const size_t n = json_len(list);
 	struct row *rows;
-	char flag[8];
-	bool dry;
+	const bool dry = api_is_dry_run(k);
 	size_t wrong;
 
 	if (api_has_unknown_key(k, known))
@@ -444,12 +443,11 @@ void api_post_import(struct call *k)
 		answer_take(k->a, 200, "", NULL); /* 503 */
 		return;
 	}
-	query_get(k->q->h->query, "dry_run", flag, sizeof flag);
-	dry = !strcmp(flag, "1");
 	wrong = judge_all(k, list, rows);
 	if (!dry && !wrong) {
 		apply_all(k, rows, n);
-		log_info("hosts imported: rows=%zu", n);
+		if (!k->c->trying)
+			log_info("hosts imported: rows=%zu", n);
 	}
 	answer_rows(k, list, rows, !dry && !wrong, dry || !wrong ? 200 : 409);
 	free(rows);

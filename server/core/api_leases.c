@@ -333,18 +333,22 @@ void api_delete_lease(struct call *k)
 	const struct lease *l = lease_of_path(k);
 	char flag[8], mac[HOST_MAC_TEXT];
 	uint32_t addr;
+	bool forget;
 
 	if (!l)
 		return;
 	addr = l->addr;
 	host_mac_print(l->mac, mac);
-	query_get(k->q->h->query, "forget", flag, sizeof flag);
-	if (pool_end(k->c->pool, addr, !strcmp(flag, "1"), (uint64_t)k->c->wall_ms) < 0) {
+	forget = query_get(k->q->h->query, "forget", flag, sizeof flag) && !strcmp(flag, "1");
+	if (!lease_held(l, (uint64_t)k->c->wall_ms) && !(forget && has_owner(l))) {
 		answer_problem(
 			k->a, 404, "not-held", "muster lease list", "nobody holds %s", k->arg);
 		return;
 	}
+	answer_empty(k->a);
+	if (api_is_dry_run(k))
+		return;
+	pool_end(k->c->pool, addr, forget, (uint64_t)k->c->wall_ms);
 	store_end(k->c, addr);
 	log_info("lease ended by hand: addr=%s mac=%s", k->arg, mac);
-	answer_empty(k->a);
 }

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/core/api.h"
+#include "server/core/rollouts.h"
+#include "server/core/versions.h"
 #include "server/log.h"
 
 /* 0, or -ENOENT. */
@@ -71,14 +72,17 @@ static void end_lease(struct core *c, int64_t role)
 		core_must(c, store_lease_rm(c->store, r.addr), "lease rm");
 }
 
-static void swap(struct core *c, struct store_host *role, struct store_host *box)
+static void swap(struct call *k, struct store_host *role, struct store_host *box)
 {
-	end_lease(c, role->id);
+	struct core *c = k->c;
+
 	role->code[0] = 0;
 	core_must(c, store_host_put(c->store, role), "host put");
 	box->admitted = false; /* the box that left is nobody in particular now */
-	box->image[0] = box->code[0] = 0;
+	box->image[0] = box->channel[0] = box->code[0] = 0;
+	versions_unpin_all(k, box, NULL, "its box has another role");
 	core_must(c, store_host_put(c->store, box), "host put");
+	rollouts_host_changed(c, box);
 	core_must(c, store_host_swap(c->store, role->id, box->id), "host swap");
 }
 
@@ -116,8 +120,11 @@ void api_post_replace(struct call *k)
 	core_write(k->c);
 	if (rc < 0)
 		add_box(k->c, &id, &box);
-	swap(k->c, &role, &box);
-	log_info("host replaced: host=%s by=%s old=%s", role.name, by, box.name);
+	if (!api_is_dry_run(k))
+		end_lease(k->c, role.id);
+	swap(k, &role, &box);
+	if (!api_is_dry_run(k))
+		log_info("host replaced: host=%s by=%s old=%s", role.name, by, box.name);
 	rc = store_json_host(k->c->store, role.name, &json);
 	api_answer_store(k, rc, json, "host");
 }

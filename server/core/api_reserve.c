@@ -175,30 +175,42 @@ void api_end_reservation(struct call *k, int64_t host)
 	if (rc == -ENOENT)
 		return;
 	core_must(k->c, rc, "reservation of");
-	pool_unreserve(k->c->pool, host, (uint64_t)k->c->wall_ms);
 	core_must(k->c, store_reservation_rm(k->c->store, host), "reservation rm");
+	if (api_is_dry_run(k))
+		return;
+	pool_unreserve(k->c->pool, host, (uint64_t)k->c->wall_ms);
 	store_lease_of(k->c, had.addr);
+}
+
+/* In the pool, and what that makes of leases in the store. */
+static void reserve_in_pool(struct core *c, const struct store_reservation *r, uint32_t left)
+{
+	const uint64_t now = (uint64_t)c->wall_ms;
+	int rc = pool_reserve(c->pool, r->host, r->addr, r->circuit, r->circuit_len, now);
+
+	if (rc == -ENOENT) {
+		pool_unreserve(c->pool, r->host, now);
+		if (!c->trying)
+			log_warn(
+				"address reserved that is in no configured subnet: addr=%u.%u.%u.%u",
+				r->addr >> 24, r->addr >> 16 & 255, r->addr >> 8 & 255,
+				r->addr & 255);
+	} else {
+		core_must(c, rc, "reserve");
+	}
+	store_lease_of(c, r->addr);
+	if (left)
+		store_lease_of(c, left);
 }
 
 static void reserve(struct call *k, int64_t host, const struct reserve_wish *w)
 {
-	struct core *c = k->c;
 	struct store_reservation r = w->r;
-	int rc =
-		pool_reserve(c->pool, host, r.addr, r.circuit, r.circuit_len, (uint64_t)c->wall_ms);
 
 	r.host = host;
-	if (rc == -ENOENT) {
-		pool_unreserve(c->pool, host, (uint64_t)c->wall_ms);
-		log_warn("address reserved that is in no configured subnet: addr=%u.%u.%u.%u",
-			r.addr >> 24, r.addr >> 16 & 255, r.addr >> 8 & 255, r.addr & 255);
-	} else {
-		core_must(c, rc, "reserve");
-	}
-	core_must(c, store_reservation_put(c->store, &r), "reservation put");
-	store_lease_of(c, r.addr);
-	if (w->left)
-		store_lease_of(c, w->left);
+	core_must(k->c, store_reservation_put(k->c->store, &r), "reservation put");
+	if (!api_is_dry_run(k))
+		reserve_in_pool(k->c, &r, w->left);
 }
 
 void api_apply_reservation(struct call *k, int64_t host, const struct reserve_wish *w)

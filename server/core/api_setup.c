@@ -5,11 +5,14 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/blobs.h"
 #include "server/bytes.h"
 #include "server/core/api.h"
 
@@ -37,6 +40,22 @@ static void put_subnet(struct jw *w, const char *key, const struct config_subnet
 
 /* ---- DHCP ---- */
 
+/* Has the interface a link? null: the kernel does not say. */
+static void put_carrier(struct jw *w, const char *ifname)
+{
+	char path[80], c = 0;
+	int fd;
+
+	snprintf(path, sizeof path, "/sys/class/net/%s/carrier", ifname);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &c, 1) != 1)
+		jw_null(w, "carrier");
+	else
+		jw_bool(w, "carrier", c == '1');
+	if (fd >= 0)
+		close(fd);
+}
+
 static void put_interfaces(struct jw *w, const struct core *c)
 {
 	char addr[INET_ADDRSTRLEN];
@@ -49,6 +68,7 @@ static void put_interfaces(struct jw *w, const struct core *c)
 		jw_str(w, "name", ep->ifname);
 		jw_str(w, "addr", addr_text(ep->addr, addr));
 		put_subnet(w, "subnet", config_subnet_of(c->cfg, ep->addr));
+		put_carrier(w, ep->ifname);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
@@ -165,6 +185,7 @@ static void put_dhcp(struct jw *w, struct core *c)
 
 	jw_obj(w, "dhcp");
 	jw_str(w, "mode", modes[c->cfg->dhcp_mode]);
+	jw_bool(w, "probe", c->cfg->probe);
 	put_interfaces(w, c);
 	put_networks(w, c);
 	put_relays(w, c);
@@ -191,11 +212,9 @@ static void put_loaders(struct jw *w, struct core *c)
 static bool has_image(struct core *c, const char *name)
 {
 	struct store_image image;
-	int rc = store_image_newest(c->store, name, &image);
 
-	if (rc != -ENOENT)
-		core_must(c, rc, "image newest");
-	return rc == 0;
+	return core_must(c, store_image_versions(c->store, name, NULL, NULL, 0, &image, 1),
+		       "image") > 0;
 }
 
 static void put_boot(struct jw *w, struct core *c)
@@ -251,6 +270,25 @@ static void put_keys(struct jw *w, const struct config *cfg)
 	jw_end_obj(w);
 }
 
+/* ---- the machine ---- */
+
+static void put_machine(struct jw *w, struct core *c)
+{
+	char path[CONFIG_TEXT_MAX + 16];
+	struct stat st = { 0 };
+	uint64_t room = 0;
+
+	jw_obj(w, "machine");
+	if (blobs_room(c->server->blob_dir, &room) == 0)
+		jw_int(w, "disk_free", (int64_t)room);
+	snprintf(path, sizeof path, "%s/muster.db", c->cfg->state_dir);
+	if (stat(path, &st) == 0)
+		jw_int(w, "database_bytes", st.st_size);
+	jw_int(w, "tls_expires", c->server->tls_expires_s);
+	jw_bool(w, "tokens_in_clear", c->cfg->tokens_in_clear);
+	jw_end_obj(w);
+}
+
 void api_get_setup(struct call *k)
 {
 	static const char *const admission[] = { "open", "registered", "approve" };
@@ -260,6 +298,7 @@ void api_get_setup(struct call *k)
 	put_dhcp(&w, k->c);
 	put_boot(&w, k->c);
 	put_keys(&w, k->c->cfg);
+	put_machine(&w, k->c);
 	jw_str(&w, "admission", admission[k->c->cfg->admission]);
 	jw_end_obj(&w);
 	answer_jw(k->a, 200, &w);

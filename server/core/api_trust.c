@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/core/trust.h"
+#include "server/core/versions.h"
 #include "server/log.h"
 
 void api_get_roots(struct call *k)
@@ -94,23 +95,29 @@ void api_post_root(struct call *k)
 
 /* ---- channels ---- */
 
-/* A file that is older than the one that is here was left lying about. 1, or 0 with the answer. */
-static int is_newer(struct call *k, const struct channel *ch)
+/*
+ * A file that is older than the one that is here, `old`, was left lying about. 1, or 0 with the
+ * answer made.
+ */
+static int is_newer(struct call *k, const struct channel *ch, const struct channel *old)
 {
-	struct store_channel old;
-	int rc = store_channel_get(k->c->store, ch->image, ch->name, &old);
-
-	if (rc == -ENOENT)
-		return 1;
-	core_must(k->c, rc, "channel");
-	if (ch->issued_s > old.ch.issued_s ||
-		(ch->issued_s == old.ch.issued_s && ch->release >= old.ch.release))
+	if (!channel_is_older(ch, old))
 		return 1;
 	answer_problem(k->a, 409, "older", "muster image channel FILE --image DIR --rollback",
 		"channel %s of %s, release %llu, is older than the one that is here, release %llu",
 		ch->name, ch->image, (unsigned long long)ch->release,
-		(unsigned long long)old.ch.release);
+		(unsigned long long)old->release);
 	return 0;
+}
+
+/* The channel of that image and name that is here. */
+static bool find_old(struct call *k, const struct channel *ch, struct store_channel *out)
+{
+	int rc = store_channel_get(k->c->store, ch->image, ch->name, out);
+
+	if (rc != -ENOENT)
+		core_must(k->c, rc, "channel");
+	return rc == 0;
 }
 
 static int judge_channel_now(
@@ -133,22 +140,24 @@ static int judge_channel_now(
 void api_post_channel(struct call *k)
 {
 	struct store_sig sigs[QUORUM_SIGS_MAX];
-	struct store_channel c = { 0 };
+	struct store_channel c = { 0 }, old;
 	struct root_walk w;
 	struct signed_text t;
+	const bool hold = json_bool(json_get(k->body, "hold"), false);
+	bool any;
 	int n;
 
 	if (!trust_read(k, "channel", &t) || trust_root(k, &w) != 1 ||
-		!judge_channel_now(k, &w.root, &t, &c.ch) || !is_newer(k, &c.ch))
+		!judge_channel_now(k, &w.root, &t, &c.ch))
+		return;
+	any = find_old(k, &c.ch, &old);
+	if ((any && !is_newer(k, &c.ch, &old.ch)) || (hold && !versions_may_hold(k, &c.ch)))
 		return;
 	n = trust_stored(k, &t, w.root.keys, w.root.n_keys, &c.digest, sigs);
 	if (n < 0)
 		return;
 	core_write(k->c);
-	core_must(k->c, store_channel_put(k->c->store, &c, sigs, (size_t)n, k->c->wall_ms),
-		"channel");
-	log_info("channel imported: image=%s channel=%s release=%llu floor=%llu", c.ch.image,
-		c.ch.name, (unsigned long long)c.ch.release, (unsigned long long)c.ch.floor);
+	versions_channel(k, any ? &old : NULL, &c, sigs, (size_t)n, hold);
 	api_get_channels(k);
 	k->a->status = 201;
 }

@@ -2,6 +2,7 @@
  * What /api/v1/hosts says about a host's own values: {"values": {"san-target": "10.0.0.9", "ks":
  * null}} sets and removes. A value whose name ends in "secret" is written and never shown.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "server/core/api.h"
 #include "server/core/values.h"
 
-static bool value_ok(struct call *k, const char *name, const struct json *v)
+bool api_value_ok(struct call *k, const char *name, const struct json *v)
 {
 	const char *text = json_str(v, "");
 
@@ -60,7 +61,7 @@ bool api_check_values(struct call *k, int64_t host)
 		return false;
 	}
 	for (size_t i = 0; (v = json_member(values, i, &name)); i++) {
-		if (!value_ok(k, name, v))
+		if (!api_value_ok(k, name, v))
 			return false;
 	}
 	n = host ? core_must(k->c, store_host_values(k->c->store, host, own, ARRAY_LEN(own)),
@@ -70,6 +71,50 @@ bool api_check_values(struct call *k, int64_t host)
 		return true;
 	answer_problem(k->a, 422, "values", NULL, "a host has at most %d values", STORE_VALUES_MAX);
 	return false;
+}
+
+/* Will the host have a value of that name? */
+static bool will_have(const struct call *k, const struct store_value *own, int n, const char *name)
+{
+	const struct json *v = json_get(json_get(k->body, "values"), name);
+
+	for (int i = 0; !v && i < n; i++) {
+		if (!strcmp(own[i].name, name))
+			return true;
+	}
+	return json_is_str(v);
+}
+
+bool api_check_required(struct call *k, const struct store_host *h)
+{
+	struct store_value own[STORE_VALUES_MAX];
+	struct store_profile p = { 0 };
+	const char *name = NULL;
+	char hint[HOST_TEXT_MAX + STORE_VALUE_NAME_MAX + 40];
+	int n = 0, rc;
+
+	if (!h->profile[0])
+		return true;
+	rc = store_profile_get(k->c->store, h->profile, &p);
+	if (rc == -ENOENT)
+		return true; /* nothing asks for anything */
+	core_must(k->c, rc, "profile");
+	if (h->id)
+		n = core_must(k->c, store_host_values(k->c->store, h->id, own, STORE_VALUES_MAX),
+			"values");
+	for (size_t i = 0; i < p.n_values && !name; i++) {
+		if (p.values[i].required && !will_have(k, own, n, p.values[i].name))
+			name = p.values[i].name;
+	}
+	if (name) {
+		snprintf(hint, sizeof hint, "muster host set %s --value %s=...",
+			*h->name ? h->name : "NAME", name);
+		answer_problem(k->a, 422, "profile-value", hint,
+			"the profile %s requires the value %s, which %s does not have", h->profile,
+			name, *h->name ? h->name : "the host");
+	}
+	store_profile_fini(&p);
+	return !name;
 }
 
 void api_apply_values(struct call *k, int64_t host)

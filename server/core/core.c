@@ -1,18 +1,21 @@
 #include "server/core/core.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 
 #include "server/bytes.h"
+#include "server/core/audit.h"
+#include "server/core/backup.h"
+#include "server/core/metrics.h"
 #include "server/core/record.h"
+#include "server/core/rollouts.h"
 #include "server/log.h"
 
-#define ROUND_MAX 256 /* messages of one link in one round: they share one commit */
+#define CLOCK_JUMP_MS 20000
+#define ROUND_MAX     256 /* messages of one link in one round: they share one commit */
 
 struct out_msg {
 	struct out_msg *next;
@@ -39,6 +42,8 @@ void core_write(struct core *c)
 {
 	if (c->in_transaction)
 		return;
+	if (c->reads)
+		core_die(c, "a reader that writes");
 	core_must(c, store_begin(c->store), "begin");
 	c->in_transaction = true;
 }
@@ -78,12 +83,15 @@ void core_answer(struct core *c, uint64_t http_id, struct answer *a)
 {
 	const size_t piece_max = MSG_MAX - sizeof(struct msg_head) - sizeof(struct http_answer);
 	struct http_answer h = {
+		.feed = a->feed,
 		.status = (uint16_t)a->status,
 		.retry_after = a->retry_after_s,
+		.challenge = (uint8_t)a->challenge,
 	};
 	size_t at = 0;
 
 	memcpy(h.type, a->type, sizeof h.type);
+	memcpy(h.etag, a->etag, sizeof h.etag);
 	do {
 		size_t n = a->len - at < piece_max ? a->len - at : piece_max;
 
@@ -128,6 +136,7 @@ void core_end_round(struct core *c)
 	if (c->in_transaction) {
 		core_must(c, store_commit(c->store), "commit");
 		c->in_transaction = false;
+		audit_committed(c);
 	}
 	for (int i = 0; i < LINKS; i++)
 		flush(c, (enum link)i, &c->out[i]);
@@ -146,12 +155,55 @@ static int query_ok(const struct core *c, const struct dhcp_query *q)
 	return q && dhcp_query_ok(q) && q->endpoint < c->server->n_endpoints;
 }
 
+/* It goes into the log and the database. */
+static int request_id_ok(const struct http_request *h)
+{
+	return msg_text_ok(h->request_id, sizeof h->request_id) &&
+	       !h->request_id[strspn(h->request_id, HTTP_REQUEST_ID)];
+}
+
 static int request_ok(const struct msg_head *head, const struct http_request *h)
 {
-	return h && h->method < HTTP_METHODS && h->peer <= HTTP_PEER_UNIX &&
-	       h->body_len <= HTTP_BODY_MAX && head->len == sizeof *h + h->body_len &&
-	       msg_text_ok(h->host, sizeof h->host) && msg_text_ok(h->bearer, sizeof h->bearer) &&
-	       msg_text_ok(h->path, sizeof h->path) && msg_text_ok(h->query, sizeof h->query);
+	return h && h->method < HTTP_METHODS && h->peer <= HTTP_PEER_UNIX && h->tls <= 1 &&
+	       h->in_group <= 1 && h->body_len <= HTTP_BODY_MAX &&
+	       head->len == sizeof *h + h->body_len && msg_text_ok(h->host, sizeof h->host) &&
+	       msg_text_ok(h->bearer, sizeof h->bearer) && msg_text_ok(h->path, sizeof h->path) &&
+	       msg_text_ok(h->query, sizeof h->query) && request_id_ok(h) &&
+	       msg_text_ok(h->if_match, sizeof h->if_match) && h->is_new <= 1;
+}
+
+void core_database(const struct server *s, char out[CONFIG_TEXT_MAX + 16])
+{
+	snprintf(out, CONFIG_TEXT_MAX + 16, "%s/muster.db", s->cfg.state_dir);
+}
+
+static int view_open(struct core *c)
+{
+	char file[CONFIG_TEXT_MAX + 16], err[300];
+	int rc;
+
+	core_database(c->server, file);
+	rc = store_open_reader(file, &c->store, err, sizeof err);
+	if (rc < 0)
+		log_debug("%s", err);
+	return rc;
+}
+
+/* Of what people read. The database may have yet to be made, by core. false with the answer made.
+ */
+static bool view_takes(struct core *c, const struct http_request *h, struct answer *a)
+{
+	if ((h->method != HTTP_GET && h->method != HTTP_HEAD) ||
+		(strncmp(h->path, "/api/v1/", 8) != 0 && strcmp(h->path, "/metrics") != 0)) {
+		a->status = HTTP_ASK_CORE;
+		return false;
+	}
+	if (!c->store && view_open(c) < 0) {
+		a->retry_after_s = 1;
+		answer_problem(a, 503, "starting", NULL, "the database is not open yet");
+		return false;
+	}
+	return true;
 }
 
 static void handle_http(struct core *c, const struct msg_head *head, const void *body)
@@ -167,6 +219,7 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 		{ "/efi/image.", direct_handle_file },
 		{ "/v1/boot/", direct_handle_boot },
 		{ "/readyz", api_handle },
+		{ "/metrics", metrics_handle },
 	};
 	const struct http_request *h = msg_fixed(head, body, sizeof *h, 0);
 	struct request q = { .id = head->id, .h = h };
@@ -175,6 +228,10 @@ static void handle_http(struct core *c, const struct msg_head *head, const void 
 	if (!request_ok(head, h))
 		return;
 	q.body = (const char *)(h + 1);
+	if (c->reads && !view_takes(c, h, &a)) {
+		core_answer(c, head->id, &a);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(families) && !a.status && !a.later; i++) {
 		if (!strncmp(h->path, families[i].prefix, strlen(families[i].prefix)))
 			families[i].handle(c, &q, &a);
@@ -212,6 +269,8 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 	const struct tftp_read *read;
 	const struct sign_answer *signature;
 
+	if (c->reads && head->type != MSG_HTTP_REQUEST)
+		return;
 	switch (head->type) {
 	case MSG_HELLO:
 		if (link == LINK_SIGN)
@@ -249,7 +308,7 @@ static void handle(struct core *c, enum link link, const struct msg_head *head, 
 	case MSG_SIGN_ANSWER:
 		signature = msg_fixed(head, body, sizeof *signature, 1);
 		if (link == LINK_SIGN && signature)
-			agent_ticket_signed(c, head->id, signature);
+			agent_signed(c, head->id, signature);
 		break;
 	default:
 		break; /* not for us */
@@ -292,15 +351,29 @@ static void on_link(void *arg, uint32_t events)
 	}
 }
 
+/* The clock was set forward: that was no silence of the hosts. */
+static void watch_clock(struct core *c)
+{
+	static int64_t wall_ms, mono_ms; /* at the last look */
+
+	if (mono_ms && (c->wall_ms - wall_ms) - (c->mono_ms - mono_ms) > CLOCK_JUMP_MS)
+		c->listens_ms = c->wall_ms;
+	wall_ms = c->wall_ms;
+	mono_ms = c->mono_ms;
+}
+
 static void on_tick(void *arg, uint32_t events)
 {
 	struct core *c = arg;
 
 	(void)events;
 	core_now(c);
+	watch_clock(c);
 	record_sweep(c);
+	retention_step(c);
 	dhcp_servers_write(c);
 	dhcp_sweep(c);
+	metrics_write(c);
 }
 
 /* ---- start ---- */
@@ -328,7 +401,7 @@ static int load_reservation(void *arg, const struct store_reservation *r)
 	int rc = pool_reserve(
 		c->pool, r->host, r->addr, r->circuit, r->circuit_len, (uint64_t)c->wall_ms);
 
-	if (rc && rc != -ENOMEM)
+	if (rc && rc != -ENOMEM && !c->trying)
 		log_warn("reserved address is not in use: addr=%u.%u.%u.%u (%s)", r->addr >> 24,
 			r->addr >> 16 & 255, r->addr >> 8 & 255, r->addr & 255,
 			rc == -ENOENT	       ? "in no configured subnet"
@@ -362,7 +435,7 @@ static int open_store(const struct server *s, struct store **out)
 	char file[CONFIG_TEXT_MAX + 16], err[300];
 	int rc;
 
-	snprintf(file, sizeof file, "%s/muster.db", s->cfg.state_dir);
+	core_database(s, file);
 	rc = store_open(file, out, err, sizeof err);
 	if (rc < 0)
 		log_error("%s", err);
@@ -380,50 +453,57 @@ int core_check(const struct server *s)
 	return 0;
 }
 
-static void on_terminate(void *arg, uint32_t events)
+static int watch_link(struct core *c, enum link link)
 {
-	(void)events;
-	loop_stop(((struct core *)arg)->loop);
+	static struct link_watch watches[LINKS];
+	int rc;
+
+	watches[link] = (struct link_watch){ c, link };
+	rc = loop_watch(c->loop, c->server->core_side[link], EPOLLIN, on_link, &watches[link]);
+	if (rc < 0)
+		return rc;
+	/* Whoever waits for an answer of the former process asks again. */
+	msg_send(c->server->core_side[link], MSG_HELLO, 0, NULL, 0, NULL, 0);
+	return 0;
 }
 
-/* End after a round, so that the store is closed and leaves one file, which may be copied. */
-static int watch_terminate(struct core *c)
+/* Loop and queues, and the links from `first` to `last`. */
+static int open_loop(struct core *c, enum link first, enum link last)
 {
-	sigset_t set;
-	int fd;
+	int rc = loop_new(&c->loop);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return fd < 0 ? -errno : loop_watch(c->loop, fd, EPOLLIN, on_terminate, c);
+	for (int i = 0; i < LINKS; i++)
+		c->out[i].end = &c->out[i].first;
+	c->offers.end = &c->offers.first;
+	for (int i = (int)first; i <= (int)last && rc >= 0; i++)
+		rc = watch_link(c, (enum link)i);
+	if (rc < 0)
+		return rc;
+	loop_after(c->loop, end_round, c);
+	c->feed_timer = loop_timer(c->loop, 0, feed_due, c);
+	return c->feed_timer < 0 ? c->feed_timer : 0;
 }
 
 static int run(struct core *c)
 {
-	static struct link_watch watches[LINKS];
-	int rc = loop_new(&c->loop);
+	int rc = open_loop(c, 0, LINKS - 1);
 
 	if (rc < 0)
 		return rc;
-	for (int i = 0; i < LINKS; i++) {
-		watches[i] = (struct link_watch){ c, (enum link)i };
-		c->out[i].end = &c->out[i].first;
-		rc = loop_watch(c->loop, c->server->core_side[i], EPOLLIN, on_link, &watches[i]);
-		if (rc < 0)
-			return rc;
-		/* Whoever waits for an answer of the former core asks again. */
-		msg_send(c->server->core_side[i], MSG_HELLO, 0, NULL, 0, NULL, 0);
-	}
-	c->offers.end = &c->offers.first;
-	loop_after(c->loop, end_round, c);
 	c->probe_timer = loop_timer(c->loop, 0, probe_due, c);
 	if (c->probe_timer < 0)
 		return c->probe_timer;
+	c->batch_timer = loop_timer(c->loop, 0, batch_due, c);
+	if (c->batch_timer < 0)
+		return c->batch_timer;
+	c->rollout_timer = loop_timer(c->loop, 0, rollouts_due, c);
+	if (c->rollout_timer < 0)
+		return c->rollout_timer;
+	loop_timer_set(c->rollout_timer, 1, 0); /* those of the former process go on */
 	rc = loop_timer(c->loop, 5000, on_tick, c);
 	if (rc >= 0)
-		rc = watch_terminate(c);
+		rc = loop_term(c->loop); /* after a round: the store is closed, and one file may be
+					    copied */
 	return rc < 0 ? rc : loop_run(c->loop);
 }
 
@@ -434,14 +514,22 @@ int core_main(const struct server *s)
 
 	c.server = s;
 	c.cfg = &s->cfg;
-	c.started_ms = (int64_t)now_mono_ms();
+	core_now(&c);
+	c.started_ms = c.mono_ms;
+	c.listens_ms = c.wall_ms;
 	c.turns.max = s->cfg.transfers_max;
 	c.turns.rate = s->cfg.transfers_rate;
 	rc = open_store(s, &c.store);
 	if (rc < 0)
 		return rc == -EPROTO ? 78 : 1;
+	audit_start(&c);
+	batch_recover(&c);
 	rc = store_dhcp_server_each(c.store, load_dhcp_server, &c.dhcp_servers);
 	core_now(&c);
+	if (!rc)
+		rc = metrics_load(&c);
+	if (!rc)
+		rc = rules_load(c.store, &c.rules);
 	if (!rc)
 		rc = core_open_pool(&c);
 	if (!rc)
@@ -449,7 +537,56 @@ int core_main(const struct server *s)
 	if (rc < 0)
 		log_error("core: %s", strerror(-rc));
 	pool_free(c.pool);
+	rules_fini(&c.rules);
 	store_close(c.store);
 	loop_free(c.loop);
 	return rc < 0;
+}
+
+/* A role that answers those who only read, on a connection that cannot write. */
+static int reader_main(const struct server *s, enum http_link asked, struct backup *b)
+{
+	static struct server mine;
+	static struct core c;
+	int rc;
+
+	mine = *s;
+	mine.core_side[LINK_HTTP] = s->asked_side[asked];
+	c.server = &mine;
+	c.cfg = &mine.cfg;
+	c.reads = true;
+	c.backup = b;
+	rc = open_loop(&c, LINK_HTTP, LINK_HTTP);
+	if (rc >= 0 && b)
+		rc = backup_start(&c);
+	if (rc >= 0)
+		rc = loop_term(c.loop);
+	if (rc >= 0)
+		rc = loop_run(c.loop);
+	if (rc < 0)
+		log_error("%s: %s", b ? "backup" : "view", strerror(-rc));
+	rules_fini(&c.rules);
+	store_close(c.store);
+	loop_free(c.loop);
+	return rc < 0;
+}
+
+/*
+ * view: the API's answers to those who only read, by core's code, so that no reader makes a host
+ * wait. What is in core's memory alone it leaves to core.
+ */
+int view_main(const struct server *s)
+{
+	return reader_main(s, HTTP_VIEW, NULL);
+}
+
+/*
+ * backup: a process of its own, because it writes a file, which view never does, and because a copy
+ * takes as long as it takes, for which neither a host nor a list shall wait.
+ */
+int backup_main(const struct server *s)
+{
+	static struct backup b;
+
+	return reader_main(s, HTTP_BACKUP, &b);
 }

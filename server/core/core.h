@@ -9,10 +9,13 @@
 #define MUSTER_SERVER_CORE_CORE_H
 
 #include "db/store.h"
+#include "server/core/access.h"
 #include "server/core/dhcp_servers.h"
+#include "server/core/feed.h"
 #include "server/core/lease.h"
 #include "server/core/parking.h"
 #include "server/core/request.h"
+#include "server/core/rules.h"
 #include "server/core/turns.h"
 #include "server/core/waiting.h"
 #include "server/loop.h"
@@ -27,16 +30,53 @@ struct out_queue {
 	bool waits; /* its role does not keep up: the loop says when there is room */
 };
 
-#define AGENT_IMAGE	"agent" /* the image that holds kernel, ramdisk and UKI of the agent */
-#define PROBE_ASKED_MAX 4096	/* addresses asked for ahead of time that are remembered */
-#define TICKETS_MAX	256	/* that wait for the sign role */
+#define PROBE_ASKED_MAX 4096 /* addresses asked for ahead of time that are remembered */
+#define SIGNS_MAX	256  /* tickets and orders that wait for the sign role */
 
-/* A ticket request that waits for its signature. */
-struct ticket_wait {
+#define BATCH_PARTS_MAX 256 /* of HTTP_BODY_MAX bytes */
+
+#define BATCHES_MAX 4
+
+enum batch_state {
+	BATCH_NONE,
+	BATCH_COMES, /* parts of it are here */
+	BATCH_WAITS, /* all of it is */
+	BATCH_COPIES,
+	BATCH_TRIES,
+	BATCH_MAKES,
+	BATCH_TAKES_BACK,
+	BATCH_ENDED, /* its answer is kept */
+};
+
+struct core;
+
+/* Changes that come in several requests and are made together, api_batch.c. */
+struct batch {
+	enum batch_state state;
+	char id[40];
+	int64_t token; /* of who puts it together; or */
+	uint32_t uid;
+	int64_t at_ms; /* monotonic: of its last part, or its end */
+	size_t n;
+	struct json *parts[BATCH_PARTS_MAX];
+	/* from when all of it is here */
+	bool dry_run;
+	struct http_request h; /* of its last part */
+	struct caller who;
+	uint64_t http_id; /* who waits for the answer, 0: nobody */
+	int64_t asked_ms; /* since */
+	size_t part, call, nth;
+	bool sliced;	   /* something of this slice, or of what is taken back, is done */
+	struct core *copy; /* on which it is tried */
+	struct answer answer;
+};
+
+/* A ticket or an order that waits for its signature. */
+struct sign_wait {
 	uint64_t http_id; /* 0: free */
 	int64_t boot;
-	struct digest channel; /* that names the manifest */
-	uint64_t root;	       /* version of the root that the agent carries */
+	struct digest channel; /* of a ticket: that names the manifest */
+	uint64_t root;	       /* of a ticket: version of the root that the agent carries */
 	struct sign_request ask;
 };
 
@@ -45,6 +85,10 @@ struct core {
 	const struct config *cfg;
 	struct store *store;
 	struct pool *pool;
+	struct rules rules; /* as they are stored */
+	struct batch batches[BATCHES_MAX];
+	int batch_timer;
+	bool trying; /* this is a copy that a batch is tried on */
 	struct loop *loop;
 	struct waiting waiting; /* hosts that were offered an address and have not taken it yet */
 	struct dhcp_servers dhcp_servers; /* others that were heard */
@@ -52,15 +96,24 @@ struct core {
 	struct recent asked;		  /* address -> when its use was asked for ahead of time */
 	struct recent_slot asked_slots[PROBE_ASKED_MAX];
 	int probe_timer;
-	struct ticket_wait tickets[TICKETS_MAX];
+	struct feeds feeds; /* whoever follows the events */
+	int feed_timer;
+	struct sign_wait signs[SIGNS_MAX];
+	int rollout_timer;		     /* runs while one is not over */
+	struct access access;		     /* wrong tokens, by address */
 	struct turns turns;		     /* whose boots fetch an image, and whose wait for it */
 	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */
 	int64_t wall_ms, mono_ms;	     /* of this round */
 	int64_t started_ms;		     /* monotonic */
+	int64_t listens_ms; /* wall: since then, or since the clock was set, nobody went unheard */
 	int64_t ignored_next_ms; /* monotonic: from when on an unknown host may be put on
 				    record as one that ignores a proxy */
 	uint64_t unknown_archs;	 /* DISCOVERs of architectures that we have nothing for */
+	int64_t audit_last;	 /* row that the server's log has */
+	bool audit_new;		 /* there is one behind it */
 	bool in_transaction;
+	bool reads;	       /* only: this is view or backup, without pool and links but http's */
+	struct backup *backup; /* this is backup, which answers nothing else */
 };
 
 /* The database failed: say so and end the process. */
@@ -94,6 +147,9 @@ void core_end_round(struct core *c);
  */
 int core_open_pool(struct core *c);
 
+/* Where the database is. */
+void core_database(const struct server *s, char out[CONFIG_TEXT_MAX + 16]);
+
 /* Queue an HTTP answer, in pieces, and free its body. */
 void core_answer(struct core *c, uint64_t http_id, struct answer *a);
 
@@ -121,8 +177,12 @@ void loader_handle_blob(struct core *c, const struct blob_event *e);
 void loader_handle_http(struct core *c, const struct request *q, struct answer *a);
 void direct_handle_file(struct core *c, const struct request *q, struct answer *a);
 void direct_handle_boot(struct core *c, const struct request *q, struct answer *a);
+void feed_due(void *arg, uint32_t events);  /* time to look for events */
+void batch_due(void *arg, uint32_t events); /* time for the next slice of a batch */
+void batch_recover(struct core *c);	    /* take back what was under way when the server ended */
+void retention_step(struct core *c);	    /* forget some boots that need not be kept */
 void agent_handle(struct core *c, const struct request *q, struct answer *a);
-void agent_ticket_signed(struct core *c, uint64_t id, const struct sign_answer *s);
+void agent_signed(struct core *c, uint64_t id, const struct sign_answer *s);
 void agent_ask_again(struct core *c); /* the sign role is a new one */
 void api_handle(struct core *c, const struct request *q, struct answer *a);
 

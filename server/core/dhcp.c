@@ -10,16 +10,19 @@
 #include "server/core/core.h"
 #include "server/core/direct.h"
 #include "server/core/quirk.h"
+#include "server/core/metrics.h"
 #include "server/core/record.h"
 #include "server/core/told.h"
+#include "server/core/why_gather.h"
 #include "server/log.h"
 
 /*
- * Of firmware that ignores a proxy so many go on record in one round; of hosts that nobody knows,
- * which anybody can make up, one now and then.
+ * Of firmware that ignores a proxy, or has given up, so many are looked at in one round; of hosts
+ * that nobody knows, which anybody can make up, one goes on record now and then.
  */
-#define IGNORED_ROUND	   4
+#define SWEEP_ROUND	   16
 #define IGNORED_UNKNOWN_MS 60000
+#define GIVEN_UP_MS	   240000 /* after the last DISCOVER; or what the configuration says */
 
 /* What is known of who asks, and what follows for what it shall load. */
 struct asker {
@@ -272,6 +275,8 @@ static void note_discover(struct core *c, const struct dhcp_query *q)
 	identity_of(q, &id);
 	w = waiting_discover(&c->waiting, q->mac, c->wall_ms, c->mono_ms);
 	w->begins = boot_begins(q);
+	w->endpoint = (uint8_t)q->endpoint;
+	w->relay = q->giaddr;
 	w->has_uuid = id.has_uuid;
 	memcpy(w->uuid, id.uuid, sizeof w->uuid);
 	w->arch = q->arch;
@@ -285,6 +290,7 @@ static void note_offer(struct core *c, const struct dhcp_query *q, const struct 
 
 	if (!w || w->begins != boot_begins(q))
 		return;
+	w->refused = DHCP_REASON_NONE;
 	w->offer_ms = c->wall_ms;
 	w->offer_mono_ms = c->mono_ms;
 	w->offered = plan->chosen;
@@ -305,6 +311,21 @@ static void note_other_server(struct core *c, const struct dhcp_query *q)
 	w->server = q->server_id;
 	if (c->cfg->dhcp_mode != DHCP_PROXY)
 		w->offered = (struct store_loader){ 0 };
+}
+
+/*
+ * Why it gets no address: for whoever asks why it does not boot. What it says to another server is
+ * none of our refusals.
+ */
+static void note_refusal(struct core *c, const struct dhcp_query *q, const struct dhcp_decision *d)
+{
+	struct waiting_host *w = waiting_find(&c->waiting, q->mac, c->mono_ms);
+
+	if (!w || (d->answer && d->reply.type != DHCP_NAK) ||
+		d->reason == DHCP_REASON_NOT_OURS_TO_ANSWER)
+		return;
+	w->refused = d->reason;
+	w->refused_ms = c->wall_ms;
 }
 
 /*
@@ -357,18 +378,25 @@ static void log_contested(
 
 /* ---- firmware that does not react to a proxy ---- */
 
-/* May it go on record? Hosts that we know may; of others only one now and then. */
-static bool may_record(struct core *c, const struct waiting_host *w)
+/* The host that waits, if it is in the inventory: 1, else 0. */
+static int find_waiting(struct core *c, const struct waiting_host *w, struct store_host *h)
 {
 	struct host_identity id = { .has_uuid = w->has_uuid };
-	struct store_host h;
 	int rc;
 
 	memcpy(id.uuid, w->uuid, sizeof id.uuid);
 	host_mac_add(&id, w->mac);
-	rc = store_host_find(c->store, &id, &h);
-	if (rc != -ENOENT)
-		return core_must(c, rc, "host find") == 0;
+	rc = store_host_find(c->store, &id, h);
+	return rc == -ENOENT ? 0 : core_must(c, rc, "host find") == 0;
+}
+
+/* May it go on record? Hosts that we know may; of others only one now and then. */
+static bool may_record(struct core *c, const struct waiting_host *w)
+{
+	struct store_host h;
+
+	if (find_waiting(c, w, &h))
+		return true;
 	if (c->mono_ms < c->ignored_next_ms)
 		return false;
 	c->ignored_next_ms = c->mono_ms + IGNORED_UNKNOWN_MS;
@@ -397,20 +425,63 @@ static void record_ignoring(struct core *c, const struct waiting_host *w)
 		h.name, w->discovers, address, w->offered.loader);
 }
 
+/* Beside another server: it should have reacted to our boot file. */
+static bool sweep_ignored(struct core *c, struct waiting_host *at)
+{
+	const struct waiting_host w = *at; /* recording takes it out */
+
+	if (!waiting_ignores(at, c->mono_ms))
+		return false;
+	if (may_record(c, &w))
+		record_ignoring(c, &w);
+	waiting_forget(at);
+	return true;
+}
+
+/* ---- firmware that asks in vain, until it gives up ---- */
+
+/* A host that we know: that is a boot, and it has failed. False: it may yet go on asking. */
+static bool record_given_up(struct core *c, const struct waiting_host *w, struct store_host *h)
+{
+	struct store_boot b;
+	struct why_facts f;
+	struct why why;
+
+	why_gather(c, h, h->name, NULL, &f);
+	why_judge(&f, &why);
+	if (why.state != WHY_FAILED)
+		return why.state != WHY_BOOTING;
+	record_waiting(c, w, h, &b);
+	b.stage = w->offer_mono_ms ? STAGE_OFFER : STAGE_DISCOVER;
+	b.offered = (struct store_loader){ 0 }; /* it is not the loader's fault */
+	record_failed(c, &b, why.code, "%s", why.sentence);
+	return true;
+}
+
+/* Of a machine that nobody knows nothing is written: anybody can make one up. */
+static bool sweep_given_up(struct core *c, struct waiting_host *at)
+{
+	const int64_t silence_ms = (int64_t)c->cfg->silence_min_s * 1000;
+	const struct waiting_host w = *at;
+	struct store_host h;
+
+	if (!waiting_gave_up(at, c->mono_ms, silence_ms < GIVEN_UP_MS ? silence_ms : GIVEN_UP_MS))
+		return false;
+	at->looked_at = true;
+	if (find_waiting(c, &w, &h) && !record_given_up(c, &w, &h))
+		at->looked_at = false;
+	return true;
+}
+
 void dhcp_sweep(struct core *c)
 {
-	unsigned left = c->cfg->dhcp_mode == DHCP_PROXY ? IGNORED_ROUND : 0;
+	unsigned left = c->cfg->dhcp_mode == DHCP_OFF ? 0 : SWEEP_ROUND;
 
 	for (size_t i = 0; i < WAITING_MAX && left; i++) {
-		struct waiting_host w;
+		struct waiting_host *w = &c->waiting.hosts[i];
 
-		if (!waiting_ignores(&c->waiting.hosts[i], c->mono_ms))
-			continue;
-		left--;
-		w = c->waiting.hosts[i]; /* recording takes it out */
-		if (may_record(c, &w))
-			record_ignoring(c, &w);
-		waiting_forget(&c->waiting.hosts[i]);
+		left -= c->cfg->dhcp_mode == DHCP_PROXY ? sweep_ignored(c, w)
+							: sweep_given_up(c, w);
 	}
 }
 
@@ -482,10 +553,12 @@ void dhcp_go_on(struct core *c, uint64_t id, const struct dhcp_query *q, unsigne
 	if (d.probe && probe_start(c, id, q, d.reply.yiaddr, tries))
 		return;
 	store_change(c, &d.change, env.known);
+	note_refusal(c, q, &d);
 	host = record(c, q, &who, &d);
 	if (host && q->giaddr && d.change.op == DHCP_CHANGE_PUT)
 		record_place(c, q, host);
 	log_decision(q, &d);
+	metrics_dhcp(q, &d);
 	log_contested(c, q, &d, env.host);
 	if (!d.answer)
 		return;

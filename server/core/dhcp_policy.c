@@ -13,40 +13,53 @@ struct ask {
 	struct dhcp_decision *out;
 };
 
+static const struct {
+	const char *code, *text;
+} reasons[DHCP_REASONS] = {
+	[DHCP_REASON_NONE] = { "none", "nothing to do" },
+	[DHCP_REASON_OFFERED] = { "offered", "address offered" },
+	[DHCP_REASON_CONTESTED] = { "contested",
+		"the reserved address is another machine's now, offered one of the range" },
+	[DHCP_REASON_LEASED] = { "leased", "address leased" },
+	[DHCP_REASON_RENEWED] = { "renewed", "lease renewed" },
+	[DHCP_REASON_INFORMED] = { "informed", "settings sent" },
+	[DHCP_REASON_PROXY_OFFERED] = { "proxy-offered",
+		"boot file offered beside another server's address" },
+	[DHCP_REASON_BOOT_SERVER] = { "boot-server", "boot file named on port 4011" },
+	[DHCP_REASON_RELEASED] = { "released", "address released" },
+	[DHCP_REASON_DECLINED] = { "declined", "client found the address in use, it rests" },
+	[DHCP_REASON_WRONG_NETWORK] = { "wrong-network",
+		"address does not belong to this network" },
+	[DHCP_REASON_NOT_IN_RANGE] = { "not-in-range", "address is in no range of this server" },
+	[DHCP_REASON_ADDRESS_TAKEN] = { "address-taken", "address is held by another host" },
+	[DHCP_REASON_ADDRESS_RESERVED] = { "address-reserved",
+		"address is reserved for another host" },
+	[DHCP_REASON_OTHER_ADDRESS] = { "other-address", "host has another address" },
+	[DHCP_REASON_NO_RECORD] = { "no-record", "no lease of this host is known" },
+	[DHCP_REASON_GUESTS_FULL] = { "guests-full",
+		"unknown hosts have used up their quarter of the range" },
+	[DHCP_REASON_POOL_FULL] = { "pool-full", "no free address in the network" },
+	[DHCP_REASON_NO_SUBNET] = { "no-subnet",
+		"no subnet is configured for this client's network" },
+	[DHCP_REASON_OTHER_SERVER] = { "other-server", "client chose another server" },
+	[DHCP_REASON_FOREIGN_LEASE] = { "foreign-lease", "address is not this host's to give up" },
+	[DHCP_REASON_DECLINED_TOO_OFTEN] = { "declined-too-often",
+		"too many addresses rest already, it stays in use" },
+	[DHCP_REASON_NO_ADDRESS] = { "no-address", "client named no address" },
+	[DHCP_REASON_NOT_NETBOOT] = { "not-netboot", "proxy mode answers network boot only" },
+	[DHCP_REASON_NO_BOOT_FILE] = { "no-boot-file", "nothing to boot for this client" },
+	[DHCP_REASON_NOT_OURS_TO_ANSWER] = { "not-ours-to-answer",
+		"message is for an address server" },
+};
+
 const char *dhcp_reason_text(enum dhcp_reason reason)
 {
-	static const char *const words[DHCP_REASONS] = {
-		[DHCP_REASON_NONE] = "nothing to do",
-		[DHCP_REASON_OFFERED] = "address offered",
-		[DHCP_REASON_CONTESTED] =
-			"the reserved address is another machine's now, offered one of the range",
-		[DHCP_REASON_LEASED] = "address leased",
-		[DHCP_REASON_RENEWED] = "lease renewed",
-		[DHCP_REASON_INFORMED] = "settings sent",
-		[DHCP_REASON_PROXY_OFFERED] = "boot file offered beside another server's address",
-		[DHCP_REASON_BOOT_SERVER] = "boot file named on port 4011",
-		[DHCP_REASON_RELEASED] = "address released",
-		[DHCP_REASON_DECLINED] = "client found the address in use, it rests",
-		[DHCP_REASON_WRONG_NETWORK] = "address does not belong to this network",
-		[DHCP_REASON_NOT_IN_RANGE] = "address is in no range of this server",
-		[DHCP_REASON_ADDRESS_TAKEN] = "address is held by another host",
-		[DHCP_REASON_ADDRESS_RESERVED] = "address is reserved for another host",
-		[DHCP_REASON_OTHER_ADDRESS] = "host has another address",
-		[DHCP_REASON_NO_RECORD] = "no lease of this host is known",
-		[DHCP_REASON_GUESTS_FULL] = "unknown hosts have used up their quarter of the range",
-		[DHCP_REASON_POOL_FULL] = "no free address in the network",
-		[DHCP_REASON_NO_SUBNET] = "no subnet is configured for this client's network",
-		[DHCP_REASON_OTHER_SERVER] = "client chose another server",
-		[DHCP_REASON_FOREIGN_LEASE] = "address is not this host's to give up",
-		[DHCP_REASON_DECLINED_TOO_OFTEN] =
-			"too many addresses rest already, it stays in use",
-		[DHCP_REASON_NO_ADDRESS] = "client named no address",
-		[DHCP_REASON_NOT_NETBOOT] = "proxy mode answers network boot only",
-		[DHCP_REASON_NO_BOOT_FILE] = "nothing to boot for this client",
-		[DHCP_REASON_NOT_OURS_TO_ANSWER] = "message is for an address server",
-	};
+	return reasons[reason < DHCP_REASONS ? reason : DHCP_REASON_NONE].text;
+}
 
-	return reason < DHCP_REASONS ? words[reason] : words[DHCP_REASON_NONE];
+const char *dhcp_reason_code(enum dhcp_reason reason)
+{
+	return reasons[reason < DHCP_REASONS ? reason : DHCP_REASON_NONE].code;
 }
 
 /* ---- building blocks ---- */

@@ -105,5 +105,7 @@ int dhcp_decide(const struct dhcp_env *env, struct pool *pool, const struct dhcp
 
 /* Words for logs and records: "address offered". Never NULL. */
 const char *dhcp_reason_text(enum dhcp_reason reason);
+/* The same in one word, for a label. */
+const char *dhcp_reason_code(enum dhcp_reason reason);
 
 #endif

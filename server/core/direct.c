@@ -8,8 +8,10 @@
 #include <sys/random.h>
 
 #include "server/bytes.h"
+#include "server/core/choice.h"
 #include "server/core/loader.h"
 #include "server/core/record.h"
+#include "server/core/rollouts.h"
 #include "server/core/values.h"
 
 #define TOKEN_BYTES 16
@@ -18,15 +20,12 @@
 
 int direct_image(struct core *c, const struct store_host *h, struct store_image *out)
 {
-	const char *name = h->image[0] ? h->image : c->cfg->image;
 	struct store_channel ch;
-	int rc = *name ? store_channel_of(c->store, name, &ch) : -ENOENT;
+	struct choice_wish w;
 
-	if (!rc)
-		rc = store_image_by_manifest(c->store, &ch.ch.manifest, out);
-	if (rc != -ENOENT)
-		core_must(c, rc, "image");
-	return rc == 0 && image_kind_direct(out->kind);
+	choice_wish(c, h, &w); /* what it is told has to be certain, too */
+	return w.profile_certain && choice_image(c, h, out, &ch) == CHOICE_GOOD &&
+	       image_kind_direct(out->kind);
 }
 
 bool direct_is_silent(const struct store_boot *b)
@@ -65,12 +64,9 @@ static void step(struct making *k, const char *fmt, ...)
 }
 
 /* The agent would refuse it; here nobody on the host can. */
-static bool expired(struct core *c, const struct store_image *image)
+static bool expired(const struct core *c, const struct store_image *image)
 {
-	int64_t expires_s;
-
-	core_must(c, store_image_expires(c->store, &image->manifest, &expires_s), "image expires");
-	return expires_s <= c->wall_ms / 1000;
+	return image->expires_s <= c->wall_ms / 1000;
 }
 
 /* What the firmware of this boot cannot do with an image of this kind, or NULL. */
@@ -188,6 +184,7 @@ static void bind(
 		image->version, image_kind_name(image->kind));
 	e.detail = detail;
 	record_event(c, b, &e);
+	rollouts_note(c, b, image);
 }
 
 static void make_token(char out[2 * TOKEN_BYTES + 1])
@@ -202,13 +199,13 @@ static void make_token(char out[2 * TOKEN_BYTES + 1])
 
 static void answer_steps(struct making *k, struct answer *a)
 {
-	char pause[16];
+	char pause[16], why[HOST_TEXT_MAX + 32];
+	struct choice_wish wish;
 	const struct script_value v[] = {
 		{ "server", k->c->cfg->name, false },
 		{ "host", k->h->name, false },
 		{ "image", k->image->name, false },
-		{ "reason", k->h->image[0] ? "assigned to this host" : "the default of this server",
-			false },
+		{ "reason", why, false },
 		{ "base", k->c->server->url, false },
 		{ "report", k->v.report, false },
 		{ "steps", k->steps, true },
@@ -217,6 +214,8 @@ static void answer_steps(struct making *k, struct answer *a)
 		{ "pause_s", pause, false },
 	};
 
+	choice_wish(k->c, k->h, &wish);
+	choice_reason(&wish, why, sizeof why);
 	snprintf(pause, sizeof pause, "%u", loader_pause_after(k->c, k->h));
 	loader_answer_script(a, script_direct, v, ARRAY_LEN(v));
 }
@@ -237,6 +236,7 @@ static void refuse(struct making *k, const char *reason, struct answer *a)
 	}
 	e.detail = clean;
 	record_event(k->c, k->b, &e);
+	record_waits(k->c, k->b, BOOT_WAITS_IMAGE);
 	loader_answer_wait(k->c, a, k->h->name, clean);
 }
 
@@ -252,7 +252,7 @@ void direct_script(struct core *c, const struct store_host *h, struct store_boot
 		return;
 	}
 	make_token(token);
-	values_load(c, h, token, &k.v);
+	values_of(c, h, token, &k.v);
 	core_must(c, store_image_args(c->store, &image->manifest, k.args), "image args");
 	reason = cannot(&k);
 	if (!reason && values_args(c, h, &k.v, image, k.args, k.why))

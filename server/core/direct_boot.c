@@ -82,7 +82,6 @@ static int place(void *arg, const char *name, char *out, size_t size)
 /* The boot.cfg of the image, as it was on its medium. Returns the length or -errno. */
 static ssize_t read_bootcfg(struct core *c, const struct store_image *image, char *out, size_t size)
 {
-	char dir[CONFIG_TEXT_MAX + 16];
 	struct manifest_file f;
 	uint64_t len;
 	ssize_t n;
@@ -90,8 +89,7 @@ static ssize_t read_bootcfg(struct core *c, const struct store_image *image, cha
 
 	if (rc)
 		return rc;
-	snprintf(dir, sizeof dir, "%s/blobs", c->cfg->state_dir);
-	fd = blobs_open(dir, &f.sha256, &len);
+	fd = blobs_open(c->server->blob_dir, &f.sha256, &len);
 	if (fd < 0)
 		return fd;
 	n = len > size ? -EFBIG : read(fd, out, size);
@@ -118,7 +116,7 @@ static int render(struct speaker *s, struct cfg_room *room, char *why, size_t si
 	int rc;
 
 	snprintf(token, sizeof token, "%.*s", (int)strcspn(path, "/"), path);
-	values_load(s->c, &s->h, token, &v);
+	values_of(s->c, &s->h, token, &v);
 	snprintf(prefix, sizeof prefix, "%s/blobs/sha256", s->c->server->url);
 	if (n < 0) {
 		snprintf(why, size, "boot.cfg cannot be read: %s", strerror((int)-n));
@@ -177,7 +175,7 @@ static void on_chap(struct speaker *s)
 	char script[2 * STORE_VALUE_MAX + 64];
 	struct values v;
 
-	values_load(s->c, &s->h, "", &v);
+	values_of(s->c, &s->h, "", &v);
 	name = values_get(&v, CHAP_NAME);
 	if (s->by_address || s->q->h->peer != HTTP_PEER_TCP || s->q->h->addr != s->b.addr) {
 		log_warn("disk secret refused: boot=%lld, not from the host's address",

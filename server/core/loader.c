@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include "server/core/boot_plan.h"
+#include "server/core/choice.h"
 #include "server/core/direct.h"
 #include "server/core/loader.h"
+#include "server/core/metrics.h"
 #include "server/core/record.h"
 
 #define SCRIPT_MAX  (80 * 1024)
@@ -33,14 +35,14 @@ static uint64_t loader_size(const struct core *c, const char *file)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
-/* The newest agent image's EFI file. 1, or 0: there is none. */
-static int find_uki(struct core *c, struct manifest_file *out)
+/* The agent's EFI file; of no host in particular with NULL. 1, or 0: there is none. */
+static int find_uki(struct core *c, const struct store_host *h, struct store_image *agent,
+	struct manifest_file *out)
 {
-	struct store_image agent;
-	int rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
+	int rc = choice_agent(c, h, agent)
+			 ? -ENOENT
+			 : store_image_file(c->store, &agent->manifest, FILE_UKI, 0, out);
 
-	if (!rc)
-		rc = store_image_file(c->store, &agent.manifest, FILE_UKI, 0, out);
 	if (rc == -ENOENT)
 		return 0;
 	core_must(c, rc, "uki");
@@ -49,11 +51,12 @@ static int find_uki(struct core *c, struct manifest_file *out)
 
 bool loader_exists(struct core *c, const char *loader, bool http)
 {
+	struct store_image agent;
 	struct manifest_file uki;
 	uint64_t size;
 
 	if (http && !strcmp(loader, BOOT_UKI))
-		return find_uki(c, &uki);
+		return find_uki(c, NULL, &agent, &uki);
 	size = loader_size(c, loader);
 	return size > 0 && (!http || size <= HTTP_LOADER_MAX);
 }
@@ -105,6 +108,7 @@ void loader_handle_blob(struct core *c, const struct blob_event *t)
 	enum file_role role = FILE_ROLES;
 	struct store_boot b;
 
+	metrics_blob(t);
 	if (t->phase != BLOB_STARTED)
 		turns_loaded(&c->turns, t->transfer);
 	else if (t->loader && t->total >= LOAD_MIN)
@@ -200,23 +204,19 @@ unsigned loader_pause_after(struct core *c, const struct store_host *h)
 	return pause < PAUSE_MAX_S ? pause : PAUSE_MAX_S;
 }
 
-static const char *image_of(const struct core *c, const struct store_host *h)
-{
-	return h->image[0] ? h->image : c->cfg->image[0] ? c->cfg->image : "none assigned yet";
-}
-
 static void answer_boot(struct core *c, struct answer *a, const struct store_host *h,
 	const struct store_image *agent, const char *mac)
 {
 	char lines[2048], initrd_args[256], args[MANIFEST_ARGS_MAX + 512], kernel[DIGEST_HEX];
-	char own[MANIFEST_ARGS_MAX], pause[16];
+	char own[MANIFEST_ARGS_MAX], pause[16], image[MANIFEST_NAME_MAX],
+		reason[HOST_TEXT_MAX + 32];
+	struct choice_wish wish;
 	struct manifest_file f;
 	const struct script_value v[] = {
 		{ "server", c->cfg->name, false },
 		{ "host", h->name, false },
-		{ "image", image_of(c, h), false },
-		{ "reason", h->image[0] ? "assigned to this host" : "the default of this server",
-			false },
+		{ "image", image, false },
+		{ "reason", reason, false },
 		{ "base", c->server->url, false },
 		{ "kernel", kernel, false },
 		{ "initrds", lines, true },
@@ -225,6 +225,12 @@ static void answer_boot(struct core *c, struct answer *a, const struct store_hos
 		{ "pause_s", pause, false },
 	};
 
+	choice_wish(c, h, &wish);
+	snprintf(image, sizeof image, "%s",
+		!wish.certain ? "not known yet"
+		: *wish.image ? wish.image
+			      : "none");
+	choice_reason(&wish, reason, sizeof reason);
 	if (store_image_file(c->store, &agent->manifest, FILE_KERNEL, 0, &f) < 0 ||
 		store_image_args(c->store, &agent->manifest, own) < 0) {
 		loader_answer_wait(c, a, h->name, "the agent image on the server has no kernel");
@@ -291,12 +297,22 @@ static void answer_direct(struct core *c, struct answer *a, struct store_host *h
 	char reason[80];
 
 	if (record_is_admitted(c, h)) {
+		record_waits(c, b, BOOT_WAITS_NOT);
 		direct_script(c, h, b, image, a);
 		return;
 	}
+	record_waits(c, b, BOOT_WAITS_APPROVAL);
 	record_code(c, h);
 	snprintf(reason, sizeof reason, "it waits for its admission, code %s", h->code);
 	loader_answer_wait(c, a, h->name, reason);
+}
+
+static const char *without_agent(enum choice choice)
+{
+	if (choice == CHOICE_PIN_BELOW || choice == CHOICE_PIN_ABOVE)
+		return "its agent is pinned to a version that the channel does not allow";
+	return choice == CHOICE_NOT_HERE ? "the agent that its channel names is not on the server"
+					 : "the server has no agent image: muster image import";
 }
 
 static void handle_script(struct core *c, const struct request *q, struct answer *a)
@@ -308,7 +324,7 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 	struct store_image agent, direct;
 	struct store_host h;
 	struct store_boot b;
-	int rc;
+	enum choice choice;
 
 	if (!identity_of(query, &id)) {
 		answer_hello(c, a);
@@ -340,33 +356,60 @@ static void handle_script(struct core *c, const struct request *q, struct answer
 	}
 	if (direct_image(c, &h, &direct)) {
 		record_event(c, &b, &e);
+		choice_record(c, &h, &b);
 		answer_direct(c, a, &h, &b, &direct);
 		return;
 	}
-	rc = store_image_newest(c->store, AGENT_IMAGE, &agent);
-	if (rc == -ENOENT) {
+	choice = choice_agent(c, &h, &agent);
+	if (choice) {
 		e.detail = "no agent image on the server";
 		record_event(c, &b, &e);
-		loader_answer_wait(
-			c, a, h.name, "the server has no agent image: muster image import");
+		record_waits(c, &b, BOOT_WAITS_IMAGE);
+		loader_answer_wait(c, a, h.name, without_agent(choice));
 		return;
 	}
-	core_must(c, rc, "agent image");
+	b.agent = agent.manifest;
+	b.has_agent = true;
 	record_event(c, &b, &e);
+	record_waits(c, &b, BOOT_WAITS_NOT);
+	choice_record(c, &h, &b);
 	answer_boot(c, a, &h, &agent, mac);
 }
 
 /* ---- /efi/agent.efi: http serves the blob that we name ---- */
 
-static void handle_uki(struct core *c, struct answer *a)
+/* The boot of the host that asks, if it is one that boots. */
+static bool asking_host(
+	struct core *c, const struct request *q, struct store_host *h, struct store_boot *b)
 {
-	struct manifest_file f;
-	char hex[DIGEST_HEX];
+	int rc = q->h->peer == HTTP_PEER_TCP && record_boot_at(c, q->h->addr, b)
+			 ? store_host_by_id(c->store, b->host, h)
+			 : -ENOENT;
 
-	if (!find_uki(c, &f)) {
+	if (rc != -ENOENT)
+		core_must(c, rc, "host of boot");
+	return rc == 0;
+}
+
+static void handle_uki(struct core *c, const struct request *q, struct answer *a)
+{
+	struct store_image agent;
+	struct manifest_file f;
+	struct store_host h;
+	struct store_boot b;
+	char hex[DIGEST_HEX];
+	bool known = asking_host(c, q, &h, &b);
+
+	if (!find_uki(c, known ? &h : NULL, &agent, &f)) {
 		answer_problem(a, 404, "no-agent", "muster image build agent; sign; import",
-			"there is no agent image with an EFI file");
+			"there is no agent image with an EFI file that this host may have");
 		return;
+	}
+	if (known && q->h->method == HTTP_GET) {
+		b.agent = agent.manifest;
+		b.has_agent = true;
+		core_write(c);
+		core_must(c, store_boot_put(c->store, &b), "boot agent");
 	}
 	digest_hex(&f.sha256, hex);
 	answer_text(a, 200, "application/x-muster-blob", hex);
@@ -377,5 +420,5 @@ void loader_handle_http(struct core *c, const struct request *q, struct answer *
 	if (!strcmp(q->h->path, "/boot.ipxe"))
 		handle_script(c, q, a);
 	else
-		handle_uki(c, a);
+		handle_uki(c, q, a);
 }

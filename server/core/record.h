@@ -58,6 +58,9 @@ int record_boot_at(struct core *c, uint32_t addr, struct store_boot *out);
  */
 void record_event(struct core *c, struct store_boot *b, const struct happened *e);
 
+/* A row that is no sign of life of the boot, and moves nothing. */
+void record_note(struct core *c, const struct store_boot *b, const struct happened *e);
+
 /*
  * Another DHCP server spoke to the host: a row of its own. Nothing is moved by it, and who forges
  * such answers cannot write many of them.
@@ -78,7 +81,20 @@ void record_over(struct core *c, struct store_boot *b);
 /* The code that a person compares between the host's screen and the waiting room; made once. */
 void record_code(struct core *c, struct store_host *h);
 
-/* Fail the boots that have been silent for too long. */
+/* How long this open boot may be silent where it is; 0: for ever. */
+int64_t record_patience_ms(struct core *c, const struct store_boot *b);
+
+/*
+ * From now on it waits for this, or goes on with BOOT_WAITS_NOT. Waiting is counted apart: it is no
+ * part of how long the boot took, nor of what silence is usual.
+ */
+void record_waits(struct core *c, struct store_boot *b, enum boot_wait what);
+
+/* A sign of life that is no step: the boot waits, for its turn or for somebody. */
+void record_alive(struct core *c, struct store_boot *b);
+
+/* Fail the boots that have been silent for too long, each with the code of why.h; some at a time.
+ */
 void record_sweep(struct core *c);
 
 /* 1 when the host may have images and lasting addresses. */

@@ -21,6 +21,17 @@ void answer_take(struct answer *a, unsigned status, const char *type, char *body
 	a->len = strlen(body);
 }
 
+void answer_bytes(struct answer *a, unsigned status, const char *type, const void *p, size_t len)
+{
+	char *copy = calloc(1, len + 1);
+
+	if (copy)
+		memcpy(copy, p, len);
+	answer_take(a, status, type, copy);
+	if (copy)
+		a->len = len;
+}
+
 void answer_json(struct answer *a, unsigned status, char *json)
 {
 	answer_take(a, status, "application/json", json);
@@ -58,6 +69,10 @@ static const char *status_title(unsigned status)
 		return "Method not allowed";
 	case 409:
 		return "Conflict";
+	case 429:
+		return "Too many requests";
+	case 412:
+		return "Not as it was";
 	case 422:
 		return "Not acceptable as it is";
 	default:

@@ -19,14 +19,19 @@ struct request {
 struct answer {
 	unsigned status;
 	unsigned retry_after_s; /* 0: no header */
-	bool later;		/* sent when the sign role has answered */
+	enum http_challenge challenge;
+	bool later;    /* sent when the sign role has answered */
+	uint64_t feed; /* as in struct http_answer */
 	char type[48];
-	char *body; /* allocated; whoever sends it frees it */
+	char etag[24]; /* with its quotes, or "" */
+	char *body;    /* allocated; whoever sends it frees it */
 	size_t len;
 };
 
 /* The body is taken over; NULL becomes 503 (out of memory). */
 void answer_take(struct answer *a, unsigned status, const char *type, char *body);
+/* A copy of bytes that are no text. */
+void answer_bytes(struct answer *a, unsigned status, const char *type, const void *p, size_t len);
 void answer_json(struct answer *a, unsigned status, char *json);
 struct jw;
 void answer_jw(struct answer *a, unsigned status, struct jw *w); /* what it wrote is taken over */

@@ -1,6 +1,7 @@
 #include "server/core/script.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "embed/ipxe-scripts/boot.ipxe.in.h"
@@ -47,8 +48,8 @@ static int put(struct out *o, const char *text, size_t len)
 	return 0;
 }
 
-/* One line of the template, without its LF. */
-static int fill_line(
+/* Text without what would make a comment of it. */
+static int fill_text(
 	const char *line, size_t len, const struct script_value *values, size_t n, struct out *o)
 {
 	const char *end = line + len;
@@ -87,7 +88,7 @@ int script_fill(
 		int rc = 0;
 
 		if (strncmp(template, "##", 2)) {
-			rc = fill_line(template, len, values, n, &o);
+			rc = fill_text(template, len, values, n, &o);
 			if (!rc)
 				rc = put(&o, "\n", 1);
 		}
@@ -97,4 +98,30 @@ int script_fill(
 	}
 	*o.p = 0;
 	return (int)(o.p - out);
+}
+
+int script_fill_text(
+	const char *text, const struct script_value *values, size_t n, char *out, size_t size)
+{
+	struct out o = { out, size };
+	int rc = fill_text(text, strlen(text), values, n, &o);
+
+	if (rc < 0)
+		return rc;
+	*o.p = 0;
+	return (int)(o.p - out);
+}
+
+int script_missing(
+	const char *text, const struct script_value *values, size_t n, char name[SCRIPT_NAME_MAX])
+{
+	for (const char *p = text; (p = strstr(p, "@{")); p += 2) {
+		const size_t len = strcspn(p + 2, "}\n");
+
+		if (p[2 + len] == '}' && value_of(values, n, p + 2, len))
+			continue;
+		snprintf(name, SCRIPT_NAME_MAX, "%.*s", p[2 + len] == '}' ? (int)len : 0, p + 2);
+		return 1;
+	}
+	return 0;
 }

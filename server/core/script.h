@@ -30,6 +30,16 @@ extern const char *const script_wait;	/* a host that has nothing to boot: says w
 int script_fill(
 	const char *template, const struct script_value *values, size_t n, char *out, size_t size);
 
+/* The same for text that is no script: all of it is kept as it is, but for @{name}. */
+int script_fill_text(
+	const char *text, const struct script_value *values, size_t n, char *out, size_t size);
+
+/* The first name of the text that has no value, whatever letters it has: 1 with *name filled, ""
+ * where no } ends it; 0 when all have one. */
+#define SCRIPT_NAME_MAX 40
+int script_missing(
+	const char *text, const struct script_value *values, size_t n, char name[SCRIPT_NAME_MAX]);
+
 /* 1 when a value may go into a script: printable ASCII without  $ ` " ' \ | & ; < >  */
 int script_value_ok(const char *value);
 

@@ -11,11 +11,6 @@
 #include "images/blobs.h"
 #include "server/log.h"
 
-static void blob_dir(const struct call *k, char out[CONFIG_TEXT_MAX + 16])
-{
-	snprintf(out, CONFIG_TEXT_MAX + 16, "%s/blobs", k->c->cfg->state_dir);
-}
-
 /* ---- the root ---- */
 
 static bool read_key(const char *path, struct minisig_public *out)
@@ -60,12 +55,11 @@ static size_t read_keys(const struct config *cfg, struct minisig_public keys[ROO
 
 static int read_root(struct call *k, const struct store_root *r, struct root_walk *out)
 {
-	char dir[CONFIG_TEXT_MAX + 16], text[STRICT_MAX], err[160] = "its blob is gone or changed";
+	char text[STRICT_MAX], err[160] = "its blob is gone or changed";
 	struct root_walk w = { 0 };
 	ssize_t n;
 
-	blob_dir(k, dir);
-	n = blobs_read(dir, &r->digest, text, sizeof text);
+	n = blobs_read(k->c->server->blob_dir, &r->digest, text, sizeof text);
 	if (n < 0 || root_parse(text, (size_t)n, &w.root, err, sizeof err)) {
 		answer_problem(k->a, 500, "root-lost", "muster image import ROOTS",
 			"root %llu of this server cannot be read: %s",
@@ -131,13 +125,11 @@ int trust_read(struct call *k, const char *key, struct signed_text *out)
 
 static bool is_blob(struct call *k, const void *p, size_t len, struct digest *out)
 {
-	char dir[CONFIG_TEXT_MAX + 16];
 	uint64_t found = 0;
 	int fd;
 
 	core_must(k->c, digest_bytes(p, len, out), "digest");
-	blob_dir(k, dir);
-	fd = blobs_open(dir, out, &found);
+	fd = blobs_open(k->c->server->blob_dir, out, &found);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0 && found == len;

@@ -55,6 +55,17 @@ static unsigned before(const struct turns *t, const struct turn *p)
 	return n;
 }
 
+unsigned turns_position(const struct turns *t, int64_t boot)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct turn *p = &t->places[i];
+
+		if (p->boot == boot && boot && !p->fetches)
+			return before(t, p) + 1;
+	}
+	return 0;
+}
+
 /* What has accrued since it was last counted; never more than what one second gives. */
 static void count_credit(struct turns *t, int64_t now_ms)
 {

@@ -48,6 +48,9 @@ struct turns_wait {
  */
 bool turns_ask(struct turns *t, int64_t boot, int64_t now_ms, struct turns_wait *out);
 
+/* The place of a boot that waits, 1: the next one; 0: it does not wait. Changes nothing. */
+unsigned turns_position(const struct turns *t, int64_t boot);
+
 /*
  * This boot fetches: a sign of life. One that is not in the table was let in by somebody before us,
  * and has its turn.

@@ -33,6 +33,19 @@ struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64
 	return NULL;
 }
 
+const struct waiting_host *waiting_last(const struct waiting *w, const uint8_t mac[6])
+{
+	unsigned at = place(mac);
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		const struct waiting_host *h = &w->hosts[(at + i) & (WAITING_MAX - 1)];
+
+		if (!memcmp(h->mac, mac, 6) && h->discover_mono_ms)
+			return h;
+	}
+	return NULL;
+}
+
 struct waiting_host *waiting_discover(
 	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms)
 {
@@ -40,6 +53,7 @@ struct waiting_host *waiting_discover(
 	unsigned at = place(mac);
 
 	if (h) {
+		h->looked_at = false;
 		h->discovers++;
 		h->newest_mono_ms = mono_ms;
 		return h;
@@ -73,6 +87,12 @@ bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms)
 {
 	return lives(h, mono_ms) && h->begins && !h->loader_spoke && h->offered.loader[0] &&
 	       h->discovers >= IGNORED_DISCOVERS && mono_ms - h->newest_mono_ms >= IGNORED_MS;
+}
+
+bool waiting_gave_up(const struct waiting_host *h, int64_t mono_ms, int64_t silence_ms)
+{
+	return lives(h, mono_ms) && h->begins && !h->loader_spoke && !h->looked_at &&
+	       mono_ms - h->newest_mono_ms >= silence_ms;
 }
 
 void waiting_forget(struct waiting_host *h)

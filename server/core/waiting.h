@@ -27,6 +27,7 @@ struct other_server {
 struct waiting_host {
 	uint8_t mac[6];
 	bool begins;	   /* firmware itself asks, not a loader that it started */
+	bool looked_at;	   /* it has given up, and whoever that concerns knows */
 	bool loader_spoke; /* that loader has asked since, so the offer was taken */
 	bool has_uuid;
 	uint8_t uuid[16]; /* as printed */
@@ -36,7 +37,11 @@ struct waiting_host {
 	int64_t newest_mono_ms;		       /* newest DISCOVER */
 	int64_t offer_ms, offer_mono_ms;       /* newest OFFER; mono 0: none yet */
 	unsigned discovers;
-	struct other_server other;   /* heard since then */
+	struct other_server other; /* heard since then */
+	uint8_t refused; /* enum dhcp_reason of the newest that was not answered with an address */
+	int64_t refused_ms;
+	uint8_t endpoint;	     /* that heard it */
+	uint32_t relay;		     /* it came through, or 0 */
 	uint32_t addr, server;	     /* what another server gave it, and who; 0: nothing seen */
 	struct store_loader offered; /* "" = none */
 	char why[BOOT_WHY_MAX];	     /* that was offered */
@@ -51,6 +56,8 @@ struct waiting_host *waiting_discover(
 	struct waiting *w, const uint8_t mac[6], int64_t wall_ms, int64_t mono_ms);
 /* The host's entry, if it is younger than WAITING_LIVE_MS, or NULL. */
 struct waiting_host *waiting_find(struct waiting *w, const uint8_t mac[6], int64_t mono_ms);
+/* However old it is, as long as no other host has taken its place; for people. */
+const struct waiting_host *waiting_last(const struct waiting *w, const uint8_t mac[6]);
 /* The host that another server gave this address, or NULL. */
 struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t mono_ms);
 /*
@@ -58,6 +65,8 @@ struct waiting_host *waiting_by_addr(struct waiting *w, uint32_t addr, int64_t m
  * than any firmware waits between two.
  */
 bool waiting_ignores(const struct waiting_host *h, int64_t mono_ms);
+/* Firmware that has asked in vain and was silent for so long since. */
+bool waiting_gave_up(const struct waiting_host *h, int64_t mono_ms, int64_t silence_ms);
 void waiting_forget(struct waiting_host *h); /* accepts NULL */
 
 #endif

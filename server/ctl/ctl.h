@@ -21,7 +21,8 @@ enum ctl_exit {
 	CTL_TIMED_OUT,
 };
 
-enum ctl_format { CTL_TABLE, CTL_WIDE, CTL_JSON, CTL_CSV, CTL_NAME };
+/* CTL_ANSIBLE: an inventory, of `host list` alone. */
+enum ctl_format { CTL_TABLE, CTL_WIDE, CTL_JSON, CTL_CSV, CTL_NAME, CTL_ANSIBLE };
 
 struct verb;
 struct client;
@@ -33,8 +34,10 @@ struct ctl {
 	bool color;		/* terminal, and NO_COLOR is not set */
 	bool utf8;		/* the locale says so */
 	unsigned columns;	/* width of the output, 100 where unknown */
+	unsigned watch_ms;	/* between two showings, 0: show once */
 	const char *socket;	/* path of muster.sock */
 	const char *url;	/* instead of the socket, or NULL */
+	const char *ca_file;	/* PEM certificates that url's is checked by, NULL: the system's */
 	const char *token_file; /* bearer token for url, or NULL */
 	const struct verb *verb;
 	struct client *client; /* made by the first request, see client.h */
@@ -46,6 +49,9 @@ struct ctl {
  * with optind = 1. Returns enum ctl_exit.
  */
 typedef int verb_fn(struct ctl *c, int argc, char **argv);
+
+/* What holds for every verb, for people. */
+extern const char ctl_global_help[];
 
 /* "muster: TEXT" on standard error; returns `exit`, so that a verb can `return ctl_fail(...)`. */
 int ctl_fail(enum ctl_exit exit, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

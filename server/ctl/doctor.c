@@ -1,11 +1,12 @@
 /* doctor.c: the checks, one function each, in the order in which they are shown. */
-#include "server/ctl/doctor.h"
+#include "server/ctl/doctor_inside.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "images/manifest.h"
 #include "server/bytes.h"
 #include "server/ctl/text.h"
 
@@ -16,14 +17,6 @@
 #define CHANNEL_SOON_S (7 * DAY_S)
 #define TELL_IT	       "tell it about this server: muster doctor --snippet NAME"
 
-struct exam {
-	const struct doctor_input *in;
-	const struct json *dhcp, *boot, *keys; /* parts of the setup */
-	const char *mode;
-	const char *check; /* that runs */
-	struct doctor_findings *out;
-};
-
 const char *doctor_result_name(enum doctor_result r)
 {
 	static const char *const names[] = { "ok", "warn", "fail" };
@@ -31,10 +24,7 @@ const char *doctor_result_name(enum doctor_result r)
 	return names[r];
 }
 
-/* One finding; with DOCTOR_OK there is no fix. */
-static void find(struct exam *e, enum doctor_result result, const char *fix, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void find(struct exam *e, enum doctor_result result, const char *fix, const char *fmt, ...)
+void doctor_find(struct exam *e, enum doctor_result result, const char *fix, const char *fmt, ...)
 {
 	struct doctor_finding *f;
 	va_list ap;
@@ -77,7 +67,7 @@ static const char *join(const struct json *list, char *out, size_t size)
 
 static void check_server(struct exam *e)
 {
-	find(e, DOCTOR_OK, NULL, "it answers; hosts are told %s",
+	doctor_find(e, DOCTOR_OK, NULL, "it answers; hosts are told %s",
 		json_get_str(e->boot, "url", "?"));
 }
 
@@ -86,12 +76,12 @@ static void check_server(struct exam *e)
 static void check_dhcp(struct exam *e)
 {
 	if (is_mode(e, "off"))
-		find(e, DOCTOR_WARN, "[dhcp] mode = full or proxy, or " TELL_IT,
+		doctor_find(e, DOCTOR_WARN, "[dhcp] mode = full or proxy, or " TELL_IT,
 			"DHCP is off: hosts find this server only when another one names it");
 	else if (is_mode(e, "proxy"))
-		find(e, DOCTOR_OK, NULL, "proxy: another server gives the addresses");
+		doctor_find(e, DOCTOR_OK, NULL, "proxy: another server gives the addresses");
 	else
-		find(e, DOCTOR_OK, NULL, "full: this server gives the addresses");
+		doctor_find(e, DOCTOR_OK, NULL, "full: this server gives the addresses");
 }
 
 static void check_subnets(struct exam *e)
@@ -105,9 +95,10 @@ static void check_subnets(struct exam *e)
 			   *subnet = json_get_str(o, "subnet", NULL);
 
 		if (subnet)
-			find(e, DOCTOR_OK, NULL, "%s (%s): %s", name, addr, subnet);
+			doctor_find(e, DOCTOR_OK, NULL, "%s (%s): %s", name, addr, subnet);
 		else
-			find(e, DOCTOR_FAIL, "add a [subnet] with a range, or remove the interface",
+			doctor_find(e, DOCTOR_FAIL,
+				"add a [subnet] with a range, or remove the interface",
 				"hosts on %s get no address: no [subnet] holds its address %s",
 				name, addr);
 	}
@@ -127,16 +118,16 @@ static void check_ranges(struct exam *e)
 
 		join(json_get(o, "subnets"), names, sizeof names);
 		if (!all)
-			find(e, DOCTOR_OK, NULL, "%s: reserved addresses only", names);
+			doctor_find(e, DOCTOR_OK, NULL, "%s: reserved addresses only", names);
 		else if (held >= all)
-			find(e, DOCTOR_FAIL, fix, "%s: all %" PRId64 " addresses are in use", names,
-				all);
+			doctor_find(e, DOCTOR_FAIL, fix, "%s: all %" PRId64 " addresses are in use",
+				names, all);
 		else if (held * 100 >= all * NEARLY_PERCENT)
-			find(e, DOCTOR_WARN, fix,
+			doctor_find(e, DOCTOR_WARN, fix,
 				"%s: %" PRId64 " of %" PRId64 " addresses are in use", names, held,
 				all);
 		else
-			find(e, DOCTOR_OK, NULL,
+			doctor_find(e, DOCTOR_OK, NULL,
 				"%s: %" PRId64 " of %" PRId64 " addresses are in use", names, held,
 				all);
 	}
@@ -149,12 +140,12 @@ static void check_reservations(struct exam *e)
 	char names[160];
 
 	if (!outside) {
-		find(e, DOCTOR_OK, NULL, "%" PRId64 ", each in a subnet",
+		doctor_find(e, DOCTOR_OK, NULL, "%" PRId64 ", each in a subnet",
 			json_get_int(r, "total", 0));
 		return;
 	}
 	join(json_get(r, "outside"), names, sizeof names);
-	find(e, DOCTOR_WARN, "add the [subnet], or: muster host set NAME --no-ip",
+	doctor_find(e, DOCTOR_WARN, "add the [subnet], or: muster host set NAME --no-ip",
 		"%" PRId64 " of hosts whose address is in no subnet, and is not given: %s%s",
 		outside, names, (size_t)outside > json_len(json_get(r, "outside")) ? ", ..." : "");
 }
@@ -169,14 +160,14 @@ static void check_relays(struct exam *e)
 		const int64_t hosts = json_get_int(o, "hosts", 0);
 
 		if (is_mode(e, "full") && !json_get_str(o, "subnet", NULL))
-			find(e, DOCTOR_FAIL, "add a [subnet] that holds the relay's address",
+			doctor_find(e, DOCTOR_FAIL, "add a [subnet] that holds the relay's address",
 				"hosts behind %s get no address: no [subnet] holds it", addr);
 		else if (!hosts)
-			find(e, DOCTOR_WARN,
+			doctor_find(e, DOCTOR_WARN,
 				"switch on a host there; is this server's address the relay's target?",
 				"no host on record was ever seen through %s", addr);
 		else
-			find(e, DOCTOR_OK, NULL, "%s: %" PRId64 " host%s", addr, hosts,
+			doctor_find(e, DOCTOR_OK, NULL, "%s: %" PRId64 " host%s", addr, hosts,
 				hosts == 1 ? "" : "s");
 	}
 }
@@ -191,19 +182,20 @@ static void judge_server(struct exam *e, const struct json *o)
 	snprintf(where, sizeof where, "%s on %s (%s)", who, json_get_str(o, "interface", "?"),
 		json_get_str(o, "mac", "?"));
 	if (is_mode(e, "full") && is_true(o, "addresses"))
-		find(e, DOCTOR_FAIL,
+		doctor_find(e, DOCTOR_FAIL,
 			"stop it there, or [dhcp] mode = proxy here; where firmware cannot do with two "
 			"answers, mode = off, and " TELL_IT,
 			"%s gives addresses, too: the first answer wins, host by host", where);
 	else if (file)
-		find(e, DOCTOR_WARN, "take the boot file away there; if it must stay, " TELL_IT,
+		doctor_find(e, DOCTOR_WARN,
+			"take the boot file away there; if it must stay, " TELL_IT,
 			"%s tells hosts to boot '%s': some firmware believes it, not muster", where,
 			file);
 	else if (is_mode(e, "full"))
-		find(e, DOCTOR_WARN, "is it a boot server? stop it there",
+		doctor_find(e, DOCTOR_WARN, "is it a boot server? stop it there",
 			"%s answers hosts, too, without addresses", where);
 	else
-		find(e, DOCTOR_OK, NULL, "%s gives the addresses", where);
+		doctor_find(e, DOCTOR_OK, NULL, "%s gives the addresses", where);
 }
 
 static void check_servers(struct exam *e)
@@ -224,10 +216,10 @@ static void check_servers(struct exam *e)
 	if (heard)
 		return;
 	if (is_mode(e, "proxy"))
-		find(e, DOCTOR_WARN, "is the DHCP server on? or [dhcp] mode = full here",
+		doctor_find(e, DOCTOR_WARN, "is the DHCP server on? or [dhcp] mode = full here",
 			"none was heard, and in proxy mode one has to give the addresses");
 	else
-		find(e, DOCTOR_OK, NULL, "none was heard");
+		doctor_find(e, DOCTOR_OK, NULL, "none was heard");
 }
 
 /* ---- what hosts load ---- */
@@ -239,7 +231,7 @@ static void check_loaders(struct exam *e)
 	char fix[DOCTOR_TEXT_MAX];
 
 	if (!is_true(e->boot, "tftp")) {
-		find(e, DOCTOR_WARN, "[tftp] enabled = yes",
+		doctor_find(e, DOCTOR_WARN, "[tftp] enabled = yes",
 			"TFTP is off: PXE firmware gets no loader, only UEFI HTTP boot works");
 		return;
 	}
@@ -249,18 +241,19 @@ static void check_loaders(struct exam *e)
 		const char *file = json_get_str(o, "file", "?");
 
 		if (is_true(o, "there"))
-			find(e, DOCTOR_OK, NULL, "%s", file);
+			doctor_find(e, DOCTOR_OK, NULL, "%s", file);
 		else
-			find(e, DOCTOR_FAIL, fix, "%s is not in %s", file, dir);
+			doctor_find(e, DOCTOR_FAIL, fix, "%s is not in %s", file, dir);
 	}
 }
 
 static void check_agent(struct exam *e)
 {
 	if (is_true(e->boot, "agent"))
-		find(e, DOCTOR_OK, NULL, "the image 'agent' is there");
+		doctor_find(e, DOCTOR_OK, NULL, "the image 'agent' is there");
 	else
-		find(e, DOCTOR_FAIL, "muster image build agent, sign it, muster image import agent",
+		doctor_find(e, DOCTOR_FAIL,
+			"muster image build agent, sign it, muster image import agent",
 			"there is no image 'agent': no host gets further than its loader");
 }
 
@@ -269,12 +262,13 @@ static void check_image(struct exam *e)
 	const char *image = json_get_str(e->boot, "image", NULL);
 
 	if (!image)
-		find(e, DOCTOR_WARN, "[server] image = NAME, or muster host set NAMES --image NAME",
+		doctor_find(e, DOCTOR_WARN,
+			"[server] image = NAME, or muster host set NAMES --image NAME",
 			"there is no default: a host without an image of its own waits");
 	else if (is_true(e->boot, "image_there"))
-		find(e, DOCTOR_OK, NULL, "the default, '%s', is there", image);
+		doctor_find(e, DOCTOR_OK, NULL, "the default, '%s', is there", image);
 	else
-		find(e, DOCTOR_FAIL,
+		doctor_find(e, DOCTOR_FAIL,
 			"muster image import DIR, or another [server] image; muster image list",
 			"the default, '%s', was never imported", image);
 }
@@ -284,9 +278,10 @@ static void check_image(struct exam *e)
 static void check_site_key(struct exam *e)
 {
 	if (is_true(e->keys, "site"))
-		find(e, DOCTOR_OK, NULL, "it is there");
+		doctor_find(e, DOCTOR_OK, NULL, "it is there");
 	else
-		find(e, DOCTOR_FAIL, "restart musterd, which makes one; then build the agent anew",
+		doctor_find(e, DOCTOR_FAIL,
+			"restart musterd, which makes one; then build the agent anew",
 			"there is no site.key in %s: no boot ticket can be signed",
 			json_get_str(e->keys, "dir", "?"));
 }
@@ -310,12 +305,13 @@ static void check_root(struct exam *e, const struct json *root)
 	static const char fix[] = "muster key rotate ROOTS; all sign it; muster image import ROOTS";
 
 	if (left <= 0)
-		find(e, DOCTOR_FAIL, fix, "root %" PRId64 " has expired: no host boots", version);
+		doctor_find(e, DOCTOR_FAIL, fix, "root %" PRId64 " has expired: no host boots",
+			version);
 	else if (left < ROOT_SOON_S)
-		find(e, DOCTOR_WARN, fix, "root %" PRId64 " expires in %" PRId64 " days", version,
-			left / DAY_S);
+		doctor_find(e, DOCTOR_WARN, fix, "root %" PRId64 " expires in %" PRId64 " days",
+			version, left / DAY_S);
 	else
-		find(e, DOCTOR_OK, NULL, "root %" PRId64 " says who may sign", version);
+		doctor_find(e, DOCTOR_OK, NULL, "root %" PRId64 " says who may sign", version);
 }
 
 static void check_release_keys(struct exam *e)
@@ -329,39 +325,75 @@ static void check_release_keys(struct exam *e)
 	if (last_root(e))
 		check_root(e, last_root(e));
 	else if (json_len(trusted))
-		find(e, DOCTOR_OK, NULL, "images signed by %s are accepted",
+		doctor_find(e, DOCTOR_OK, NULL, "images signed by %s are accepted",
 			join(trusted, names, sizeof names));
 	else
-		find(e, DOCTOR_FAIL,
+		doctor_find(e, DOCTOR_FAIL,
 			"copy RELEASE.pub to the server's keys/trust, or muster image import ROOTS",
 			"none is trusted: no image can be imported");
 	if (json_len(secret))
-		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", join(secret, names, sizeof names),
-			json_get_str(e->keys, "dir", "?"), cost);
+		doctor_find(e, DOCTOR_WARN, fix, "secret %s in %s: %s",
+			join(secret, names, sizeof names), json_get_str(e->keys, "dir", "?"), cost);
 	if (*e->in->secret_here)
-		find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", e->in->secret_here,
+		doctor_find(e, DOCTOR_WARN, fix, "secret %s in %s: %s", e->in->secret_here,
 			e->in->keys_here, cost);
 }
 
-static void check_channel(struct exam *e, const struct json *ch)
+/* Firmware and iPXE start the agent: nobody asks how long its channel lasts. */
+static bool is_agents(const struct json *ch)
+{
+	return !strcmp(json_get_str(ch, "image", ""), AGENT_IMAGE);
+}
+
+/* Is the version here that the channel names, or one that it allows in its place? */
+static void check_named(struct exam *e, const struct json *ch)
+{
+	const char *image = json_get_str(ch, "image", "?"), *name = json_get_str(ch, "name", "?");
+	const struct json *current = json_get(ch, "current");
+	const int64_t release = json_get_int(ch, "release", 0);
+	const int64_t now = json_get_int(current, "release", release);
+
+	if (!json_is_str(json_get(ch, "version")))
+		doctor_find(e, DOCTOR_FAIL, "muster image import DIR",
+			"%s of %s: release %" PRId64 ", which it makes current, is not here", name,
+			image, release);
+	else if (now != release)
+		doctor_find(e, DOCTOR_OK, NULL,
+			"%s of %s: release %" PRId64 " is current, not %" PRId64
+			", which it names: somebody went back (muster image log %s)",
+			name, image, now, release, image);
+	else if (!is_agents(ch))
+		doctor_find(e, DOCTOR_OK, NULL, "%s of %s: release %" PRId64 " is current", name,
+			image, release);
+}
+
+static void check_channel_time(struct exam *e, const struct json *ch)
 {
 	static const char fix[] =
 		"muster image channel FILE --image DIR; all sign it; muster image import FILE";
 	const char *image = json_get_str(ch, "image", "?"), *name = json_get_str(ch, "name", "?");
 	const int64_t left = left_s(e, ch);
 
-	if (!json_is_str(json_get(ch, "version")))
-		find(e, DOCTOR_FAIL, "muster image import DIR",
-			"%s of %s: release %" PRId64 ", which it makes current, is not here", name,
-			image, json_get_int(ch, "release", 0));
-	else if (left <= 0)
-		find(e, DOCTOR_FAIL, fix, "%s of %s has expired: hosts refuse it", name, image);
+	if (left <= 0)
+		doctor_find(
+			e, DOCTOR_FAIL, fix, "%s of %s has expired: hosts refuse it", name, image);
 	else if (left < CHANNEL_SOON_S)
-		find(e, DOCTOR_WARN, fix, "%s of %s expires in %" PRId64 " hours", name, image,
-			left / 3600);
-	else
-		find(e, DOCTOR_OK, NULL, "%s of %s: release %" PRId64 " is current", name, image,
-			json_get_int(ch, "release", 0));
+		doctor_find(e, DOCTOR_WARN, fix, "%s of %s expires in %" PRId64 " hours", name,
+			image, left / 3600);
+}
+
+/* Hosts whose pin it does not allow, or not any more. */
+static void check_pins(struct exam *e, const struct json *ch)
+{
+	const struct json *refused = json_get(ch, "pins_refused");
+	char names[200];
+
+	if (json_len(refused))
+		doctor_find(e, DOCTOR_FAIL, "muster image pin HOSTS --none",
+			"%s of %s does not allow the version that these are pinned to, so that they "
+			"do not boot: %s",
+			json_get_str(ch, "name", "?"), json_get_str(ch, "image", "?"),
+			join(refused, names, sizeof names));
 }
 
 static void check_channels(struct exam *e)
@@ -374,12 +406,14 @@ static void check_channels(struct exam *e)
 		const struct json *ch = json_at(channels, i);
 		const char *of = json_get_str(ch, "image", "");
 
-		if (strcmp(of, "agent") != 0) /* firmware and iPXE ask for no channel */
-			check_channel(e, ch);
+		check_named(e, ch);
+		if (!is_agents(ch))
+			check_channel_time(e, ch);
+		check_pins(e, ch);
 		there = there || !strcmp(of, image);
 	}
 	if (!there)
-		find(e, DOCTOR_FAIL,
+		doctor_find(e, DOCTOR_FAIL,
 			"muster image sign DIR --key NAME, and muster image import DIR",
 			"none says which release of the default, '%s', is current", image);
 }
@@ -389,17 +423,17 @@ static void check_admission(struct exam *e)
 	const char *admission = json_get_str(e->in->setup, "admission", "?");
 
 	if (!strcmp(admission, "open"))
-		find(e, DOCTOR_WARN, "[server] admission = approve, outside of a lab",
+		doctor_find(e, DOCTOR_WARN, "[server] admission = approve, outside of a lab",
 			"open: whoever is plugged in gets an image and a lasting address");
 	else
-		find(e, DOCTOR_OK, NULL, "%s", admission);
+		doctor_find(e, DOCTOR_OK, NULL, "%s", admission);
 }
 
 /* ---- all of them ---- */
 
 static const struct {
 	const char *name;
-	void (*run)(struct exam *e);
+	doctor_check *run;
 } checks[] = {
 	{ "server", check_server },
 	{ "dhcp", check_dhcp },
@@ -415,6 +449,22 @@ static const struct {
 	{ "release-keys", check_release_keys },
 	{ "channels", check_channels },
 	{ "admission", check_admission },
+	{ "link", doctor_link },
+	{ "url", doctor_url },
+	{ "tftp", doctor_tftp },
+	{ "probe", doctor_probe },
+	{ "tls", doctor_tls },
+	{ "tokens", doctor_tokens },
+	{ "token-ends", doctor_token_ends },
+	{ "disk", doctor_disk },
+	{ "database", doctor_database },
+	{ "clock", doctor_clock },
+	{ "images", doctor_images },
+	{ "assigned", doctor_assigned },
+	{ "rules", doctor_rules },
+	{ "failed-hosts", doctor_failed },
+	{ "waiting-room", doctor_waiting },
+	{ "architectures", doctor_archs },
 };
 
 void doctor_examine(const struct doctor_input *in, struct doctor_findings *out)

@@ -14,11 +14,17 @@
 
 enum doctor_result { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 
+/* Of the server's machine, when that is this one. */
+enum doctor_clock { DOCTOR_CLOCK_UNKNOWN, DOCTOR_CLOCK_SYNCED, DOCTOR_CLOCK_ALONE };
+
 struct doctor_input {
 	const struct json *setup;    /* GET /api/v1/setup */
 	const struct json *servers;  /* GET /api/v1/dhcp/servers, NULL: this server cannot tell */
 	const struct json *roots;    /* GET /api/v1/roots, or NULL */
 	const struct json *channels; /* GET /api/v1/channels, or NULL */
+	const struct json *images, *rules, *hosts, *status; /* GET /api/v1/..., or NULL */
+	const struct json *tokens; /* GET /api/v1/tokens, which only admins may; or NULL */
+	enum doctor_clock clock;
 	int64_t now_ms;
 	const char *keys_here; /* the key folder of this machine when it is the server's, or NULL */
 	const char *secret_here; /* the secret keys found there, for people; "" none */

@@ -193,28 +193,54 @@ static int expand(struct walk *w, const char *pattern, char *name, size_t len, i
 
 static bool is_selector(const char *term)
 {
-	return !strcmp(term, "all") || strchr(term, '=');
+	return *term == '@' || !strcmp(term, "all") || strchr(term, '=');
+}
+
+/* The value of its label, or NULL. len: of the label's name. */
+static const char *label_of(const struct hostlist_known *k, const char *name, size_t len)
+{
+	for (size_t i = 0; i < k->n_labels; i++) {
+		if (!strncasecmp(k->labels[i].name, name, len) && !k->labels[i].name[len])
+			return k->labels[i].value;
+	}
+	return NULL;
+}
+
+/* Does the term select this host? *known: it has what the term asks for, with whatever value. */
+static bool selects(const char *term, const struct hostlist_known *k, bool *known)
+{
+	const size_t len = strcspn(term, "=");
+	const char *is, *want = term[len] ? term + len + 1 : NULL;
+
+	*known = true;
+	if (!strcmp(term, "all"))
+		return true;
+	if (*term != '@' && !strncmp(term, "image=", 6))
+		is = k->image;
+	else if (*term != '@' && !strncmp(term, "stage=", 6))
+		is = k->stage;
+	else
+		*known = (is = label_of(k, term + (*term == '@'), len - (*term == '@'))) != NULL;
+	return is && (!want || !strcasecmp(is, want));
 }
 
 static int select_known(struct walk *w, const char *term)
 {
-	bool all = !strcmp(term, "all"), by_image = !strncmp(term, "image=", 6);
-	const char *want = strchr(term, '=');
+	bool any = !w->n_known, known;
 
-	if (!all && !by_image && strncmp(term, "stage=", 6))
-		return wrong(w, -EINVAL, "'%s' selects nothing: image=... and stage=... do", term);
 	for (size_t i = 0; i < w->n_known; i++) {
-		const struct hostlist_known *k = &w->known[i];
-		const char *is = by_image ? k->image : k->stage;
-		int rc;
+		bool fits = selects(term, &w->known[i], &known);
+		int rc = fits ? take_name(w, w->known[i].name) : 0;
 
-		if (!all && (!is || strcmp(is, want + 1)))
-			continue;
-		rc = take_name(w, k->name);
+		any |= known;
 		if (rc)
 			return rc;
 	}
-	return 0;
+	if (any)
+		return 0;
+	return wrong(w, -EINVAL,
+		"no host has the label '%.*s'; image=... and stage=... select, too",
+		(int)strcspn(term + (*term == '@'), "="), term + (*term == '@'));
 }
 
 /*
@@ -258,8 +284,6 @@ static int add_term(struct walk *w, const char *term)
 	term += *term == '-';
 	if (!*term)
 		return wrong(w, -EINVAL, "a term of the host list is empty");
-	if (*term == '@')
-		return wrong(w, -EINVAL, "there is no group '%s'", term);
 	return is_selector(term) ? select_known(w, term) : expand(w, term, name, 0, 0);
 }
 

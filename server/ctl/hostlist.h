@@ -6,6 +6,8 @@
  *   NAME            a name; each [...] in it stands for numbers and ranges: n[1-3,7] n[08-10]
  *   all             every known host
  *   image=X stage=X every known host whose newest state says so
+ *   @LABEL          every known host with that label
+ *   @LABEL=X        or LABEL=X: with that value of it
  *   -TERM           takes what the term names out again
  * A range's first number says how many digits are written: n[08-10] is n08 n09 n10. Upper and
  * lower case are the same name.
@@ -24,9 +26,15 @@ struct hostlist {
 	size_t n, size;
 };
 
+struct hostlist_label {
+	const char *name, *value;
+};
+
 /* What the selectors look at. */
 struct hostlist_known {
 	const char *name, *image, *stage; /* image: NULL when none is assigned */
+	const struct hostlist_label *labels;
+	size_t n_labels;
 };
 
 /* 1 when the expression has a selector, so that the known hosts must be given. */

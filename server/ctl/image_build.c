@@ -27,9 +27,7 @@
 
 #define SPEC "image.json"
 
-#ifndef MUSTER_RECIPES_DIR
-#define MUSTER_RECIPES_DIR "/usr/share/muster/recipes"
-#endif
+#define INSTALLED "share/muster/recipes" /* below the prefix that this program is in */
 
 struct build {
 	const char *recipe, *out, *recipes; /* recipes: the folder, or NULL for the usual ones */
@@ -44,8 +42,10 @@ static void list_recipes(const char *dir)
 {
 	DIR *d = opendir(dir);
 
-	if (!d)
+	if (!d) {
+		ctl_hint("%s: %s", dir, strerror(errno));
 		return;
+	}
 	for (struct dirent *e; (e = readdir(d));) {
 		size_t len = strlen(e->d_name);
 
@@ -56,15 +56,33 @@ static void list_recipes(const char *dir)
 	closedir(d);
 }
 
+/* PREFIX/share/muster/recipes, where this program is PREFIX/bin/muster. */
+static void installed_recipes(char out[PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	self[n < 0 ? 0 : n] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(self, '/');
+
+		if (slash)
+			*slash = '\0';
+	}
+	if (snprintf(out, PATH_MAX, "%s/" INSTALLED, self) >= PATH_MAX)
+		snprintf(out, PATH_MAX, "/usr/" INSTALLED);
+}
+
 /* The script's path: from --recipes alone, else from the first of the usual folders that has it. */
 static int find_recipe(const struct build *b, char out[PATH_MAX])
 {
 	const char *env = getenv("MUSTER_RECIPES");
-	const char *const usual[] = { env && *env ? env : NULL, MUSTER_RECIPES_DIR,
-		"images/recipes" };
+	char installed[PATH_MAX];
+	const char *const usual[] = { env && *env ? env : NULL, installed, "images/recipes" };
 	const char *const *dirs = b->recipes ? &b->recipes : usual;
 	size_t n = b->recipes ? 1 : ARRAY_LEN(usual);
 
+	installed_recipes(installed);
 	for (size_t i = 0; i < n; i++) {
 		if (!dirs[i])
 			continue;

@@ -18,6 +18,7 @@
 #include "server/ctl/ctl.h"
 #include "server/ctl/format.h"
 #include "server/ctl/image_dir.h"
+#include "server/ctl/image_store.h"
 #include "server/ctl/key.h"
 #include "server/ctl/root_dir.h"
 #include "server/ctl/text.h"
@@ -353,6 +354,8 @@ int verb_image_verify(struct ctl *c, int argc, char **argv)
 	struct verify v = { 0 };
 	int rc;
 
+	if (argc == 2 && !strcmp(argv[1], "--all"))
+		return image_store_verify(c);
 	if (minisig_init())
 		return ctl_fail(CTL_FAILED, "libsodium does not start");
 	rc = take_verify_args(c, argc, argv, &v);

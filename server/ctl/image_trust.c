@@ -6,44 +6,48 @@
 #include <string.h>
 
 #include "images/json.h"
-#include "server/ctl/blob_folder.h"
+#include "server/ctl/client.h"
 #include "server/ctl/ctl.h"
 #include "server/ctl/format.h"
 #include "server/ctl/image_dir.h"
 #include "server/ctl/root_dir.h"
+#include "server/ctl/upload.h"
 
-static int add_all(struct blob_folder *b, const struct signed_text *t)
+static int add_all(struct ctl *c, const struct signed_text *t)
 {
-	int rc = blob_folder_add_text(b, t->text, t->len);
+	struct progress p = { .what = "signed text" };
+	struct upload u = { c, &p };
+	int rc = upload_text(&u, t->text, t->len);
 
 	for (size_t i = 0; !rc && i < t->n_sigs; i++)
-		rc = blob_folder_add_text(b, t->sigs[i].text, t->sigs[i].len);
+		rc = upload_text(&u, t->sigs[i].text, t->sigs[i].len);
 	return rc;
 }
 
 /* Text and signatures to the blobs, and to the server under `key`. */
-static int give(struct ctl *c, const char *path, const char *key, const struct image_signed *f)
+static int give(struct ctl *c, const char *path, const char *key, const struct image_signed *f,
+	bool hold, const char *reason)
 {
-	struct blob_folder b;
 	struct jw w = { 0 };
 	struct answer a;
-	int rc = blob_folder_open(c, &b);
+	int rc;
 
-	if (rc)
-		return rc;
 	jw_obj(&w, NULL);
 	jw_str(&w, key, f->text.text);
 	jw_arr(&w, "signatures");
 	for (size_t i = 0; i < f->t.n_sigs; i++)
 		jw_str(&w, NULL, f->sigs[i].text);
 	jw_end_arr(&w);
+	if (hold)
+		jw_bool(&w, "hold", true);
+	if (reason)
+		jw_str(&w, "reason", reason);
 	jw_end_obj(&w);
-	rc = w.bad ? ctl_fail(CTL_FAILED, "out of memory") : add_all(&b, &f->t);
+	rc = w.bad ? ctl_fail(CTL_FAILED, "out of memory") : add_all(c, &f->t);
 	if (!rc)
-		rc = blob_folder_register(c, &b, path, w.buf, &a);
+		rc = client_call(c, "POST", path, w.buf, &a);
 	if (!rc)
 		answer_fini(&a);
-	blob_folder_close(&b, rc);
 	jw_fini(&w);
 	return rc;
 }
@@ -65,10 +69,10 @@ static bool says_much(const struct ctl *c)
 }
 
 static int give_channel(struct ctl *c, const char *dir, const char *file,
-	const struct image_signed *f, const struct channel *ch)
+	const struct image_signed *f, const struct channel *ch, bool hold, const char *reason)
 {
 	char day[FORMAT_MAX];
-	int rc = give(c, "/api/v1/channels", "channel", f);
+	int rc = give(c, "/api/v1/channels", "channel", f, hold, reason);
 
 	if (rc) {
 		ctl_fail(rc, "%s/%s was not taken: hosts go on with the channel of before", dir,
@@ -76,18 +80,18 @@ static int give_channel(struct ctl *c, const char *dir, const char *file,
 		return rc;
 	}
 	if (says_much(c))
-		printf("channel %s of %s: release %" PRIu64 " is current, valid until %s\n",
-			ch->name, ch->image, ch->release, format_date(ch->expires_s, day));
+		printf("channel %s of %s names release %" PRIu64 ", valid until %s\n", ch->name,
+			ch->image, ch->release, format_date(ch->expires_s, day));
 	return CTL_OK;
 }
 
-int import_channel(struct ctl *c, const char *dir, const char *file)
+int import_channel(struct ctl *c, const char *dir, const char *file, bool hold, const char *reason)
 {
 	static struct image_signed f;
 	struct channel ch;
 	int rc = read_channel(dir, file, &f, &ch);
 
-	return rc ? rc : give_channel(c, dir, file, &f, &ch);
+	return rc ? rc : give_channel(c, dir, file, &f, &ch, hold, reason);
 }
 
 /* The release of the server's channel when it was made after ch, else 0. */
@@ -103,17 +107,22 @@ static int ask_newer(struct ctl *c, const struct channel *ch, uint64_t *release)
 	all = json_get(a.doc, "channels");
 	for (size_t i = 0; i < json_len(all); i++) {
 		const struct json *one = json_at(all, i);
+		const struct channel theirs = {
+			.release = (uint64_t)json_get_int(one, "release", 0),
+			.issued_s = (uint64_t)json_get_int(one, "issued", 0),
+		};
 
 		if (strcmp(json_get_str(one, "image", ""), ch->image) == 0 &&
 			strcmp(json_get_str(one, "name", ""), ch->name) == 0 &&
-			json_get_int(one, "issued", 0) > (int64_t)ch->issued_s)
-			*release = (uint64_t)json_get_int(one, "release", 0);
+			channel_is_older(ch, &theirs))
+			*release = theirs.release;
 	}
 	answer_fini(&a);
 	return CTL_OK;
 }
 
-int import_channel_beside(struct ctl *c, const char *dir, const char *file)
+int import_channel_beside(
+	struct ctl *c, const char *dir, const char *file, bool hold, const char *reason)
 {
 	static struct image_signed f;
 	struct channel ch;
@@ -123,7 +132,7 @@ int import_channel_beside(struct ctl *c, const char *dir, const char *file)
 	if (!rc)
 		rc = ask_newer(c, &ch, &newer);
 	if (rc || !newer)
-		return rc ? rc : give_channel(c, dir, file, &f, &ch);
+		return rc ? rc : give_channel(c, dir, file, &f, &ch, hold, reason);
 	if (says_much(c))
 		printf("channel %s of %s: release %" PRIu64 " stays current\n", ch.name, ch.image,
 			newer);
@@ -154,7 +163,7 @@ static int import_root(struct ctl *c, const char *dir, uint64_t version)
 	root_dir_file(version, file);
 	rc = image_dir_signed(dir, file, "all roots from the first one on must be here", &f);
 	if (!rc)
-		rc = give(c, "/api/v1/roots", "root", &f);
+		rc = give(c, "/api/v1/roots", "root", &f, false, NULL);
 	if (!rc && says_much(c))
 		printf("imported root %" PRIu64 "\n", version);
 	return rc;

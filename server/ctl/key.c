@@ -348,7 +348,7 @@ static int list(const struct ctl *c, const char *dir)
 
 	if (n < 0 && errno != ENOENT)
 		return ctl_fail(CTL_FAILED, "%s: %s", dir, strerror(errno));
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	jw_arr(&w, NULL);
 	for (int i = 0; i < n; i++) {
 		int one = list_one(dir, files[i]->d_name, &t, &w);
@@ -363,7 +363,7 @@ static int list(const struct ctl *c, const char *dir)
 	else if (c->format == CTL_JSON)
 		puts(w.buf);
 	else
-		table_print(&t, c);
+		table_print(&t);
 	if (n <= 0)
 		ctl_hint("no keys in %s: muster key generate NAME", dir);
 	jw_fini(&w);

@@ -236,7 +236,7 @@ static void print_keys(const struct ctl *c, const struct root *r)
 {
 	struct table t;
 
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	for (size_t i = 0; i < r->n_keys; i++) {
 		char id[17], line[MINISIG_LINE];
 
@@ -246,7 +246,7 @@ static void print_keys(const struct ctl *c, const struct root *r)
 		table_cell(&t, id, NULL);
 		table_cell(&t, line, NULL);
 	}
-	table_print(&t, c);
+	table_print(&t);
 	table_fini(&t);
 }
 

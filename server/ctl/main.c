@@ -17,10 +17,12 @@
 #include "server/ctl/client.h"
 #include "server/ctl/ctl.h"
 #include "server/ctl/format.h"
+#include "server/ctl/manual.h"
 #include "server/nearest.h"
 #include "server/ctl/verbs.h"
 
 #define SOCKET_DEFAULT "/run/muster/muster.sock"
+#define WATCH_MS       2000
 #define FAR_WORD       4 /* edits from which a word is no longer a slip of the finger */
 
 /* ---- talking ---- */
@@ -108,13 +110,16 @@ void ctl_pause(unsigned ms)
 
 /* ---- help ---- */
 
-static const char global_help[] =
+const char ctl_global_help[] =
 	"Everywhere:\n"
-	"  -o table|wide|json|csv|name  for people, or for machines (default: table)\n"
+	"  -o table|wide|json|csv|name  for people, or for machines (default: table); of `host list`\n"
+	"                               also ansible, an inventory\n"
+	"  --watch[=SECONDS]            again and again (default 2 s), of what only shows\n"
 	"  --socket PATH                the server's socket (MUSTER_SOCKET, else " SOCKET_DEFAULT
 	")\n"
 	"  -h, --help                   this verb's arguments\n"
-	"MUSTER_URL and MUSTER_TOKEN_FILE lead to a server on another machine.\n"
+	"A server on another machine: MUSTER_URL=https://..., MUSTER_TOKEN_FILE with what `token\n"
+	"create` gave, MUSTER_CA with its certificate where the system does not know who signed it\n"
 	"NAMES: n01,n02  n[01-40,51]  all  image=kvm  stage=failed  n[01-40],-n07\n"
 	"Exit: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 no server, 6 timed out\n";
 
@@ -144,7 +149,7 @@ static void help_all(FILE *f)
 		if (!i || strcmp(verbs[i].noun, verbs[i - 1].noun))
 			put_verbs(f, verbs[i].noun);
 	}
-	fprintf(f, "\n%s", global_help);
+	fprintf(f, "\n%s", ctl_global_help);
 }
 
 static void help_verb(const struct verb *v)
@@ -153,7 +158,7 @@ static void help_verb(const struct verb *v)
 	printf("%c%s.\n", toupper((unsigned char)*v->help), v->help + 1);
 	if (v->more)
 		printf("\n%s", v->more);
-	printf("\n%s", global_help);
+	printf("\n%s", ctl_global_help);
 }
 
 /* ---- which verb ---- */
@@ -204,6 +209,14 @@ static int help(int argc, char **argv, FILE *f)
 		help_all(f);
 		return CTL_OK;
 	}
+	if (!strcmp(argv[0], "--completion")) {
+		manual_completion();
+		return CTL_OK;
+	}
+	if (!strcmp(argv[0], "--man") && (argc == 1 || is_noun(argv[1]))) {
+		manual_page(argc == 1 ? "" : argv[1]);
+		return CTL_OK;
+	}
 	v = find_verb("", argv[0]);
 	if (!v && argc > 1)
 		v = find_verb(argv[0], argv[1]);
@@ -229,6 +242,7 @@ static int take_format(struct ctl *c, const char *word)
 		[CTL_JSON] = "json",
 		[CTL_CSV] = "csv",
 		[CTL_NAME] = "name",
+		[CTL_ANSIBLE] = "ansible",
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
@@ -237,7 +251,8 @@ static int take_format(struct ctl *c, const char *word)
 			return CTL_OK;
 		}
 	}
-	return ctl_fail(CTL_USAGE, "-o takes table, wide, json, csv or name, not '%s'", word);
+	return ctl_fail(
+		CTL_USAGE, "-o takes table, wide, json, csv, name or ansible, not '%s'", word);
 }
 
 /*
@@ -258,12 +273,31 @@ static const char *option_value(const char *name, int argc, char **argv, int *i)
 	return len == 2 ? word + len : NULL;
 }
 
-/* Has the verb, once it was read, an -o of its own? `image build` says by it where to. */
+static bool has_word(char **argv, const char *word)
+{
+	while (*argv && strcmp(*argv, word))
+		argv++;
+	return *argv != NULL;
+}
+
+/* Has the verb, once it was read, an -o of its own? These two say by it where to. */
 static bool own_o(int kept, char **argv)
 {
 	const struct verb *v = kept > 2 ? find_verb(argv[1], argv[2]) : NULL;
 
-	return v && v->fn == verb_image_build;
+	return v && (v->fn == verb_image_build ||
+			    (v->fn == verb_host_timeline && has_word(argv, "--svg")));
+}
+
+static int take_watch(struct ctl *c, const char *word)
+{
+	char *end;
+	const double s = strtod(word, &end);
+
+	if (*end || !(s >= 0.1 && s <= 3600))
+		return ctl_fail(CTL_USAGE, "--watch takes 0.1 to 3600 seconds, not '%s'", word);
+	c->watch_ms = (unsigned)(s * 1000);
+	return CTL_OK;
 }
 
 /* Take the global options out of argv, wherever they stand before a "--". */
@@ -279,6 +313,12 @@ static int take_globals(struct ctl *c, int *argc, char **argv, bool *want_help)
 			*want_help = true;
 		} else if (!own_o(kept, argv) && (value = option_value("-o", *argc, argv, &i))) {
 			rc = take_format(c, value);
+			if (rc)
+				return rc;
+		} else if (!strcmp(argv[i], "--watch")) {
+			c->watch_ms = WATCH_MS;
+		} else if (!strncmp(argv[i], "--watch=", 8)) {
+			rc = take_watch(c, argv[i] + 8);
 			if (rc)
 				return rc;
 		} else if ((value = option_value("--socket", *argc, argv, &i))) {
@@ -310,7 +350,8 @@ static unsigned terminal_columns(void)
 static void init(struct ctl *c)
 {
 	const char *socket = getenv("MUSTER_SOCKET"), *url = getenv("MUSTER_URL"),
-		   *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+		   *ca = getenv("MUSTER_CA"), *no_color = getenv("NO_COLOR"),
+		   *term = getenv("TERM");
 
 	setlocale(LC_CTYPE, "");
 	c->tty = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
@@ -320,9 +361,50 @@ static void init(struct ctl *c)
 	c->socket = socket && *socket ? socket : SOCKET_DEFAULT;
 	c->url = url && *url ? url : NULL;
 	c->token_file = getenv("MUSTER_TOKEN_FILE");
+	c->ca_file = ca && *ca ? ca : NULL;
 }
 
 static char program[] = "muster"; /* how getopt's messages begin */
+
+/* getopt and the verb may move words about, so each call has a list of its own. */
+static int call(struct ctl *c, const struct verb *v, int argc, char **argv)
+{
+	char **own = malloc(((size_t)argc + 1) * sizeof *own);
+	int rc;
+
+	if (!own)
+		errx(CTL_FAILED, "out of memory");
+	memcpy(own, argv, ((size_t)argc + 1) * sizeof *own);
+	optind = 0; /* glibc: from the start, whatever the last call left */
+	rc = v->fn(c, argc, own);
+	free(own);
+	return rc;
+}
+
+static bool only_shows(const struct verb *v)
+{
+	static const char *const names[] = { "status", "list", "show", "why", "log", "channels",
+		"timeline" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!strcmp(v->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Until it is interrupted, whatever it says: a server may come back. */
+static int watch(struct ctl *c, const struct verb *v, int argc, char **argv)
+{
+	for (;;) {
+		if (c->tty)
+			fputs("\033[H\033[2J", stdout);
+		call(c, v, argc, argv);
+		if (fflush(stdout) || ferror(stdout))
+			return CTL_FAILED;
+		ctl_pause(c->watch_ms);
+	}
+}
 
 static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
 {
@@ -330,8 +412,11 @@ static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
 
 	c->verb = v;
 	argv[0] = program;
-	optind = 1;
-	rc = v->fn(c, argc, argv);
+	if (c->format == CTL_ANSIBLE && v->fn != verb_host_list)
+		return ctl_usage(c, "only 'muster host list' makes an inventory for Ansible");
+	if (c->watch_ms && !only_shows(v))
+		return ctl_usage(c, "--watch is for verbs that only show something");
+	rc = c->watch_ms ? watch(c, v, argc, argv) : call(c, v, argc, argv);
 	client_free(c->client);
 	if (fflush(stdout) || ferror(stdout))
 		return rc ? rc : ctl_fail(CTL_FAILED, "cannot write the output");

@@ -244,7 +244,6 @@ static int take_name(struct medium *m, const struct medium_item *it, const char 
 static int take_items(struct medium *m, struct child *c, char *buf)
 {
 	struct medium_item it = { .what = MEDIUM_OTHER };
-	size_t others = 0;
 	int rc = CTL_OK;
 
 	while (!rc && it.what != MEDIUM_END) {
@@ -257,8 +256,8 @@ static int take_items(struct medium *m, struct child *c, char *buf)
 			rc = add_head(m, buf, it.len);
 		else if (it.what == MEDIUM_FORMAT)
 			m->iso = strncmp(buf, "ISO9660", 7) == 0;
-		others += it.what == MEDIUM_OTHER;
-		if (!rc && others > MEDIUM_FILES_MAX)
+		m->others += it.what == MEDIUM_OTHER;
+		if (!rc && m->others > MEDIUM_FILES_MAX)
 			rc = too_many(m);
 	}
 	return rc;
@@ -459,20 +458,16 @@ static int copy_from_archive(struct medium *m, const size_t *which, struct sink 
 	return rc;
 }
 
-int medium_copy(
+static int copy(
 	struct medium *m, const size_t *which, const char *const *names, size_t n, const char *dir)
 {
 	struct sink *sinks = calloc(n ? n : 1, sizeof *sinks);
 	int rc = sinks ? CTL_OK : fail(m, -ENOMEM);
 
-	for (size_t i = 0; i < n && !rc; i++) {
-		const struct medium_file *f = &m->files[which[i]];
-
-		if (f->size == 0 || f->size > MANIFEST_FILE_MAX)
-			rc = ctl_fail(CTL_FAILED, "%s: %s has %s", m->name, f->path,
-				f->size ? "more than 4 GiB" : "no bytes");
-		sinks[i] = (struct sink){ .dir = dir, .name = names[i], .fd = -1, .size = f->size };
-	}
+	for (size_t i = 0; i < n && !rc; i++)
+		sinks[i] = (struct sink){
+			.dir = dir, .name = names[i], .fd = -1, .size = m->files[which[i]].size
+		};
 	for (size_t i = 0; i < n && !rc && m->folder; i++)
 		rc = copy_from_folder(m, which[i], &sinks[i]);
 	if (!rc && !m->folder)
@@ -482,6 +477,32 @@ int medium_copy(
 			close(sinks[i].fd);
 	}
 	free(sinks);
+	return rc;
+}
+
+int medium_copy(
+	struct medium *m, const size_t *which, const char *const *names, size_t n, const char *dir)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct medium_file *f = &m->files[which[i]];
+
+		if (f->size == 0 || f->size > MANIFEST_FILE_MAX)
+			return ctl_fail(CTL_FAILED, "%s: %s has %s", m->name, f->path,
+				f->size ? "more than 4 GiB" : "no bytes");
+	}
+	return copy(m, which, names, n, dir);
+}
+
+int medium_unpack(struct medium *m, const char *const *names, const char *dir)
+{
+	size_t *which = calloc(m->n, sizeof *which);
+	int rc = which ? CTL_OK : fail(m, -ENOMEM);
+
+	for (size_t i = 0; i < m->n && which; i++)
+		which[i] = i;
+	if (!rc)
+		rc = copy(m, which, names, m->n, dir);
+	free(which);
 	return rc;
 }
 

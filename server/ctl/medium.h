@@ -29,8 +29,9 @@ struct medium_file {
 struct medium {
 	const char *name; /* as people gave it, borrowed */
 	bool folder;
-	bool iso; /* an ISO 9660 image */
-	int fd;	  /* of the folder or the archive */
+	bool iso;      /* an ISO 9660 image */
+	int fd;	       /* of the folder or the archive */
+	size_t others; /* folders, links and devices of an archive */
 	size_t n;
 	struct medium_file *files;
 };
@@ -42,6 +43,9 @@ void medium_fini(struct medium *m); /* accepts zeros */
 /* Copy the files of these indices into DIR, as these names. */
 int medium_copy(
 	struct medium *m, const size_t *which, const char *const *names, size_t n, const char *dir);
+
+/* All of them, of any size, as these names, whose folders are there. */
+int medium_unpack(struct medium *m, const char *const *names, const char *dir);
 
 /* The whole of a small file, NUL-terminated, to free(); at most `max` bytes. */
 int medium_read(struct medium *m, size_t which, size_t max, char **out, size_t *len);

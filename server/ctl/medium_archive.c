@@ -1,5 +1,5 @@
 /*
- * medium_archive.c: libarchive, locked in. The only file that includes archive.h.
+ * medium_archive.c: libarchive, locked in. Nothing else reads with archive.h.
  */
 #include <archive.h>
 #include <archive_entry.h>

@@ -153,13 +153,13 @@ static void print_table(const struct ctl *c, const struct simulate_numbers *x)
 {
 	struct table t;
 
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	for (unsigned s = 0; s < STAGES; s++)
 		row(&t, boot_stage_name((enum boot_stage)s), &x->stages[s]);
 	row(&t, "(queue)", &x->queue);
 	row(&t, "whole", &x->whole);
 	if (t.n_cells)
-		table_print(&t, c);
+		table_print(&t);
 	table_fini(&t);
 }
 

@@ -12,48 +12,59 @@
 
 #define GAP 2 /* blanks between columns */
 
-void table_init(struct table *t, const struct column *cols, size_t n_cols)
+void table_init(struct table *t, const struct ctl *c, const struct column *cols, size_t n_cols)
 {
-	*t = (struct table){ .cols = cols, .n_cols = n_cols };
+	*t = (struct table){ .c = c, .cols = cols, .n_cols = n_cols };
 }
 
 void table_fini(struct table *t)
 {
-	for (size_t i = 0; i < 2 * t->n_cells; i++)
+	for (size_t i = 0; i < t->n_cells; i++)
 		free(t->cells[i]);
 	free(t->cells);
 	*t = (struct table){ 0 };
 }
 
+static bool is_shown(const struct table *t, size_t col)
+{
+	switch (t->c->format) {
+	case CTL_CSV:
+		return true;
+	case CTL_NAME:
+		return col == 0;
+	default:
+		return t->cols[col].when == COL_ALWAYS || t->c->format == CTL_WIDE;
+	}
+}
+
 void table_cell(struct table *t, const char *people, const char *machine)
 {
+	const bool for_machines = t->c->format == CTL_CSV || t->c->format == CTL_NAME;
 	char **cell;
 
 	if (t->n_cells == t->size) {
 		size_t size = t->size ? 2 * t->size : 64;
-		char **cells = reallocarray(t->cells, size, 2 * sizeof *cells);
+		char **cells = reallocarray(t->cells, size, sizeof *cells);
 
 		if (!cells)
 			err(CTL_FAILED, "table");
 		t->cells = cells;
 		t->size = size;
 	}
-	cell = t->cells + 2 * t->n_cells++;
-	cell[0] = strdup(people);
-	cell[1] = strdup(machine ? machine : people);
-	if (!cell[0] || !cell[1])
+	cell = t->cells + t->n_cells;
+	*cell = NULL;
+	if (!is_shown(t, t->n_cells++ % t->n_cols))
+		return;
+	*cell = strdup(for_machines && machine ? machine : people);
+	if (!*cell)
 		err(CTL_FAILED, "table");
-	format_clean(cell[0]);
+	if (!for_machines)
+		format_clean(*cell);
 }
 
-static const char *people_cell(const struct table *t, size_t row, size_t col)
+static const char *cell_at(const struct table *t, size_t row, size_t col)
 {
-	return t->cells[2 * (row * t->n_cols + col)];
-}
-
-static const char *machine_cell(const struct table *t, size_t row, size_t col)
-{
-	return t->cells[2 * (row * t->n_cols + col) + 1];
+	return t->cells[row * t->n_cols + col];
 }
 
 static void put_padded(const char *s, size_t width, const struct column *col, int last)
@@ -68,18 +79,18 @@ static void put_padded(const char *s, size_t width, const struct column *col, in
 		printf("%*s", GAP, "");
 }
 
-static void print_people(const struct table *t, const struct ctl *c)
+static void print_people(const struct table *t)
 {
 	size_t width[32] = { 0 }, shown[32], n = 0, rows = t->n_cells / t->n_cols;
 
 	for (size_t i = 0; i < t->n_cols && n < ARRAY_LEN(shown); i++) {
-		if (t->cols[i].when == COL_ALWAYS || c->format == CTL_WIDE)
+		if (is_shown(t, i))
 			shown[n++] = i;
 	}
 	for (size_t k = 0; k < n; k++) {
 		width[k] = format_width(t->cols[shown[k]].title);
 		for (size_t r = 0; r < rows; r++) {
-			size_t w = format_width(people_cell(t, r, shown[k]));
+			size_t w = format_width(cell_at(t, r, shown[k]));
 
 			width[k] = w > width[k] ? w : width[k];
 		}
@@ -89,8 +100,8 @@ static void print_people(const struct table *t, const struct ctl *c)
 	putchar('\n');
 	for (size_t r = 0; r < rows; r++) {
 		for (size_t k = 0; k < n; k++)
-			put_padded(people_cell(t, r, shown[k]), width[k], &t->cols[shown[k]],
-				k + 1 == n);
+			put_padded(
+				cell_at(t, r, shown[k]), width[k], &t->cols[shown[k]], k + 1 == n);
 		putchar('\n');
 	}
 }
@@ -127,18 +138,39 @@ static void print_csv(const struct table *t)
 	}
 	for (size_t r = 0; r < t->n_cells / t->n_cols; r++) {
 		for (size_t i = 0; i < t->n_cols; i++)
-			put_csv(machine_cell(t, r, i), i + 1 == t->n_cols);
+			put_csv(cell_at(t, r, i), i + 1 == t->n_cols);
 	}
 }
 
-void table_print(const struct table *t, const struct ctl *c)
+void table_print(const struct table *t)
 {
-	if (c->format == CTL_CSV) {
+	if (t->c->format == CTL_CSV) {
 		print_csv(t);
-	} else if (c->format == CTL_NAME) {
+	} else if (t->c->format == CTL_NAME) {
 		for (size_t r = 0; r < t->n_cells / t->n_cols; r++)
-			puts(machine_cell(t, r, 0));
+			puts(cell_at(t, r, 0));
 	} else {
-		print_people(t, c);
+		print_people(t);
 	}
+}
+
+void print_wrapped(const struct ctl *c, const char *text, size_t indent)
+{
+	char clean[PRINT_WRAPPED_MAX];
+	size_t col = indent;
+
+	snprintf(clean, sizeof clean, "%s", text);
+	format_clean(clean);
+	for (const char *s = clean; *s;) {
+		const size_t word = strcspn(s, " ");
+
+		if (col > indent && col + 1 + word > c->columns) {
+			printf("\n%*s", (int)indent, "");
+			col = indent;
+		}
+		printf("%s%.*s", col > indent ? " " : "", (int)word, s);
+		col += word + (col > indent);
+		s += word + strspn(s + word, " ");
+	}
+	putchar('\n');
 }

@@ -14,7 +14,7 @@
 int timeline_what_parse(const char *word, enum timeline_what *out)
 {
 	static const char *const words[TIMELINE_WHATS] = { "requested", "started", "progress",
-		"finished", "aborted", "done", "seen" };
+		"finished", "aborted", "done", "seen", "reboot" };
 
 	for (unsigned i = 0; i < TIMELINE_WHATS; i++) {
 		if (!strcmp(words[i], word)) {
@@ -67,12 +67,31 @@ static struct timeline_span *span_of(
 	return next;
 }
 
+/* No value is cut in its middle: half a number or name is a wrong one. */
+static void shorten(const char *s, char out[TIMELINE_DETAIL_MAX])
+{
+	size_t n = strlen(s);
+
+	if (n < TIMELINE_DETAIL_MAX) {
+		memcpy(out, s, n + 1);
+		return;
+	}
+	n = TIMELINE_DETAIL_MAX - sizeof " ...";
+	while (n && s[n] != ' ')
+		n--;
+	snprintf(out, TIMELINE_DETAIL_MAX, "%.*s%s...", (int)n, s, n ? " " : "");
+}
+
 void timeline_add(struct timeline *t, const struct timeline_event *e)
 {
-	char detail[sizeof t->steps[0].spans[0].detail];
+	char detail[TIMELINE_DETAIL_MAX];
 	struct timeline_span *s;
 
-	snprintf(detail, sizeof detail, "%s", e->detail ? e->detail : "");
+	shorten(e->detail ? e->detail : "", detail);
+	if (e->what == TIMELINE_REBOOT) { /* no step of the boot: it may come weeks later */
+		memcpy(t->reboot, detail, sizeof t->reboot);
+		return;
+	}
 	s = span_of(&t->steps[e->stage], e, detail);
 	s->asked = e->what == TIMELINE_REQUESTED;
 	s->open = e->what == TIMELINE_STARTED || e->what == TIMELINE_PROGRESS;
@@ -102,8 +121,7 @@ enum boot_stage timeline_stage(const struct timeline *t)
 
 /* ---- what a stage comes to ---- */
 
-/* A step that nobody ended lasts until a later stage begins, or until now. */
-static int64_t span_end(const struct timeline *t, unsigned stage, const struct timeline_span *s)
+int64_t timeline_span_end(const struct timeline *t, unsigned stage, const struct timeline_span *s)
 {
 	int64_t end = t->elapsed_ms;
 
@@ -118,11 +136,7 @@ static int64_t span_end(const struct timeline *t, unsigned stage, const struct t
 	return end > s->end_ms ? end : s->end_ms;
 }
 
-/*
- * Until when is nothing seen after the moment `from` in which a span of `stage` ended? `from`
- * itself when something goes on. Of spans that end together the latest stage's is the last.
- */
-static int64_t idle_until(
+int64_t timeline_idle_until(
 	const struct timeline *t, unsigned stage, const struct timeline_span *of, int64_t from)
 {
 	int64_t until = t->elapsed_ms;
@@ -130,7 +144,7 @@ static int64_t idle_until(
 	for (unsigned i = 0; i < STAGES; i++) {
 		for (size_t k = 0; k < t->steps[i].n; k++) {
 			const struct timeline_span *s = &t->steps[i].spans[k];
-			int64_t end = span_end(t, i, s);
+			int64_t end = timeline_span_end(t, i, s);
 
 			if (s == of || end < from || (end == from && i < stage))
 				continue;
@@ -145,9 +159,10 @@ static int64_t idle_until(
 
 struct sum {
 	uint64_t bytes, total;
+	uint64_t asked;		  /* of what was requested and nothing seen of: TFTP */
 	int64_t busy_ms, took_ms; /* took: with the idle time after it */
 	int64_t transfer_ms;	  /* the part of busy_ms in which bytes came */
-	bool open, aborted;
+	bool open, aborted, inferred;
 };
 
 static struct sum sum_of(const struct timeline *t, unsigned stage)
@@ -157,19 +172,25 @@ static struct sum sum_of(const struct timeline *t, unsigned stage)
 
 	for (size_t i = 0; i < t->steps[stage].n; i++) {
 		const struct timeline_span *s = &t->steps[stage].spans[i];
-		int64_t end = span_end(t, stage, s),
+		int64_t end = timeline_span_end(t, stage, s),
 			start = s->start_ms > done ? s->start_ms : done;
 
 		int64_t busy = end > start ? end - start : 0;
 
 		sum.busy_ms += busy;
 		sum.transfer_ms += s->bytes ? busy : 0;
-		sum.took_ms += idle_until(t, stage, s, end) - end;
+		sum.took_ms += timeline_idle_until(t, stage, s, end) - end;
 		done = end > done ? end : done;
 		sum.open = sum.open || s->open;
 		sum.aborted = s->aborted;
+		sum.inferred = sum.inferred ||
+			       !strncmp(s->detail, TIMELINE_INFERRED, strlen(TIMELINE_INFERRED));
 		if (s->again)
 			continue;
+		if (s->asked) {
+			sum.asked += s->total;
+			continue;
+		}
 		sum.bytes += s->bytes;
 		sum.total += s->total;
 	}
@@ -284,8 +305,8 @@ static void fill_stage(
 	const struct timeline_step *step = &t->steps[stage];
 
 	for (size_t i = 0; i < step->n; i++) {
-		int64_t end = span_end(t, stage, &step->spans[i]);
-		int64_t until = idle_until(t, stage, &step->spans[i], end);
+		int64_t end = timeline_span_end(t, stage, &step->spans[i]);
+		int64_t until = timeline_idle_until(t, stage, &step->spans[i], end);
 
 		if (until > end)
 			fill_idle(cells, place(end, scale_ms, n), place(until, scale_ms, n));
@@ -294,7 +315,7 @@ static void fill_stage(
 		const struct timeline_span *s = &step->spans[i];
 
 		fill_span(cells, n, place(s->start_ms, scale_ms, n),
-			place(span_end(t, stage, s), scale_ms, n));
+			place(timeline_span_end(t, stage, s), scale_ms, n));
 	}
 }
 
@@ -333,8 +354,10 @@ static void draw_title(struct text *o, const struct timeline *t, const struct ti
 	static const char *const ends[] = { "booting for ", "up after ", "failed after ",
 		"handed over, " };
 	static const enum tone tones[] = { TONE_BUSY, TONE_GOOD, TONE_BAD, TONE_DIM };
-	char took[FORMAT_MAX], left[256], right[64];
+	const int64_t took_ms = waited_took_ms(&t->waited, t->elapsed_ms);
+	char took[FORMAT_MAX], left[256], right[64], waited[WAITED_TEXT];
 	struct text l = { left, 0, sizeof left, false };
+	size_t used, room = 0;
 
 	left[0] = 0;
 	text_put(&l, "  boot %lld", (long long)t->boot);
@@ -344,15 +367,23 @@ static void draw_title(struct text *o, const struct timeline *t, const struct ti
 		if (*part)
 			text_put(&l, "  %s", part);
 	}
-	snprintf(right, sizeof right, "%s%s", ends[t->state], format_seconds(t->elapsed_ms, took));
+	snprintf(right, sizeof right, "%s%s", ends[t->state], format_seconds(took_ms, took));
+	used = format_width(t->host) + format_width(left);
 	put_toned(o, s, TONE_BOLD, t->host);
-	text_left(o, left,
-		s->columns > strlen(t->host) + strlen(right) + 2
-			? s->columns - strlen(t->host) - strlen(right) - 1
-			: strlen(left));
-	text_put(o, " ");
+	text_put(o, "%s", left);
+	if (used + 1 + strlen(right) > s->columns) { /* below it, then */
+		text_put(o, "\n");
+		used = 0;
+	}
+	if (s->columns > used + strlen(right))
+		room = s->columns - used - strlen(right);
+	text_left(o, "", room);
 	put_toned(o, s, tones[t->state], right);
 	text_put(o, "\n");
+	if (*waited_text(&t->waited, waited)) {
+		text_right(o, waited, s->columns);
+		text_put(o, "\n");
+	}
 }
 
 /* "STAGE START TOOK" and, over the bars, what their two ends mean. */
@@ -414,9 +445,13 @@ static void describe(
 	const struct timeline_step *step, const struct sum *sum, char *out, size_t size)
 {
 	const char *detail = step->spans[step->n - 1].detail;
+	char bytes[FORMAT_MAX];
 
 	if (sum->bytes || sum->total)
 		describe_bytes(sum, out, size);
+	else if (sum->asked)
+		snprintf(out, size, "%-10sasked, %s", format_bytes(sum->asked, bytes),
+			sum->inferred ? "end inferred" : "no end seen");
 	else if (step->n > 1)
 		snprintf(out, size, "%s%s%zu times", detail, *detail ? ", " : "", step->n);
 	else
@@ -507,6 +542,13 @@ char *timeline_draw(
 		if (*t->reason)
 			text_put(&o, "    (%s)\n", t->reason);
 	}
+	if (*t->reboot) {
+		char line[sizeof t->reboot + 16];
+
+		snprintf(line, sizeof line, "reboot: %s", t->reboot);
+		text_put(&o, "\n");
+		put_wrapped(&o, line, s->columns, 4);
+	}
 	return out;
 }
 
@@ -516,7 +558,7 @@ char *timeline_draw(
 #define ROW_STAGE 9
 #define ROW_TIME  8
 #define ROW_BYTES 10
-#define ROW_FIXED (2 + ROW_HOST + 1 + ROW_STAGE + 2 + 5 + ROW_BYTES + ROW_TIME)
+#define ROW_FIXED (2 + 1 + ROW_STAGE + 2 + 5 + ROW_BYTES + ROW_TIME)
 
 static const struct {
 	const char *title;
@@ -529,14 +571,19 @@ static const struct {
 };
 #define ROW_TIMES (ARRAY_LEN(row_times) * ROW_TIME)
 
+static size_t row_host(const struct timeline_style *s)
+{
+	return s->host > ROW_HOST ? s->host : ROW_HOST;
+}
+
 static bool row_has_times(const struct timeline_style *s)
 {
-	return s->columns >= ROW_FIXED + ROW_TIMES + 8;
+	return s->columns >= ROW_FIXED + row_host(s) + ROW_TIMES + 8;
 }
 
 static size_t row_bar(const struct timeline_style *s)
 {
-	size_t used = ROW_FIXED + (row_has_times(s) ? ROW_TIMES : 0);
+	size_t used = ROW_FIXED + row_host(s) + (row_has_times(s) ? ROW_TIMES : 0);
 	size_t n = s->columns > used + 6 ? s->columns - used : 6;
 
 	return n < 30 ? n : 30;
@@ -547,7 +594,7 @@ char *timeline_row_header(const struct timeline_style *s, char out[TIMELINE_TEXT
 	struct text o = { out, 0, TIMELINE_TEXT_MAX, false };
 
 	text_put(&o, "%s  ", tone_on(s, TONE_DIM));
-	text_left(&o, "HOST", ROW_HOST + 1);
+	text_left(&o, "HOST", row_host(s) + 1);
 	text_left(&o, "STAGE", ROW_STAGE);
 	for (size_t i = 0; i < ARRAY_LEN(row_times) && row_has_times(s); i++)
 		text_right(&o, row_times[i].title, ROW_TIME);
@@ -591,6 +638,26 @@ static void put_row_image(
 	text_right(o, sum.bytes ? format_bytes(sum.bytes, bytes) : "", ROW_BYTES);
 }
 
+/* As many whole words of it as there is room for beside `used` columns. */
+static void put_sentence(
+	struct text *o, const char *sentence, size_t used, const struct timeline_style *s)
+{
+	const size_t room = s->columns > used + 20 ? s->columns - used : 20;
+	char cut[sizeof((struct timeline *)0)->sentence + sizeof " ..."];
+	size_t n;
+
+	snprintf(cut, sizeof cut, "%s", sentence);
+	while (format_width(cut) + (strlen(cut) < strlen(sentence) ? 4 : 0) > room) {
+		n = strlen(cut);
+		while (n && cut[--n] != ' ')
+			;
+		cut[n] = 0;
+	}
+	if (strlen(cut) < strlen(sentence))
+		strcat(cut, " ...");
+	text_left(o, cut, room);
+}
+
 char *timeline_row(
 	const struct timeline *t, const struct timeline_style *s, char out[TIMELINE_TEXT_MAX])
 {
@@ -601,20 +668,19 @@ char *timeline_row(
 
 	put_mark(&o, s, marks[t->state]);
 	text_put(&o, " ");
-	text_left(&o, t->host, ROW_HOST);
+	text_left(&o, t->host, row_host(s));
 	text_put(&o, " %s", tone_on(s, tones[t->state]));
 	text_left(&o, boot_stage_name(timeline_stage(t)), ROW_STAGE);
 	text_put(&o, "%s", tone_off(s, tones[t->state]));
 	if (t->state == BOOT_FAILED) {
 		text_put(&o, "  ");
-		text_left(&o, t->sentence,
-			s->columns - (2 + ROW_HOST + 1 + ROW_STAGE + 2 + ROW_TIME));
+		put_sentence(&o, t->sentence, 2 + row_host(s) + 1 + ROW_STAGE + 2 + ROW_TIME, s);
 	} else {
 		if (row_has_times(s))
 			put_row_times(&o, t);
 		text_put(&o, "  ");
 		put_row_image(&o, t, s, tones[t->state]);
 	}
-	text_right(&o, format_seconds(t->elapsed_ms, time), ROW_TIME);
+	text_right(&o, format_seconds(waited_took_ms(&t->waited, t->elapsed_ms), time), ROW_TIME);
 	return out;
 }

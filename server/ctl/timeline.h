@@ -15,9 +15,11 @@
 #include "db/host.h"
 #include "db/stage.h"
 #include "images/manifest.h"
+#include "server/ctl/waited.h"
 
 #define TIMELINE_SPANS_MAX  24
-#define TIMELINE_DETAIL_MAX 112		/* bytes, with NUL */
+#define TIMELINE_DETAIL_MAX 160		/* bytes, with NUL; of a longer one whole words are kept */
+#define TIMELINE_INFERRED   "inferred:" /* so begins the detail of an end that nobody saw */
 #define TIMELINE_MS_MAX	    (1LL << 48) /* of any time in here; none is negative */
 #define TIMELINE_TEXT_MAX   16384	/* bytes that always hold a drawing */
 
@@ -28,7 +30,8 @@ enum timeline_what {
 	TIMELINE_FINISHED,
 	TIMELINE_ABORTED,
 	TIMELINE_DONE,
-	TIMELINE_SEEN, /* something else happened to the host meanwhile */
+	TIMELINE_SEEN,	 /* something else happened to the host meanwhile */
+	TIMELINE_REBOOT, /* it was asked to start anew, and what came of that */
 	TIMELINE_WHATS
 };
 
@@ -58,13 +61,16 @@ struct timeline {
 	int64_t boot;
 	char host[HOST_TEXT_MAX], image[2 * MANIFEST_NAME_MAX], firmware[16], addr[16];
 	enum boot_state state;
-	int64_t elapsed_ms; /* until now, or until it ended */
+	int64_t elapsed_ms; /* until now, or until it ended, with what it waited */
+	struct waited waited;
 	char reason[32], sentence[448];
+	char reboot[TIMELINE_DETAIL_MAX]; /* the newest word about one, "" */
 	struct timeline_step steps[STAGES];
 };
 
 struct timeline_style {
 	unsigned columns;
+	unsigned host; /* the longest name of the table's hosts */
 	bool utf8, color;
 };
 
@@ -76,6 +82,15 @@ void timeline_add(struct timeline *t, const struct timeline_event *e);
 
 /* The farthest stage that was seen; STAGE_FAILED and STAGE_UP when it ended so. */
 enum boot_stage timeline_stage(const struct timeline *t);
+
+/* When it ended; a step that nobody ended lasts until a later stage begins, or until now. */
+int64_t timeline_span_end(const struct timeline *t, unsigned stage, const struct timeline_span *s);
+/*
+ * Until when is nothing seen after the moment `from` in which a span of `stage` ended? `from`
+ * itself when something goes on. Of spans that end together the latest stage's is the last.
+ */
+int64_t timeline_idle_until(
+	const struct timeline *t, unsigned stage, const struct timeline_span *of, int64_t from);
 
 /* The whole picture, or one row of a table of hosts below its header. Each returns out. */
 char *timeline_draw(

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/timex.h>
 
 #include "server/bytes.h"
 #include "server/ctl/client.h"
@@ -54,17 +55,15 @@ static void print_json(const struct doctor_findings *f)
 }
 
 /* People read the fix below what it is for: beside it, the lines would be too long. */
-static void print_people(const struct doctor_findings *f)
+static void print_people(const struct ctl *c, const struct doctor_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		char text[DOCTOR_TEXT_MAX], fix[DOCTOR_TEXT_MAX];
-
-		snprintf(text, sizeof text, "%s", f->of[i].text);
-		snprintf(fix, sizeof fix, "%s", f->of[i].fix);
-		printf("%-4s  %-13s  %s\n", doctor_result_name(f->of[i].result), f->of[i].check,
-			format_clean(text));
-		if (*fix)
-			printf("%21s-> %s\n", "", format_clean(fix));
+		printf("%-4s  %-13s  ", doctor_result_name(f->of[i].result), f->of[i].check);
+		print_wrapped(c, f->of[i].text, 21);
+		if (!f->of[i].fix[0])
+			continue;
+		printf("%21s-> ", "");
+		print_wrapped(c, f->of[i].fix, 24);
 	}
 	printf("\n%s", always);
 }
@@ -79,7 +78,7 @@ static void print_csv(const struct ctl *c, const struct doctor_findings *f)
 	};
 	struct table t;
 
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	for (size_t i = 0; i < f->n; i++) {
 		if (c->format == CTL_NAME && f->of[i].result == DOCTOR_OK)
 			continue; /* names of what is to be mended */
@@ -88,7 +87,7 @@ static void print_csv(const struct ctl *c, const struct doctor_findings *f)
 		table_cell(&t, f->of[i].text, NULL);
 		table_cell(&t, f->of[i].fix, NULL);
 	}
-	table_print(&t, c);
+	table_print(&t);
 	table_fini(&t);
 }
 
@@ -99,7 +98,7 @@ static int print_findings(const struct ctl *c, const struct doctor_findings *f)
 	else if (c->format == CTL_CSV || c->format == CTL_NAME)
 		print_csv(c, f);
 	else
-		print_people(f);
+		print_people(c, f);
 	return f->worst == DOCTOR_FAIL ? CTL_FAILED : CTL_OK;
 }
 
@@ -127,38 +126,49 @@ static int ask(struct ctl *c, const char *path, struct answer *out)
 	return rc;
 }
 
+/* Is the clock of this machine kept by somebody? */
+static enum doctor_clock clock_here(void)
+{
+	struct timex t = { 0 };
+
+	return adjtimex(&t) < 0	       ? DOCTOR_CLOCK_UNKNOWN
+	       : t.status & STA_UNSYNC ? DOCTOR_CLOCK_ALONE
+				       : DOCTOR_CLOCK_SYNCED;
+}
+
 static int examine(struct ctl *c, const struct json *setup, bool quick)
 {
 	static struct doctor_findings findings;
 	struct doctor_input in = { .setup = setup, .secret_here = "" };
-	struct answer servers = { 0 }, roots = { 0 }, channels = { 0 };
+	static const char *const paths[] = { "/api/v1/dhcp/servers", "/api/v1/roots",
+		"/api/v1/channels", "/api/v1/images", "/api/v1/rules", "/api/v1/hosts?brief=1",
+		"/api/v1/status", "/api/v1/tokens" };
+	const struct json **const docs[] = { &in.servers, &in.roots, &in.channels, &in.images,
+		&in.rules, &in.hosts, &in.status, &in.tokens };
+	struct answer answers[ARRAY_LEN(paths)] = { 0 };
 	char dir[PATH_MAX], secrets[DOCTOR_TEXT_MAX];
-	int rc;
+	int rc = CTL_OK;
 
 	if (!quick)
 		probe(c);
-	rc = ask(c, "/api/v1/dhcp/servers", &servers);
-	if (!rc)
-		rc = ask(c, "/api/v1/roots", &roots);
-	if (!rc)
-		rc = ask(c, "/api/v1/channels", &channels);
+	for (size_t i = 0; !rc && i < ARRAY_LEN(paths); i++) {
+		rc = ask(c, paths[i], &answers[i]);
+		*docs[i] = answers[i].doc;
+	}
 	if (rc)
 		goto out;
-	in.servers = servers.doc;
-	in.roots = roots.doc;
-	in.channels = channels.doc;
 	in.now_ms = (int64_t)now_wall_ms();
 	if (!c->url) { /* this machine is the server */
 		key_secrets(dir, secrets, sizeof secrets);
 		in.keys_here = dir;
+		in.clock = clock_here();
 		in.secret_here = secrets;
 	}
 	doctor_examine(&in, &findings);
 	rc = print_findings(c, &findings);
 out:
-	answer_fini(&servers);
-	answer_fini(&roots);
-	answer_fini(&channels);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		answer_fini(&answers[i]);
 	return rc;
 }
 

@@ -1,4 +1,5 @@
 /* verb_events.c: `muster events`, and how an event looks as a line. */
+#include <err.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@
 #include "server/ctl/table.h"
 #include "server/ctl/verbs.h"
 
-#define POLL_MS	 300
 #define BATCH	 500 /* events in one answer at most */
 #define LAST_FEW 50
 
@@ -46,7 +46,7 @@ static void print_csv(const struct json *event)
 	csv_row(cells, ARRAY_LEN(fields));
 }
 
-/* "8.2 MiB of 13.2 MiB  62%", "8.2 MiB" or nothing. */
+/* "8.2 MiB of 13.2 MiB  62%", "8.2 MiB", "of 13.2 MiB" before the first, or nothing. */
 static void describe_bytes(const struct json *event, char *out, size_t size)
 {
 	uint64_t bytes = (uint64_t)json_get_int(event, "bytes", 0),
@@ -54,7 +54,9 @@ static void describe_bytes(const struct json *event, char *out, size_t size)
 	char a[FORMAT_MAX], b[FORMAT_MAX];
 
 	*out = 0;
-	if (total && bytes < total)
+	if (total && !bytes && strcmp(json_get_str(event, "what", ""), "aborted") != 0)
+		snprintf(out, size, "of %s", format_bytes(total, b));
+	else if (total && bytes < total)
 		snprintf(out, size, "%s of %s %u%%", format_bytes(bytes, a), format_bytes(total, b),
 			(unsigned)((double)bytes * 100 / (double)total));
 	else if (bytes)
@@ -65,20 +67,24 @@ static void print_line(const struct json *event)
 {
 	int64_t at = json_get_int(event, "at", 0);
 	time_t at_s = (time_t)(at / 1000);
-	char clock[16] = "", since[FORMAT_MAX], bytes[64], line[768];
+	const char *detail = json_get_str(event, "detail", "");
+	char clock[16] = "", since[FORMAT_MAX], bytes[64], *line;
 	struct tm tm;
 
 	if (localtime_r(&at_s, &tm))
 		strftime(clock, sizeof clock, "%H:%M:%S", &tm);
 	describe_bytes(event, bytes, sizeof bytes);
 	format_seconds(json_get_int(event, "since_ms", 0), since);
-	snprintf(line, sizeof line, "%s.%03d  %-10s boot %-4" PRId64 " +%-8s %-8s %-9s  %-26s %s",
-		clock, (int)(at % 1000), json_get_str(event, "host", "-"),
-		json_get_int(event, "boot", 0), since, json_get_str(event, "stage", ""),
-		json_get_str(event, "what", ""), bytes, json_get_str(event, "detail", ""));
+	if (asprintf(&line, "%s.%03d  %-15s boot %-4" PRId64 " +%-8s %-8s %-9s  %s%s%s", clock,
+		    (int)(at % 1000), json_get_str(event, "host", "-"),
+		    json_get_int(event, "boot", 0), since, json_get_str(event, "stage", ""),
+		    json_get_str(event, "what", ""), bytes, *bytes && *detail ? "  " : "",
+		    detail) < 0)
+		errx(CTL_FAILED, "out of memory");
 	for (size_t n = strlen(line); n && line[n - 1] == ' ';)
 		line[--n] = 0;
 	puts(format_clean(line));
+	free(line);
 }
 
 void event_print(const struct ctl *c, const struct json *event)
@@ -180,21 +186,35 @@ static int parse(struct ctl *c, int argc, char **argv, struct follow *f)
 	return optind < argc ? ctl_usage(c, "'%s' is too much", argv[optind]) : CTL_OK;
 }
 
+struct following {
+	const struct ctl *c;
+	const struct follow *f;
+};
+
+static int on_event(void *arg, const struct json *event)
+{
+	const struct following *g = arg;
+
+	if (!event)
+		fflush(stdout);
+	else if (!g->f->hosts.n || hostlist_has(&g->f->hosts, json_get_str(event, "host", "")))
+		event_print(g->c, event);
+	return 0;
+}
+
 int verb_events(struct ctl *c, int argc, char **argv)
 {
 	struct follow f = { .since = -1, .limit = LAST_FEW };
-	bool more = false;
+	struct following g = { c, &f };
+	bool more = true;
 	int rc = parse(c, argc, argv, &f);
 
 	if (!rc)
 		event_header(c);
-	while (!rc) {
+	while (!rc && more)
 		rc = next_events(c, &f, &more);
-		if (rc || (!f.on && !more))
-			break;
-		if (!more)
-			ctl_pause(POLL_MS);
-	}
+	if (!rc && f.on)
+		rc = client_follow(c, &f.since, on_event, &g);
 	hostlist_fini(&f.hosts);
 	return rc;
 }

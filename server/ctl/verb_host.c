@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include "server/bytes.h"
+#include "server/ctl/batch.h"
 #include "server/ctl/format.h"
+#include "server/ctl/ansible.h"
 #include "server/ctl/hosts.h"
+#include "server/ctl/rule.h"
 #include "server/ctl/table.h"
 #include "server/ctl/text.h"
 #include "server/ctl/verbs.h"
+#include "server/ctl/waited.h"
 #include "server/loop.h"
 
 #define FOLDED_MAX	   400 /* bytes of a folded list in a message */
@@ -28,12 +32,18 @@ static const struct column host_columns[] = {
 	{ "ADDRESS", COL_LEFT, COL_ALWAYS },
 	{ "BOOT", COL_RIGHT, COL_ALWAYS },
 	{ "SEEN", COL_RIGHT, COL_ALWAYS },
+	{ "CHANNEL", COL_LEFT, COL_WIDE },
+	{ "PROFILE", COL_LEFT, COL_WIDE },
+	{ "PINNED", COL_LEFT, COL_WIDE },
 	{ "MACS", COL_LEFT, COL_WIDE },
 	{ "SERIAL", COL_LEFT, COL_WIDE },
 	{ "UUID", COL_LEFT, COL_WIDE },
 	{ "VENDOR", COL_LEFT, COL_WIDE },
 	{ "PRODUCT", COL_LEFT, COL_WIDE },
 	{ "WHY", COL_LEFT, COL_WIDE },
+	{ "RESERVED", COL_LEFT, COL_WIDE },
+	{ "LABELS", COL_LEFT, COL_WIDE },
+	{ "REBOOT", COL_LEFT, COL_WIDE },
 };
 
 /* "-" for people, nothing for machines where the server has nothing. */
@@ -55,6 +65,39 @@ static void macs_cell(struct table *t, const struct json *macs)
 	table_cell(t, *all ? all : "-", all);
 }
 
+/* "kvm@1#7", several with a blank between them; "" for none. */
+static const char *pins_text(const struct json *pins, char out[512])
+{
+	struct text t = { .out = out, .size = 512 };
+
+	*out = 0;
+	for (size_t i = 0; i < json_len(pins); i++)
+		text_put(&t, "%s%s@%s#%" PRId64, i ? " " : "",
+			json_get_str(json_at(pins, i), "image", "?"),
+			json_get_str(json_at(pins, i), "version", "?"),
+			json_get_int(json_at(pins, i), "release", 0));
+	return out;
+}
+
+/* "3: kvm 2, waiting", or nothing. */
+static const char *rollout_text(const struct json *r, char *out, size_t size)
+{
+	*out = 0;
+	if (json_is_object(r))
+		snprintf(out, size, "%" PRId64 ": %s %s, %s", json_get_int(r, "id", 0),
+			json_get_str(r, "image", "?"), json_get_str(r, "version", "?"),
+			json_get_str(r, "state", "?"));
+	return out;
+}
+
+static void pins_cell(struct table *t, const struct json *pins)
+{
+	char all[512];
+
+	pins_text(pins, all);
+	table_cell(t, *all ? all : "-", all);
+}
+
 static void number_cell(struct table *t, const struct json *n)
 {
 	char number[FORMAT_MAX] = "";
@@ -72,21 +115,67 @@ static void seen_cell(struct table *t, int64_t seen_ms)
 	table_cell(t, seen_ms ? format_age((int64_t)now_wall_ms() - seen_ms, age) : "never", exact);
 }
 
+/* "gpu rack=r3" */
+static char *labels_text(const struct json *labels, char *out, size_t size)
+{
+	struct text o = { out, 0, size, false };
+	const struct json *value;
+	const char *key;
+
+	*out = 0;
+	for (size_t i = 0; (value = json_member(labels, i, &key)); i++)
+		text_put(&o, "%s%s%s%s", i ? " " : "", key, *json_str(value, "") ? "=" : "",
+			json_str(value, ""));
+	return out;
+}
+
+static void labels_cell(struct table *t, const struct json *labels)
+{
+	char text[2048];
+
+	labels_text(labels, text, sizeof text);
+	table_cell(t, *text ? text : "-", text);
+}
+
+static void reboot_cell(struct table *t, const struct json *reboot)
+{
+	char text[512];
+
+	hosts_reboot(reboot, text, sizeof text);
+	table_cell(t, *text ? text : "-", json_get_str(reboot, "state", ""));
+}
+
+/* Its own, or in brackets what a rule or the default gave it last. */
+static void image_cell(struct table *t, const struct json *h)
+{
+	const char *own = json_get_str(h, "image", ""), *ran = json_get_str(h, "booted_image", "");
+	char text[128];
+
+	snprintf(text, sizeof text, "(%s)", ran);
+	table_cell(t, *own ? own : *ran ? text : "-", own);
+}
+
 static void host_row(struct table *t, const struct json *h)
 {
 	table_cell(t, hosts_name(h), NULL);
 	text_cell(t, h, "stage");
 	table_cell(t, json_bool(json_get(h, "admitted"), false) ? "yes" : "no", NULL);
-	text_cell(t, h, "image");
+	image_cell(t, h);
 	text_cell(t, h, "addr");
 	number_cell(t, json_get(h, "boot"));
 	seen_cell(t, json_get_int(h, "seen", 0));
+	text_cell(t, h, "channel");
+	text_cell(t, h, "profile");
+	pins_cell(t, json_get(h, "pins"));
 	macs_cell(t, json_get(h, "macs"));
 	text_cell(t, h, "serial");
 	text_cell(t, h, "uuid");
 	text_cell(t, h, "vendor");
 	text_cell(t, h, "product");
 	text_cell(t, h, "sentence");
+	text_cell(t, h, "ip");
+	labels_cell(t, json_get(h, "labels"));
+	reboot_cell(t, json_get(h, "reboot"));
 }
 
 /* The server's own objects; its own text where nothing was left out. */
@@ -117,10 +206,10 @@ static void print_hosts(const struct ctl *c, const struct hosts *h)
 {
 	struct table t;
 
-	table_init(&t, host_columns, ARRAY_LEN(host_columns));
+	table_init(&t, c, host_columns, ARRAY_LEN(host_columns));
 	for (size_t i = 0; i < h->n; i++)
 		host_row(&t, h->nodes[i]);
-	table_print(&t, c);
+	table_print(&t);
 	table_fini(&t);
 }
 
@@ -144,19 +233,34 @@ static int missing(const struct hostlist *want, const struct hosts *have)
 
 int verb_host_list(struct ctl *c, int argc, char **argv)
 {
+	static const struct option options[] = { { "where", required_argument, NULL, 'w' }, { 0 } };
+	const char *where = NULL;
 	struct hostlist names = { 0 };
 	struct hosts h = { 0 };
-	bool all = argc < 2;
-	int rc = hosts_resolve(c, argc - 1, argv + 1, &names);
+	bool all;
+	int o, rc;
 
-	if (!rc)
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o != 'w')
+			return ctl_usage(c, NULL);
+		where = optarg;
+	}
+	all = optind == argc;
+	rc = hosts_resolve(c, argc - optind, argv + optind, &names);
+	if (!rc && where)
+		rc = hosts_where(c, where, all ? NULL : &names, &h);
+	else if (!rc && (c->format == CTL_TABLE || c->format == CTL_NAME))
+		rc = hosts_brief(c, all ? NULL : &names, &h);
+	else if (!rc)
 		rc = hosts_fetch(c, all ? NULL : &names, &h);
 	if (!rc) {
 		if (c->format == CTL_JSON)
 			print_json(&h, all);
+		else if (c->format == CTL_ANSIBLE)
+			ansible_print(&h);
 		else
 			print_hosts(c, &h);
-		rc = missing(&names, &h);
+		rc = where ? CTL_OK : missing(&names, &h);
 	}
 	hosts_fini(&h);
 	hostlist_fini(&names);
@@ -175,29 +279,49 @@ static void put_line(const char *label, const char *value)
 	printf("  %-12s %s\n", label, format_clean(clean));
 }
 
+static void put_dimms(const struct json *dimms)
+{
+	char line[256], size[FORMAT_MAX];
+
+	for (size_t i = 0; i < json_len(dimms); i++) {
+		const struct json *d = json_at(dimms, i);
+
+		snprintf(line, sizeof line, "%s: %s %s %s", json_get_str(d, "slot", "?"),
+			format_bytes((uint64_t)json_get_int(d, "size_mb", 0) << 20, size),
+			json_get_str(d, "maker", ""), json_get_str(d, "part", ""));
+		put_line(i ? "" : "modules", line);
+	}
+}
+
 static void put_facts(const struct json *facts)
 {
 	const struct json *cpu = json_get(facts, "cpu"), *nics = json_get(facts, "nics"),
 			  *disks = json_get(facts, "disks");
+	const char *bios = json_get_str(facts, "bios", ""), *model = json_get_str(cpu, "model", ""),
+		   *virt = json_get_str(cpu, "virt", "");
 	char line[256], size[FORMAT_MAX];
 
 	if (!json_is_object(facts))
 		return;
-	snprintf(line, sizeof line, "%s%s, lockdown %s, TPM %s",
+	snprintf(line, sizeof line, "%s%s%s%s, lockdown %s, TPM %s", bios, *bios ? ", " : "",
 		json_get_str(facts, "firmware", "?"),
 		json_bool(json_get(facts, "secure_boot"), false) ? ", Secure Boot" : "",
 		json_get_str(facts, "lockdown", "?"), json_get_str(facts, "tpm", "?"));
 	put_line("firmware", line);
-	snprintf(line, sizeof line, "%" PRId64 " x %s (%s)", json_get_int(cpu, "count", 0),
-		json_get_str(cpu, "model", "?"), json_get_str(cpu, "virt", "none"));
+	snprintf(line, sizeof line, "%" PRId64 "%s%s (%s)", json_get_int(cpu, "count", 0),
+		*model ? " x " : "", model,
+		*virt && strcmp(virt, "none") ? virt : "no virtualization");
 	put_line("processor", line);
 	format_bytes((uint64_t)json_get_int(facts, "memory_mb", 0) << 20, size);
 	put_line("memory", size);
+	put_dimms(json_get(facts, "dimms"));
 	for (size_t i = 0; i < json_len(nics); i++) {
 		const struct json *n = json_at(nics, i);
 
-		snprintf(line, sizeof line, "%s %s %s%s%s", json_get_str(n, "name", "?"),
-			json_get_str(n, "mac", "?"), json_get_str(n, "driver", "?"),
+		const char *driver = json_get_str(n, "driver", "");
+
+		snprintf(line, sizeof line, "%s %s%s%s%s%s", json_get_str(n, "name", "?"),
+			json_get_str(n, "mac", "?"), *driver ? " " : "", driver,
 			json_bool(json_get(n, "link"), false) ? "" : ", no link",
 			json_bool(json_get(n, "boot"), false) ? ", boots here" : "");
 		put_line(i ? "" : "network", line);
@@ -247,8 +371,11 @@ static void put_loader(const char *label, const struct json *l)
 static void boot_row(struct table *t, const struct json *b)
 {
 	int64_t started = json_get_int(b, "started", 0), ended = json_get_int(b, "ended", 0);
-	char took[FORMAT_MAX], age[FORMAT_MAX], bytes[FORMAT_MAX], exact[FORMAT_MAX];
+	char took[FORMAT_MAX], age[FORMAT_MAX], bytes[FORMAT_MAX], exact[FORMAT_MAX],
+		waited[WAITED_TEXT];
+	struct waited w;
 
+	waited_read(b, (int64_t)now_wall_ms(), &w);
 	number_cell(t, json_get(b, "id"));
 	table_cell(t, format_age((int64_t)now_wall_ms() - started, age), NULL);
 	text_cell(t, b, "state");
@@ -256,10 +383,12 @@ static void boot_row(struct table *t, const struct json *b)
 	text_cell(t, b, "image");
 	text_cell(t, b, "version");
 	text_cell(t, b, "firmware");
-	table_cell(t, ended ? format_seconds(ended - started, took) : "-", NULL);
+	table_cell(
+		t, ended ? format_seconds(waited_took_ms(&w, ended - started), took) : "-", NULL);
 	format_count((uint64_t)json_get_int(b, "bytes", 0), exact);
 	table_cell(t, format_bytes((uint64_t)json_get_int(b, "bytes", 0), bytes), exact);
 	text_cell(t, b, "reason");
+	table_cell(t, *waited_text(&w, waited) ? waited : "-", NULL);
 }
 
 static void put_boots(const struct ctl *c, const struct json *boots)
@@ -275,20 +404,37 @@ static void put_boots(const struct ctl *c, const struct json *boots)
 		{ "TOOK", COL_RIGHT, COL_ALWAYS },
 		{ "BYTES", COL_RIGHT, COL_ALWAYS },
 		{ "REASON", COL_LEFT, COL_ALWAYS },
+		{ "WAITING", COL_LEFT, COL_ALWAYS },
 	};
 	struct table t;
 
 	if (!json_len(boots))
 		return;
 	putchar('\n');
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	for (size_t i = 0; i < json_len(boots); i++)
 		boot_row(&t, json_at(boots, i));
-	table_print(&t, c);
+	table_print(&t);
 	table_fini(&t);
 }
 
-static void show_host(const struct ctl *c, const struct json *h)
+static void put_labels_line(const struct json *labels)
+{
+	char line[400];
+
+	put_line("labels", labels_text(labels, line, sizeof line));
+}
+
+/* Which image it gets, and why: asked of the server, which has the rules. */
+static void put_image(struct ctl *c, const struct json *h)
+{
+	char line[200];
+
+	rule_gets(c, hosts_name(h), line, sizeof line);
+	put_line("image", line);
+}
+
+static void show_host(struct ctl *c, const struct json *h)
 {
 	const struct json *macs = json_get(h, "macs"), *loaders = json_get(h, "loaders"),
 			  *options = json_get(h, "options");
@@ -301,7 +447,13 @@ static void show_host(const struct ctl *c, const struct json *h)
 	snprintf(name, sizeof name, "%s", hosts_name(h));
 	printf("%s  %s\n", format_clean(name), json_get_str(h, "stage", "never booted"));
 	put_line("why", json_get_str(h, "sentence", NULL));
-	put_line("image", json_get_str(h, "image", "(the server's default)"));
+	put_image(c, h);
+	put_line("reboot", hosts_reboot(json_get(h, "reboot"), place, sizeof place));
+	put_labels_line(json_get(h, "labels"));
+	put_line("channel", json_get_str(h, "channel", NULL));
+	put_line("profile", json_get_str(h, "profile", NULL));
+	put_line("pinned", pins_text(json_get(h, "pins"), place));
+	put_line("rollout", rollout_text(json_get(h, "rollout"), place, sizeof place));
 	for (size_t i = 0; (value = json_member(values, i, &key)); i++) {
 		snprintf(machine, sizeof machine, "%s=%s", key, json_str(value, "(not shown)"));
 		put_line(i ? "" : "values", machine);
@@ -311,6 +463,7 @@ static void show_host(const struct ctl *c, const struct json *h)
 	put_line("address", json_get_str(h, "addr", NULL));
 	put_line("reserved", json_get_str(h, "ip", NULL));
 	put_line("place", hosts_place(json_get(h, "place"), place, sizeof place));
+	put_line("switch", hosts_neighbours(json_get(h, "neighbours"), place, sizeof place));
 	snprintf(machine, sizeof machine, "%s %s", json_get_str(h, "vendor", ""),
 		json_get_str(h, "product", ""));
 	put_line("machine", strcmp(machine, " ") ? machine : NULL);
@@ -351,18 +504,26 @@ static int show_one(struct ctl *c, const char *name)
 
 int verb_host_show(struct ctl *c, int argc, char **argv)
 {
+	static const struct option options[] = { { "told", no_argument, NULL, 't' }, { 0 } };
 	struct hostlist names = { 0 };
-	int rc;
+	bool told = false;
+	int o, rc;
 
-	if (argc < 2)
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o != 't')
+			return ctl_usage(c, NULL);
+		told = true;
+	}
+	if (optind == argc)
 		return ctl_usage(c, "which host?");
-	if (c->format == CTL_CSV || c->format == CTL_NAME)
+	if (!told && (c->format == CTL_CSV || c->format == CTL_NAME))
 		return verb_host_list(c, argc, argv);
-	rc = hosts_resolve(c, argc - 1, argv + 1, &names);
+	rc = hosts_resolve(c, argc - optind, argv + optind, &names);
 	for (size_t i = 0; !rc && i < names.n; i++) {
 		if (i && c->format != CTL_JSON)
 			putchar('\n');
-		rc = show_one(c, names.names[i]);
+		rc = told ? profile_show_told(c, names.names[i], NULL)
+			  : show_one(c, names.names[i]);
 	}
 	hostlist_fini(&names);
 	return rc;
@@ -376,6 +537,10 @@ enum {
 	OPT_SERIAL,
 	OPT_IMAGE,
 	OPT_NO_IMAGE,
+	OPT_CHANNEL,
+	OPT_NO_CHANNEL,
+	OPT_PROFILE,
+	OPT_NO_PROFILE,
 	OPT_IP,
 	OPT_NO_IP,
 	OPT_CLIENT_ID,
@@ -385,20 +550,32 @@ enum {
 	OPT_NAME,
 	OPT_VALUE,
 	OPT_NO_VALUE,
+	OPT_LABEL,
+	OPT_NO_LABEL,
 	OPT_BY,
 	OPT_FORCE,
+	OPT_UNDO,
+	OPT_CSV,
 	OPT_YES,
 	OPT_DRY_RUN
 };
 
 /* What a change says; the same options mean the same with every verb that knows them. */
 struct change {
-	const char *mac, *uuid, *serial, *image, *ip, *client_id, *circuit, *name, *by;
+	const char *mac, *uuid, *serial, *image, *channel, *profile, *ip, *client_id, *circuit,
+		*name, *by;
 	const char *options[CHANGE_OPTIONS_MAX]; /* what DHCP tells it alone */
 	size_t n_options;
 	const char *values[VALUES_MAX]; /* "name=value"; "name" takes it away */
 	size_t n_values;
-	bool no_image, no_ip, no_options, admitted, force, yes, dry_run;
+	struct {
+		const char *word; /* "name=value" or "name" */
+		bool gone;
+	} labels[VALUES_MAX];
+	size_t n_labels;
+	bool no_image, no_channel, no_profile, no_ip, no_options, admitted, force, yes, dry_run;
+	bool reject, undo;
+	const char *csv; /* a file of serial numbers */
 };
 
 static const struct option add_options[] = {
@@ -410,13 +587,20 @@ static const struct option add_options[] = {
 	{ "circuit", required_argument, NULL, OPT_CIRCUIT },
 	{ "option", required_argument, NULL, OPT_OPTION },
 	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "channel", required_argument, NULL, OPT_CHANNEL },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "value", required_argument, NULL, OPT_VALUE },
+	{ "label", required_argument, NULL, OPT_LABEL },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
 static const struct option set_options[] = {
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "no-image", no_argument, NULL, OPT_NO_IMAGE },
+	{ "channel", required_argument, NULL, OPT_CHANNEL },
+	{ "no-channel", no_argument, NULL, OPT_NO_CHANNEL },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
+	{ "no-profile", no_argument, NULL, OPT_NO_PROFILE },
 	{ "ip", required_argument, NULL, OPT_IP },
 	{ "no-ip", no_argument, NULL, OPT_NO_IP },
 	{ "option", required_argument, NULL, OPT_OPTION },
@@ -424,11 +608,19 @@ static const struct option set_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "value", required_argument, NULL, OPT_VALUE },
 	{ "no-value", required_argument, NULL, OPT_NO_VALUE },
+	{ "label", required_argument, NULL, OPT_LABEL },
+	{ "no-label", required_argument, NULL, OPT_NO_LABEL },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
 static const struct option approve_options[] = {
+	{ "csv", required_argument, NULL, OPT_CSV },
 	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ 0 },
+};
+static const struct option reject_options[] = {
+	{ "undo", no_argument, NULL, OPT_UNDO },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ 0 },
 };
@@ -459,76 +651,117 @@ static int add_value(struct ctl *c, struct change *ch, bool has_value, const cha
 	return CTL_OK;
 }
 
+static int add_label(struct ctl *c, struct change *ch, bool gone, const char *word)
+{
+	if (*word == '=' || !*word || (gone && strchr(word, '=')))
+		return ctl_usage(
+			c, "--label takes NAME or NAME=VALUE, --no-label NAME, not '%s'", word);
+	if (ch->n_labels == VALUES_MAX)
+		return ctl_usage(c, "at most %d labels at once", VALUES_MAX);
+	ch->labels[ch->n_labels].word = word;
+	ch->labels[ch->n_labels++].gone = gone;
+	return CTL_OK;
+}
+
 /* Options into *ch, names into *names: at least one. */
+static int take_option(struct ctl *c, struct change *ch, int o)
+{
+	switch (o) {
+	case OPT_MAC:
+		ch->mac = optarg;
+		break;
+	case OPT_UUID:
+		ch->uuid = optarg;
+		break;
+	case OPT_SERIAL:
+		ch->serial = optarg;
+		break;
+	case OPT_IMAGE:
+		ch->image = optarg;
+		break;
+	case OPT_NO_IMAGE:
+		ch->no_image = true;
+		break;
+	case OPT_CHANNEL:
+		ch->channel = optarg;
+		break;
+	case OPT_NO_CHANNEL:
+		ch->no_channel = true;
+		break;
+	case OPT_PROFILE:
+		ch->profile = optarg;
+		break;
+	case OPT_NO_PROFILE:
+		ch->no_profile = true;
+		break;
+	case OPT_IP:
+		ch->ip = optarg;
+		break;
+	case OPT_NO_IP:
+		ch->no_ip = true;
+		break;
+	case OPT_CLIENT_ID:
+		ch->client_id = optarg;
+		break;
+	case OPT_CIRCUIT:
+		ch->circuit = optarg;
+		break;
+	case OPT_OPTION:
+		if (ch->n_options == CHANGE_OPTIONS_MAX)
+			return ctl_usage(c, "too many options");
+		ch->options[ch->n_options++] = optarg;
+		break;
+	case OPT_NO_OPTIONS:
+		ch->no_options = true;
+		break;
+	case OPT_NAME:
+		ch->name = optarg;
+		break;
+	case OPT_VALUE:
+	case OPT_NO_VALUE:
+		return add_value(c, ch, o == OPT_VALUE, optarg);
+	case OPT_LABEL:
+	case OPT_NO_LABEL:
+		return add_label(c, ch, o == OPT_NO_LABEL, optarg);
+	case OPT_BY:
+		ch->by = optarg;
+		break;
+	case OPT_CSV:
+		ch->csv = optarg;
+		break;
+	case OPT_UNDO:
+		ch->undo = true;
+		break;
+	case OPT_FORCE:
+		ch->force = true;
+		break;
+	case OPT_YES:
+		ch->yes = true;
+		break;
+	case OPT_DRY_RUN:
+		ch->dry_run = true;
+		break;
+	default:
+		return ctl_usage(c, NULL);
+	}
+	return CTL_OK;
+}
+
 static int parse_change(struct ctl *c, int argc, char **argv, const struct option *options,
 	struct change *ch, struct hostlist *names)
 {
-	int o, rc;
+	int o, rc = CTL_OK;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (o) {
-		case OPT_MAC:
-			ch->mac = optarg;
-			break;
-		case OPT_UUID:
-			ch->uuid = optarg;
-			break;
-		case OPT_SERIAL:
-			ch->serial = optarg;
-			break;
-		case OPT_IMAGE:
-			ch->image = optarg;
-			break;
-		case OPT_NO_IMAGE:
-			ch->no_image = true;
-			break;
-		case OPT_IP:
-			ch->ip = optarg;
-			break;
-		case OPT_NO_IP:
-			ch->no_ip = true;
-			break;
-		case OPT_CLIENT_ID:
-			ch->client_id = optarg;
-			break;
-		case OPT_CIRCUIT:
-			ch->circuit = optarg;
-			break;
-		case OPT_OPTION:
-			if (ch->n_options == CHANGE_OPTIONS_MAX)
-				return ctl_usage(c, "too many options");
-			ch->options[ch->n_options++] = optarg;
-			break;
-		case OPT_NO_OPTIONS:
-			ch->no_options = true;
-			break;
-		case OPT_NAME:
-			ch->name = optarg;
-			break;
-		case OPT_VALUE:
-		case OPT_NO_VALUE:
-			rc = add_value(c, ch, o == OPT_VALUE, optarg);
-			if (rc)
-				return rc;
-			break;
-		case OPT_BY:
-			ch->by = optarg;
-			break;
-		case OPT_FORCE:
-			ch->force = true;
-			break;
-		case OPT_YES:
-			ch->yes = true;
-			break;
-		case OPT_DRY_RUN:
-			ch->dry_run = true;
-			break;
-		default:
-			return ctl_usage(c, NULL);
-		}
-	}
+	while (!rc && (o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		rc = take_option(c, ch, o);
+	if (rc)
+		return rc;
+	if (ch->csv)
+		return optind < argc ? ctl_usage(c, "names or --csv, not both") : CTL_OK;
 	if (optind == argc)
 		return ctl_usage(c, "which host?");
+	if (options == approve_options || options == reject_options)
+		return hosts_resolve_codes(c, argc - optind, argv + optind, names);
 	return hosts_resolve(c, argc - optind, argv + optind, names);
 }
 
@@ -554,6 +787,22 @@ static void put_values(struct jw *w, const struct change *ch)
 	jw_end_obj(w);
 }
 
+static void put_labels(struct jw *w, const struct change *ch)
+{
+	char name[64];
+
+	if (!ch->n_labels)
+		return;
+	jw_obj(w, "labels");
+	for (size_t i = 0; i < ch->n_labels; i++) {
+		const char *word = ch->labels[i].word, *equals = strchr(word, '=');
+
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+		jw_str(w, name, ch->labels[i].gone ? NULL : equals ? equals + 1 : "");
+	}
+	jw_end_obj(w);
+}
+
 /* The JSON body of a change; free() it. NULL without memory. */
 static char *change_body(const struct change *ch, const char *name)
 {
@@ -565,12 +814,19 @@ static char *change_body(const struct change *ch, const char *name)
 	member(&w, "uuid", ch->uuid);
 	member(&w, "serial", ch->serial);
 	member(&w, "image", ch->image);
+	member(&w, "channel", ch->channel);
+	member(&w, "profile", ch->profile);
 	member(&w, "ip", ch->ip);
 	member(&w, "client_id", ch->client_id);
 	member(&w, "circuit", ch->circuit);
 	put_values(&w, ch);
+	put_labels(&w, ch);
 	if (ch->no_image)
 		jw_null(&w, "image");
+	if (ch->no_channel)
+		jw_null(&w, "channel");
+	if (ch->no_profile)
+		jw_null(&w, "profile");
 	if (ch->no_ip)
 		jw_null(&w, "ip");
 	if (ch->no_options)
@@ -583,6 +839,8 @@ static char *change_body(const struct change *ch, const char *name)
 	}
 	if (ch->admitted)
 		jw_bool(&w, "admitted", true);
+	if (ch->reject)
+		jw_bool(&w, "rejected", !ch->undo);
 	jw_end_obj(&w);
 	if (w.bad) {
 		jw_fini(&w);
@@ -608,31 +866,76 @@ static int send_change(struct ctl *c, const char *method, const char *path, cons
 	return rc;
 }
 
+/* The calls of a batch; free each. NULL where memory has ended. */
+static char *batch_call(const char *method, const char *name, const struct change *ch)
+{
+	char *body = strcmp(method, "DELETE") ? change_body(ch, ch->name) : NULL, path[128];
+	struct jw w = { 0 };
+
+	snprintf(path, sizeof path, "/api/v1/hosts/%s", name);
+	jw_obj(&w, NULL);
+	jw_str(&w, "method", method);
+	jw_str(&w, "path", path);
+	if (body)
+		jw_raw(&w, "body", body);
+	jw_end_obj(&w);
+	free(body);
+	if (w.bad)
+		jw_fini(&w);
+	return w.buf;
+}
+
+/* One is a change as any; several are made in a batch, all or none. */
+static int send_all(
+	struct ctl *c, const char *method, const struct change *ch, const struct hostlist *names)
+{
+	char **calls = calloc(names->n, sizeof *calls), path[128];
+	size_t n = 0;
+	int rc = CTL_OK;
+
+	snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[0]);
+	if (names->n > 1)
+		for (; calls && n < names->n; n++)
+			calls[n] = batch_call(method, names->names[n], ch);
+	for (size_t i = 0; i < n; i++)
+		rc = calls[i] ? rc : ctl_fail(CTL_FAILED, "out of memory");
+	if (!calls)
+		rc = ctl_fail(CTL_FAILED, "out of memory");
+	if (!rc)
+		rc = n ? batch_send(c, calls, n, false)
+		       : send_change(c, method, path, ch, ch->name);
+	for (size_t i = 0; i < n; i++)
+		free(calls[i]);
+	free(calls);
+	return rc;
+}
+
 /*
- * The same change for each host; goes on after a failure. Then says which hosts have it, as
- * "n[01-03]: WHAT". Returns the first failure.
+ * The same change for each host, all or none. Then says which hosts have it, as "n[01-03]: WHAT";
+ * with --dry-run what would be sent.
  */
-static int change_each(struct ctl *c, const char *method, const struct change *ch,
+static int change_all(struct ctl *c, const char *method, const struct change *ch,
 	struct hostlist *names, const char *what)
 {
-	struct hostlist done = { 0 };
 	char path[128], folded[FOLDED_MAX];
-	int first = CTL_OK;
+	struct hosts have = { 0 };
+	int rc;
 
-	for (size_t i = 0; i < names->n && first != CTL_UNREACHABLE; i++) {
-		int rc;
-
+	if (!names->n)
+		return CTL_OK;
+	rc = hosts_brief(c, names, &have);
+	if (!rc)
+		rc = missing(names, &have);
+	hosts_fini(&have);
+	if (!rc && !ch->dry_run)
+		rc = send_all(c, method, ch, names);
+	for (size_t i = 0; i < names->n && !rc && ch->dry_run; i++) {
 		snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[i]);
 		rc = send_change(c, method, path, ch, ch->name);
-		if (!rc)
-			hostlist_add_name(&done, names->names[i]);
-		else if (!first)
-			first = rc;
 	}
-	if (done.n && !ch->dry_run)
-		printf("%s: %s\n", hostlist_fold(&done, folded, sizeof folded), what);
-	hostlist_fini(&done);
-	return first;
+	if (!rc && !ch->dry_run)
+		printf("%s: %s\n", hostlist_fold(names, folded, sizeof folded), what);
+	return rc;
 }
 
 int verb_host_add(struct ctl *c, int argc, char **argv)
@@ -656,15 +959,20 @@ int verb_host_add(struct ctl *c, int argc, char **argv)
 
 static int check_set(struct ctl *c, const struct change *ch, const struct hostlist *names)
 {
-	if (!ch->image && !ch->no_image && !ch->ip && !ch->no_ip && !ch->n_options &&
-		!ch->no_options && !ch->name && !ch->n_values)
+	if (!ch->image && !ch->no_image && !ch->channel && !ch->no_channel && !ch->profile &&
+		!ch->no_profile && !ch->ip && !ch->no_ip && !ch->n_options && !ch->no_options &&
+		!ch->name && !ch->n_values && !ch->n_labels)
 		return ctl_usage(c,
-			"what shall change? --image, --ip, --option, --value, --no-image, --no-ip, "
-			"--no-options, --no-value or --name");
-	if ((ch->image && ch->no_image) || (ch->ip && ch->no_ip) ||
+			"what shall change? --image, --channel, --profile, --ip, --option, --value, "
+			"--label, --no-image, --no-channel, --no-profile, --no-ip, --no-options, --no-value, --no-label or "
+			"--name");
+	if ((ch->image && ch->no_image) || (ch->channel && ch->no_channel) ||
+		(ch->profile && ch->no_profile) || (ch->ip && ch->no_ip) ||
 		(ch->n_options && ch->no_options))
-		return ctl_usage(c, "--image and --no-image, --ip and --no-ip, --option and "
-				    "--no-options exclude each other");
+		return ctl_usage(c,
+			"--image and --no-image, --channel and --no-channel, --profile and "
+			"--no-profile, --ip and "
+			"--no-ip, --option and --no-options exclude each other");
 	if ((ch->name || ch->ip) && names->n != 1)
 		return ctl_usage(c, "--name and --ip are for one host");
 	return CTL_OK;
@@ -680,12 +988,17 @@ static void say_set(const struct change *ch, char *out, size_t size)
 	} parts[] = {
 		{ ch->image, "image ", ch->image },
 		{ ch->no_image, "image of the server's default", "" },
+		{ ch->channel, "channel ", ch->channel },
+		{ ch->no_channel, "the default channel", "" },
+		{ ch->profile, "profile ", ch->profile },
+		{ ch->no_profile, "no profile of its own", "" },
 		{ ch->ip, "address ", ch->ip },
 		{ ch->no_ip, "no reserved address", "" },
 		{ ch->n_options, "DHCP options ", options },
 		{ ch->no_options, "no DHCP options of its own", "" },
 		{ ch->name, "now ", ch->name },
 		{ ch->n_values, "values", "" },
+		{ ch->n_labels, "labels", "" },
 	};
 	struct text t = { .out = out, .size = size };
 
@@ -707,7 +1020,7 @@ int verb_host_set(struct ctl *c, int argc, char **argv)
 		rc = check_set(c, &ch, &names);
 	if (!rc) {
 		say_set(&ch, what, sizeof what);
-		rc = change_each(c, "PATCH", &ch, &names, what);
+		rc = change_all(c, "PATCH", &ch, &names, what);
 	}
 	hostlist_fini(&names);
 	return rc;
@@ -719,8 +1032,22 @@ int verb_host_approve(struct ctl *c, int argc, char **argv)
 	struct hostlist names = { 0 };
 	int rc = parse_change(c, argc, argv, approve_options, &ch, &names);
 
+	if (!rc && ch.csv)
+		rc = host_approve_csv(c, ch.csv, ch.dry_run);
+	else if (!rc)
+		rc = change_all(c, "PATCH", &ch, &names, "approved");
+	hostlist_fini(&names);
+	return rc;
+}
+
+int verb_host_reject(struct ctl *c, int argc, char **argv)
+{
+	struct change ch = { .reject = true };
+	struct hostlist names = { 0 };
+	int rc = parse_change(c, argc, argv, reject_options, &ch, &names);
+
 	if (!rc)
-		rc = change_each(c, "PATCH", &ch, &names, "approved");
+		rc = change_all(c, "PATCH", &ch, &names, ch.undo ? "waits again" : "rejected");
 	hostlist_fini(&names);
 	return rc;
 }
@@ -775,7 +1102,7 @@ int verb_host_rm(struct ctl *c, int argc, char **argv)
 	if (!rc && !ch.yes && !ch.dry_run && names.n)
 		rc = confirm_rm(&names);
 	if (!rc)
-		rc = change_each(c, "DELETE", &ch, &names, "forgotten");
+		rc = change_all(c, "DELETE", &ch, &names, "forgotten");
 	hostlist_fini(&names);
 	return rc;
 }

@@ -338,10 +338,10 @@ static void print_all(const struct job *j)
 		print_json(j);
 		return;
 	}
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, j->c, columns, ARRAY_LEN(columns));
 	for (size_t i = 0; i < j->im.n_rows; i++)
 		outcome_row(&t, j, i);
-	table_print(&t, j->c);
+	table_print(&t);
 	table_fini(&t);
 }
 

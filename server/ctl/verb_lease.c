@@ -100,10 +100,10 @@ static void print_leases(const struct ctl *c, const struct json *const *leases, 
 		print_json(leases, n);
 		return;
 	}
-	table_init(&t, columns, ARRAY_LEN(columns));
+	table_init(&t, c, columns, ARRAY_LEN(columns));
 	for (size_t i = 0; i < n; i++)
 		lease_row(&t, leases[i]);
-	table_print(&t, c);
+	table_print(&t);
 	table_fini(&t);
 }
 

@@ -41,9 +41,9 @@ static void print_status(const struct json *s)
 	printf("  dhcp       %s, admission %s\n", json_get_str(s, "dhcp_mode", "?"),
 		json_get_str(s, "admission", "?"));
 	printf("  hosts      %" PRId64 ": %" PRId64 " up, %" PRId64 " booting, %" PRId64
-	       " in the waiting room, %" PRId64 " failed\n",
+	       " failed; %" PRId64 " in the waiting room\n",
 		count(hosts, "total"), count(hosts, "up"), count(hosts, "booting"),
-		count(hosts, "waiting"), count(hosts, "failed"));
+		count(hosts, "failed"), count(hosts, "waiting"));
 	printf("  images     %" PRId64 "\n", json_get_int(s, "images", 0));
 	printf("  leases     %" PRId64 "\n", json_get_int(s, "leases", 0));
 	if (json_get_int(s, "unknown_archs", 0))

@@ -1,6 +1,7 @@
 /* verb_timeline.c: `muster host timeline`: the newest boot of one host, or of many, as it goes on.
  */
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,10 +15,10 @@
 #include "server/ctl/format.h"
 #include "server/ctl/hosts.h"
 #include "server/ctl/timeline.h"
+#include "server/ctl/timeline_svg.h"
 #include "server/ctl/verbs.h"
 #include "server/loop.h"
 
-#define POLL_MS	    300
 #define COLUMNS_MIN 76 /* narrower lines would wrap, and a wrapped picture cannot be redrawn */
 
 struct row {
@@ -32,9 +33,12 @@ struct watch {
 	struct hostlist names; /* empty: all hosts */
 	int64_t boot;	       /* --boot ID, or 0 */
 	bool all, follow, next;
-	size_t count; /* end when so many boots are over; 0: see finished() */
+	bool svg;	 /* a picture, not text */
+	const char *out; /* its file, NULL: standard output */
+	size_t count;	 /* end when so many boots are over; 0: see finished() */
 	struct row *rows;
 	size_t n, size;
+	bool changed;	/* something has happened to one of them */
 	unsigned lines; /* on the terminal, to be drawn over */
 	struct timeline_style style;
 };
@@ -72,14 +76,17 @@ static void take_event(struct timeline *t, const struct json *e)
 		.bytes = (uint64_t)json_get_int(e, "bytes", 0),
 		.total = (uint64_t)json_get_int(e, "total", 0),
 	};
-	char detail[TIMELINE_DETAIL_MAX];
+	char *detail;
 
 	if (boot_stage_parse(json_get_str(e, "stage", ""), &event.stage) ||
 		timeline_what_parse(json_get_str(e, "what", ""), &event.what))
 		return; /* a newer server's word */
-	copy(detail, sizeof detail, json_get_str(e, "detail", ""));
-	event.detail = detail;
+	detail = strdup(json_get_str(e, "detail", ""));
+	if (!detail)
+		errx(CTL_FAILED, "out of memory");
+	event.detail = format_clean(detail);
 	timeline_add(t, &event);
+	free(detail);
 }
 
 /* An open boot has lasted until now, as our clock sees it; an ended one until it ended. */
@@ -102,6 +109,7 @@ static void take_boot(struct timeline *t, const struct json *boot)
 	t->boot = json_get_int(boot, "id", 0);
 	t->state = state_of(boot);
 	t->elapsed_ms = elapsed(boot, t->state);
+	waited_read(boot, (int64_t)now_wall_ms(), &t->waited);
 	snprintf(name, sizeof name, "%.63s%s%.63s", image, *version ? " " : "", version);
 	copy(t->host, sizeof t->host, json_get_str(boot, "host", ""));
 	copy(t->image, sizeof t->image, name);
@@ -257,6 +265,11 @@ static void draw_table(struct watch *w)
 	size_t room = rows_that_fit(w), left = 0;
 	bool keep_order = w->n <= room;
 
+	for (size_t i = 0; i < w->n; i++) {
+		const size_t n = format_width(w->rows[i].host);
+
+		w->style.host = n > w->style.host ? (unsigned)n : w->style.host;
+	}
 	put_text(w, timeline_row_header(&w->style, text));
 	put_text(w, "\n");
 	for (size_t k = 0; k < (keep_order ? 1 : ARRAY_LEN(order)); k++) {
@@ -333,12 +346,16 @@ static int parse(struct watch *w, int argc, char **argv)
 		{ "next", no_argument, NULL, 'n' },
 		{ "boot", required_argument, NULL, 'b' },
 		{ "count", required_argument, NULL, 'c' },
+		{ "svg", no_argument, NULL, 's' },
+		{ "out", required_argument, NULL, 'o' },
 		{ 0 },
 	};
 	int64_t count = 0;
 	int o, rc = CTL_OK;
 
-	while (!rc && (o = getopt_long(argc, argv, "f", options, NULL)) != -1) {
+	while (!rc && (o = getopt_long(argc, argv, "fo:", options, NULL)) != -1) {
+		w->svg = w->svg || o == 's';
+		w->out = o == 'o' ? optarg : w->out;
 		w->follow = w->follow || o == 'f';
 		w->all = w->all || o == 'a';
 		w->next = w->next || o == 'n';
@@ -354,6 +371,39 @@ static int parse(struct watch *w, int argc, char **argv)
 		rc = ctl_usage(w->c, "which host? or --all");
 	if (!rc && w->next && !w->follow)
 		rc = ctl_usage(w->c, "--next goes with -f");
+	if (!rc && w->svg && (w->follow || !is_single(w)))
+		rc = ctl_usage(w->c, "--svg draws one boot of one host, as it is now");
+	if (!rc && w->out && !w->svg)
+		rc = ctl_usage(w->c, "--out goes with --svg");
+	return rc;
+}
+
+/* To the file or to standard output; a file that could not be written whole is an error. */
+static int put_svg(const char *svg, const char *file)
+{
+	FILE *f = file ? fopen(file, "w") : stdout;
+
+	if (!f)
+		return ctl_fail(CTL_FAILED, "cannot write %s: %s", file, strerror(errno));
+	fputs(svg, f);
+	if (!file)
+		return CTL_OK; /* main looks whether that went well */
+	return fclose(f) == 0 ? CTL_OK
+			      : ctl_fail(CTL_FAILED, "cannot write %s: %s", file, strerror(errno));
+}
+
+static int draw_svg(const struct watch *w)
+{
+	char *svg;
+	int rc;
+
+	if (!w->n || !w->rows[0].t.boot)
+		return ctl_fail(CTL_FAILED, "it has never booted");
+	svg = timeline_svg(&w->rows[0].t);
+	if (!svg)
+		return ctl_fail(CTL_FAILED, "out of memory");
+	rc = put_svg(svg, w->out);
+	free(svg);
 	return rc;
 }
 
@@ -362,22 +412,77 @@ static bool for_people(const struct ctl *c)
 	return c->format == CTL_TABLE || c->format == CTL_WIDE;
 }
 
-int verb_host_timeline(struct ctl *c, int argc, char **argv)
+/* ---- following ---- */
+
+/* The number of the newest event: what comes after it will be told. */
+static int newest_event(struct ctl *c, int64_t *out)
 {
-	struct watch w = { .c = c, .style = { c->columns, c->utf8, c->color } };
-	int rc = parse(&w, argc, argv);
+	struct answer a;
+	int rc = client_get(c, "/api/v1/events?limit=1", &a);
+
+	if (rc)
+		return rc;
+	*out = json_get_int(a.doc, "last", 0);
+	answer_fini(&a);
+	return CTL_OK;
+}
+
+static int step(struct watch *w, bool first)
+{
+	int rc = look(w, first);
+
+	if (!rc && redraws(w))
+		draw(w);
+	return rc;
+}
+
+static bool concerns(const struct watch *w, const struct json *event)
+{
+	return w->all || (w->boot && json_get_int(event, "boot", 0) == w->boot) ||
+	       hostlist_has(&w->names, json_get_str(event, "host", ""));
+}
+
+/* Events are told one by one; what they come to is looked at once they are all told. */
+static int on_event(void *arg, const struct json *event)
+{
+	struct watch *w = arg;
+	int rc;
+
+	if (event) {
+		w->changed = w->changed || concerns(w, event);
+		return 0;
+	}
+	if (!w->changed && !redraws(w))
+		return 0;
+	w->changed = false;
+	rc = step(w, false);
+	return rc ? rc : finished(w) ? CLIENT_STOP : 0;
+}
+
+static int watch(struct watch *w)
+{
+	int64_t after = 0;
+	int rc = w->follow ? newest_event(w->c, &after) : CTL_OK;
 
 	if (!rc)
+		rc = step(w, true);
+	if (rc || !w->follow || finished(w))
+		return rc;
+	return client_follow(w->c, &after, on_event, w);
+}
+
+int verb_host_timeline(struct ctl *c, int argc, char **argv)
+{
+	struct watch w = { .c = c, .style = { c->columns, 0, c->utf8, c->color } };
+	int rc = parse(&w, argc, argv);
+
+	if (!rc) {
 		event_header(c);
-	for (bool first = true; !rc; first = false) {
-		rc = look(&w, first);
-		if (rc || !w.follow || finished(&w))
-			break;
-		if (redraws(&w))
-			draw(&w);
-		ctl_pause(POLL_MS);
+		rc = watch(&w);
 	}
-	if (!rc && for_people(c))
+	if (!rc && w.svg)
+		rc = draw_svg(&w);
+	else if (!rc && for_people(c))
 		draw(&w);
 	if (!rc && w.follow && in_state(&w, BOOT_FAILED))
 		rc = CTL_FAILED;

@@ -20,6 +20,7 @@ struct wait {
 	struct hostlist names; /* empty: any host */
 	size_t count;	       /* so many of them */
 	enum boot_stage stage;
+	bool appear;	  /* also for hosts that nobody knows yet */
 	bool next;	  /* boots up to `baseline` do not count */
 	int64_t baseline; /* the newest boot when we began */
 	uint64_t deadline_ms;
@@ -64,6 +65,7 @@ static int parse(struct wait *w, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "count", required_argument, NULL, 'c' },
 		{ "next", no_argument, NULL, 'n' },
+		{ "appear", no_argument, NULL, 'a' },
 		{ 0 },
 	};
 	int o, rc = CTL_OK;
@@ -75,6 +77,7 @@ static int parse(struct wait *w, int argc, char **argv)
 		     : o == '?' ? ctl_usage(w->c, NULL)
 				: CTL_OK;
 		w->next = w->next || o == 'n';
+		w->appear = w->appear || o == 'a';
 	}
 	if (rc)
 		return rc;
@@ -143,6 +146,26 @@ static bool hopeless(const struct wait *w)
 	return w->names.n - w->failed.n < w->count;
 }
 
+/* CTL_NOT_FOUND when too few of the hosts are there, and nobody said that they would appear. */
+static int check_known(const struct wait *w, const struct hosts *h)
+{
+	struct hostlist none = { 0 };
+	char folded[400];
+	int rc;
+
+	if (w->appear || h->n >= w->count || !w->names.n)
+		return CTL_OK;
+	for (size_t i = 0; i < w->names.n; i++) {
+		if (!hosts_find(h, w->names.names[i]))
+			add_name(&none, w->names.names[i]);
+	}
+	rc = ctl_fail(
+		CTL_NOT_FOUND, "no such host yet: %s", hostlist_fold(&none, folded, sizeof folded));
+	ctl_hint("muster host list has the names; --appear waits for hosts that are not known yet");
+	hostlist_fini(&none);
+	return rc;
+}
+
 /* Ask once. With `first`, only take note of what there was before. */
 static int look(struct wait *w, bool first)
 {
@@ -151,16 +174,17 @@ static int look(struct wait *w, bool first)
 
 	if (rc)
 		return rc;
+	rc = check_known(w, &h);
 	for (size_t i = 0; i < h.n; i++) {
 		int64_t boot = json_get_int(h.nodes[i], "boot", 0);
 
 		if (first && boot > w->baseline)
 			w->baseline = boot;
 	}
-	for (size_t i = 0; i < h.n; i++)
+	for (size_t i = 0; i < h.n && !rc; i++)
 		look_at(w, h.nodes[i]);
 	hosts_fini(&h);
-	return CTL_OK;
+	return rc;
 }
 
 static int timed_out(const struct wait *w)

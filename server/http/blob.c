@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +12,73 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/loop.h"
+
+#define CHECK_MS   1000 /* a file's name is looked up again after this */
+#define RANGES_MAX 512	/* mappings at a time that are guarded */
+
+/* ---- a file that becomes shorter while it is mapped ---- */
+
+/* Mappings of blobs, for a signal handler: end is set last and cleared first. */
+static struct range {
+	_Atomic(uintptr_t) start, end;
+} ranges[RANGES_MAX];
+static atomic_uint holes;
+
+/* The rest of the mapping becomes zeros: the digest will tell. Any other such fault is a bug. */
+static void on_sigbus(int sig, siginfo_t *info, void *context)
+{
+	const uintptr_t page = 4096, at = (uintptr_t)info->si_addr & ~(page - 1);
+
+	(void)context;
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		const uintptr_t end = atomic_load(&ranges[i].end);
+		const uintptr_t start = atomic_load(&ranges[i].start);
+
+		if (at < start || at >= end)
+			continue;
+		if (mmap((void *)at, end - at, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			    -1, 0) == MAP_FAILED)
+			break;
+		atomic_fetch_add(&holes, 1);
+		return;
+	}
+	signal(sig, SIG_DFL); /* and it comes again */
+}
+
+unsigned blob_holes(void)
+{
+	return atomic_exchange(&holes, 0);
+}
+
+/* The caller has the cache's lock; one process has one cache. */
+static void guard(const void *p, size_t size)
+{
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		if (atomic_load(&ranges[i].end))
+			continue;
+		atomic_store(&ranges[i].start, (uintptr_t)p);
+		atomic_store(&ranges[i].end, (uintptr_t)p + size);
+		return;
+	}
+}
+
+static void unguard(const void *p)
+{
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		if (atomic_load(&ranges[i].end) && atomic_load(&ranges[i].start) == (uintptr_t)p)
+			atomic_store(&ranges[i].end, 0);
+	}
+}
+
+/* ---- the cache ---- */
+
 struct entry {
 	struct blob blob; /* first: a blob is handed out as its entry */
 	bool copied;	  /* data is on the heap, not mapped */
+	bool stale;	  /* its name leads elsewhere now: it is not in the list any more */
+	ino_t inode;
+	uint64_t checked_ms; /* when its name was looked up last */
 	unsigned users;
 	uint64_t used_at; /* on the cache's own clock, which counts gets */
 	void *response;
@@ -30,9 +96,11 @@ struct blob_cache {
 struct blob_cache *blob_cache_new(int dir, size_t max, void (*drop)(void *response))
 {
 	struct blob_cache *c = calloc(1, sizeof *c + max * sizeof(struct entry *));
+	struct sigaction a = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 
 	if (!c)
 		return NULL;
+	sigaction(SIGBUS, &a, NULL);
 	pthread_mutex_init(&c->lock, NULL);
 	c->dir = dir;
 	c->max = max;
@@ -46,8 +114,10 @@ static void entry_free(const struct blob_cache *c, struct entry *e)
 		c->drop(e->response);
 	if (e->copied)
 		free((void *)(uintptr_t)e->blob.data);
-	else if (e->blob.size)
+	else if (e->blob.size) {
+		unguard(e->blob.data);
 		munmap((void *)(uintptr_t)e->blob.data, e->blob.size);
+	}
 	if (e->blob.fd >= 0)
 		close(e->blob.fd);
 	free(e);
@@ -64,8 +134,9 @@ void blob_cache_free(struct blob_cache *c)
 }
 
 /* The file's bytes; an empty file needs no mapping, and mmap would refuse it. */
-static int map_file(int fd, struct blob *b)
+static int map_file(int fd, struct entry *e)
 {
+	struct blob *b = &e->blob;
 	struct stat st;
 	void *p;
 
@@ -73,6 +144,8 @@ static int map_file(int fd, struct blob *b)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -ENOENT;
+	e->inode = st.st_ino;
+	e->checked_ms = now_mono_ms();
 	if (st.st_size == 0) {
 		b->data = (const uint8_t *)"";
 		return 0;
@@ -80,6 +153,7 @@ static int map_file(int fd, struct blob *b)
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
+	guard(p, (size_t)st.st_size);
 	b->data = p;
 	b->size = (size_t)st.st_size;
 	return 0;
@@ -108,7 +182,7 @@ static int entry_open(int dir, const struct digest *d, struct entry **out)
 		rc = -errno;
 		goto err_free;
 	}
-	rc = map_file(fd, &e->blob);
+	rc = map_file(fd, e);
 	if (rc < 0)
 		goto err_fd;
 	e->blob.fd = fd;
@@ -198,6 +272,33 @@ static struct entry *find(const struct blob_cache *c, const struct digest *d)
 	return NULL;
 }
 
+/* Does the digest's name still lead to the file that is mapped? */
+static bool is_current(const struct blob_cache *c, struct entry *e)
+{
+	const uint64_t now = now_mono_ms();
+	char hex[DIGEST_HEX];
+	struct stat st;
+
+	if (e->copied || now - e->checked_ms < CHECK_MS)
+		return true;
+	digest_hex(&e->blob.digest, hex);
+	e->checked_ms = now;
+	return fstatat(c->dir, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == e->inode &&
+	       (size_t)st.st_size == e->blob.size;
+}
+
+/* Who borrows it keeps it; nobody else gets it. */
+static void retire(struct blob_cache *c, struct entry *e)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->entries[i] == e)
+			c->entries[i] = c->entries[--c->n];
+	}
+	e->stale = true;
+	if (e->users == 0)
+		entry_free(c, e);
+}
+
 /* The place for one more entry: a new one, or that of the longest unused blob. */
 static int make_room(struct blob_cache *c, size_t *out)
 {
@@ -226,6 +327,10 @@ static int find_or_open(struct blob_cache *c, const struct digest *d, struct ent
 	size_t place;
 	int rc;
 
+	if (e && !is_current(c, e)) {
+		retire(c, e);
+		e = NULL;
+	}
 	if (e) {
 		*out = e;
 		return 0;
@@ -298,7 +403,8 @@ void blob_put(struct blob_cache *c, const struct blob *b)
 	if (!b)
 		return;
 	pthread_mutex_lock(&c->lock);
-	entry_of(b)->users--;
+	if (--entry_of(b)->users == 0 && entry_of(b)->stale)
+		entry_free(c, entry_of(b));
 	pthread_mutex_unlock(&c->lock);
 }
 

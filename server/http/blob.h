@@ -5,6 +5,10 @@
  * borrows it, it stays mapped. The one who serves it may attach a response of its own to it, which
  * is shared in the same way and dropped before the mapping goes. All functions may be called from
  * any thread.
+ *
+ * A file that was replaced or removed is noticed within a second; who borrows the old one keeps it.
+ * One that becomes shorter while it is mapped reads as zeros behind its end, and whoever fetches it
+ * sees from the digest that it is not whole.
  */
 #ifndef MUSTER_SERVER_HTTP_BLOB_H
 #define MUSTER_SERVER_HTTP_BLOB_H
@@ -31,6 +35,8 @@ struct blob {
  * frees what was attached. Returns NULL without memory.
  */
 struct blob_cache *blob_cache_new(int dir, size_t max, void (*drop)(void *response));
+/* Mappings of which a part was lost since this was asked last. Of all caches. */
+unsigned blob_holes(void);
 void blob_cache_free(struct blob_cache *c); /* accepts NULL; all blobs must have been put */
 
 /*

@@ -21,7 +21,7 @@
 struct conns {
 	pthread_mutex_t lock; /* of all below and of the last part of each connection */
 	const struct http_limits *limits;
-	int link;
+	int links[CONN_LINKS];
 	void (*suspend)(struct MHD_Connection *);
 	void (*resume)(struct MHD_Connection *);
 	bool stopping;
@@ -32,7 +32,7 @@ struct conns {
 	struct conn *places;
 };
 
-int conns_new(const struct http_limits *limits, size_t max, int link,
+int conns_new(const struct http_limits *limits, size_t max, const int links[CONN_LINKS],
 	void (*suspend)(struct MHD_Connection *), void (*resume)(struct MHD_Connection *),
 	struct conns **out)
 {
@@ -50,7 +50,7 @@ int conns_new(const struct http_limits *limits, size_t max, int link,
 	}
 	pthread_mutex_init(&t->lock, NULL);
 	t->limits = limits;
-	t->link = link;
+	memcpy(t->links, links, sizeof t->links);
 	t->suspend = suspend;
 	t->resume = resume;
 	t->free = NO_PLACE;
@@ -112,6 +112,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Those that read through what is large, before they answer. */
+static bool asks_a_worker(const struct conn *c)
+{
+	return c->link == CONN_TO_IMPORT || c->link == CONN_TO_BACKUP;
+}
+
 static void start_phase(const struct conns *t, struct conn *c, enum conn_phase phase)
 {
 	const struct http_limits *l = t->limits;
@@ -130,7 +136,7 @@ static void start_phase(const struct conns *t, struct conn *c, enum conn_phase p
 		c->deadline_ms = now + l->body_ms;
 		break;
 	case CONN_PARKED:
-		c->deadline_ms = now + l->ask_ms;
+		c->deadline_ms = now + (asks_a_worker(c) ? l->import_ms : l->ask_ms);
 		break;
 	case CONN_WRITE:
 		/*
@@ -186,6 +192,7 @@ struct conn *conns_open(struct conns *t, struct MHD_Connection *mhd, int fd)
 		memset(c, 0, sizeof *c);
 		c->mhd = mhd;
 		c->fd = fd;
+		c->home = t;
 		c->phase = CONN_IDLE;
 		c->deadline_ms = now_mono_ms() + t->limits->head_ms;
 	}
@@ -207,16 +214,21 @@ void conns_clear(struct conn *c)
 	free(c->answer);
 	c->body = c->answer = NULL;
 	c->body_size = c->answer_room = 0;
+	c->body_left = 0;
 	memset(&c->head, 0, sizeof c->head);
 	c->step = STEP_HEAD;
 	c->refusal = PROBLEM_NONE;
 	c->route = NULL;
 	c->blob = NULL;
 	c->transfer = (struct transfer){ 0 };
-	c->streamed = false;
+	c->streamed = c->feed_asked = false;
+	c->fed = 0;
 	r->method = 0;
 	r->body_len = 0;
 	wipe(r->host);
+	wipe(r->request_id);
+	wipe(r->if_match);
+	r->is_new = 0;
 	wipe(r->bearer);
 	wipe(r->path);
 	wipe(r->query);
@@ -236,8 +248,12 @@ void conns_close(struct conns *t, struct conn *c)
 
 static int send_request(struct conns *t, struct conn *c)
 {
-	return msg_send(
-		t->link, MSG_HTTP_REQUEST, c->id, &c->req, sizeof c->req, c->body, c->req.body_len);
+	if (c->link != CONN_TO_IMPORT)
+		return msg_send(t->links[c->link], MSG_HTTP_REQUEST, c->id, &c->req, sizeof c->req,
+			c->body, c->req.body_len);
+	c->import.body_len = c->req.body_len;
+	return msg_send(t->links[CONN_TO_IMPORT], MSG_IMPORT_REQUEST, c->id, &c->import,
+		sizeof c->import, c->body, c->req.body_len);
 }
 
 int conns_ask(struct conns *t, struct conn *c)
@@ -249,6 +265,11 @@ int conns_ask(struct conns *t, struct conn *c)
 		c->id = next_id(t, c);
 		c->unsent = 0;
 		rc = send_request(t, c);
+	}
+	/* Its bytes were taken and cannot be asked for again: they wait for room, for the sweep. */
+	if (rc == -EAGAIN && c->link == CONN_TO_IMPORT) {
+		c->unsent = 1;
+		rc = 0;
 	}
 	/* Suspended before the lock is given back: the answer cannot resume it too early. */
 	if (rc == 0) {
@@ -271,13 +292,15 @@ static void finish(struct conns *t, struct conn *c, enum problem_kind refusal)
 	t->resume(c->mhd);
 }
 
-static struct conn *parked(struct conns *t, uint64_t id)
+static struct conn *parked(struct conns *t, enum conn_link from, uint64_t id)
 {
 	size_t place = id & PLACE_MASK;
 
-	if (place >= t->used || t->places[place].phase != CONN_PARKED || t->places[place].id != id)
+	struct conn *c = &t->places[place];
+
+	if (place >= t->used || c->phase != CONN_PARKED || c->id != id || c->link != from)
 		return NULL;
-	return &t->places[place];
+	return c;
 }
 
 /* Returns PROBLEM_NONE, or what to tell the client instead of the answer. */
@@ -316,18 +339,6 @@ static void take_piece(
 		finish(t, c, refusal);
 }
 
-int conns_answer(struct conns *t, uint64_t id, const struct http_answer *head, const void *piece)
-{
-	struct conn *c;
-
-	pthread_mutex_lock(&t->lock);
-	c = parked(t, id);
-	if (c)
-		take_piece(t, c, head, piece);
-	pthread_mutex_unlock(&t->lock);
-	return c ? 0 : 1;
-}
-
 /* Under a new number, so that the answer to an earlier asking is not taken for part of this one. */
 static void ask_again(struct conns *t, struct conn *c)
 {
@@ -336,13 +347,30 @@ static void ask_again(struct conns *t, struct conn *c)
 	c->unsent = send_request(t, c) != 0;
 }
 
-size_t conns_ask_again(struct conns *t)
+int conns_answer(struct conns *t, enum conn_link from, uint64_t id, const struct http_answer *head,
+	const void *piece)
+{
+	struct conn *c;
+
+	pthread_mutex_lock(&t->lock);
+	c = parked(t, from, id);
+	if (c && from == CONN_TO_VIEW && head->status == HTTP_ASK_CORE) {
+		c->link = CONN_TO_CORE;
+		ask_again(t, c);
+	} else if (c) {
+		take_piece(t, c, head, piece);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return c ? 0 : 1;
+}
+
+size_t conns_ask_again(struct conns *t, enum conn_link link)
 {
 	size_t n = 0;
 
 	pthread_mutex_lock(&t->lock);
 	for (struct conn *c = t->places; c < t->places + t->used; c++) {
-		if (c->phase != CONN_PARKED)
+		if (c->phase != CONN_PARKED || c->link != link)
 			continue;
 		ask_again(t, c);
 		n++;

@@ -1,5 +1,6 @@
 /*
- * conns.h: the table of connections: their deadlines, and the requests that wait for core.
+ * conns.h: the table of connections: their deadlines, and the requests that wait for core or
+ * import.
  *
  * It is all that the threads of the http role share, under one mutex. A connection belongs to the
  * worker that serves it; while its request is parked (between conns_ask and the call of `resume`)
@@ -29,13 +30,20 @@ enum conn_phase {
 	CONN_IDLE,     /* no request yet, or the next one not begun */
 	CONN_HEAD,     /* the request line was read */
 	CONN_BODY,     /* the head was read */
-	CONN_PARKED,   /* core was asked */
+	CONN_PARKED,   /* another role was asked */
 	CONN_ANSWERED, /* core's answer waits for the worker */
 	CONN_WRITE,    /* an answer is being sent */
 };
 
 /* Where the worker is within a request. */
-enum conn_step { STEP_HEAD, STEP_BODY, STEP_ANSWER };
+enum conn_step {
+	STEP_HEAD,
+	STEP_LEAVE, /* core was asked whether import may have the body */
+	STEP_BODY,
+	STEP_PART, /* import was given a part of the body */
+	STEP_REST, /* and wants no more of it */
+	STEP_ANSWER
+};
 
 /* A blob on its way to a client of the TCP port. id 0: none. */
 struct transfer {
@@ -45,18 +53,26 @@ struct transfer {
 	uint8_t loader;
 };
 
+/* Who is asked: the places of an array of links. What view has no answer to is core's. */
+enum conn_link { CONN_TO_CORE, CONN_TO_IMPORT, CONN_TO_VIEW, CONN_TO_BACKUP, CONN_LINKS };
+
 struct conn {
 	struct MHD_Connection *mhd;
 	int fd;
-	bool tls;
 	/* The request. */
 	enum conn_step step;
 	enum problem_kind refusal;
 	const struct route *route;
-	struct http_request req; /* addr, port, uid, gid and peer are the connection's */
+	enum conn_link link;
+	struct http_request req; /* addr, port, tls, uid, in_group and peer are the connection's */
 	uint8_t *body;		 /* req.body_len bytes so far */
-	size_t body_size;	 /* as its Content-Length says */
+	size_t body_size;	 /* room for them */
+	uint64_t body_left;	 /* of its Content-Length, not yet come */
+	struct import_request import; /* of ROUTE_IMPORT */
 	/* The answer. */
+	struct conns *home;	 /* of a feed: where more of it is asked for */
+	size_t fed;		 /* bytes of c->answer that were sent */
+	bool feed_asked;	 /* more was asked for */
 	struct http_answer head; /* body_len counts all pieces */
 	uint8_t *answer;
 	size_t answer_room;
@@ -75,10 +91,10 @@ struct conn {
 };
 
 /*
- * Room for `max` connections (below 2^20); `link` leads to core. suspend and resume are called
- * with the table locked. Returns 0, -ENOMEM, or the -errno of getrandom.
+ * Room for `max` connections (below 2^20); the links lead to core, import, view and backup. suspend
+ * and resume are called with the table locked. Returns 0, -ENOMEM, or the -errno of getrandom.
  */
-int conns_new(const struct http_limits *limits, size_t max, int link,
+int conns_new(const struct http_limits *limits, size_t max, const int links[CONN_LINKS],
 	void (*suspend)(struct MHD_Connection *), void (*resume)(struct MHD_Connection *),
 	struct conns **out);
 void conns_free(struct conns *t); /* accepts NULL; all must have been closed */
@@ -96,8 +112,9 @@ void conns_write(struct conns *t, struct conn *c, uint64_t bytes);
 void conns_clear(struct conn *c);
 
 /*
- * Send c->req and c->body to core and park the connection. Returns 0; or -EAGAIN when core does not
- * keep up, -ESHUTDOWN when we are ending, or the -errno of the link; it is not parked then.
+ * Send c->req, or c->import, and c->body, and park the connection. Returns 0; or -EAGAIN when core
+ * or view does not keep up (what is for import waits until it does), -ESHUTDOWN when we are ending,
+ * or the -errno of the link; it is not parked then.
  */
 int conns_ask(struct conns *t, struct conn *c);
 
@@ -105,13 +122,14 @@ int conns_ask(struct conns *t, struct conn *c);
 void conns_take(struct conns *t, struct conn *c);
 
 /*
- * A piece of an answer. Returns 1 when it was for nobody (any more), else 0. An answer that
- * grows beyond HTTP_ANSWER_MAX becomes PROBLEM_INTERNAL.
+ * A piece of an answer, from who was asked. Returns 1 when it was for nobody (any more), else 0. An
+ * answer that grows beyond HTTP_ANSWER_MAX becomes PROBLEM_INTERNAL.
  */
-int conns_answer(struct conns *t, uint64_t id, const struct http_answer *head, const void *piece);
+int conns_answer(struct conns *t, enum conn_link from, uint64_t id, const struct http_answer *head,
+	const void *piece);
 
-/* Core is a new process: whatever is parked is asked again. Returns how many. */
-size_t conns_ask_again(struct conns *t);
+/* Who was asked is a new process: whatever is parked is asked again. Returns how many. */
+size_t conns_ask_again(struct conns *t, enum conn_link link);
 
 /* Enforce the deadlines. Returns how many parked requests got no answer in time. */
 size_t conns_sweep(struct conns *t, uint64_t now_ms);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "server/bytes.h"
+#include "server/etag.h"
 #include "server/http/blob.h"
 #include "server/http/conns.h"
 #include "server/http/problem.h"
@@ -39,8 +40,10 @@
 #include "server/loop.h"
 #include "server/msg.h"
 
-#define PEM_MAX	     (64 * 1024) /* bytes of a certificate chain or a key, with NUL */
-#define WORKERS_MIN  2		 /* threads of a TCP socket: one for each processor, within these */
+#define FEED_PIECE   (16 * 1024)
+#define FEED_QUERY   "feed=1&after=" /* and the number, then ";&" */
+#define PEM_MAX	     (64 * 1024)     /* bytes of a certificate chain or a key, with NUL */
+#define WORKERS_MIN  2 /* threads of a TCP socket: one for each processor, within these */
 #define WORKERS_MAX  16
 #define WORKERS_UNIX 0 /* no pool: the daemon's own thread */
 /*
@@ -71,6 +74,7 @@ const struct http_limits http_limits_default = {
 	.idle_ms = 60 * 1000,
 	.body_ms = 60 * 1000,
 	.ask_ms = 20 * 1000,
+	.import_ms = 600 * 1000,
 	.stall_ms = 60 * 1000,
 	.stall_bytes = 60 * 1024,
 	.least_bytes_s = 4 * 1024,
@@ -176,6 +180,8 @@ static enum MHD_Result refuse(struct http *h, struct conn *c, enum problem_kind 
 	if (!r)
 		return MHD_NO;
 	explain(c, kind, r);
+	if (*c->req.request_id)
+		MHD_add_response_header(r, "X-Request-Id", c->req.request_id);
 	if (p->retry_after_s)
 		add_number(r, "Retry-After", p->retry_after_s);
 	return send_taken(h, c, p->status, r, len);
@@ -331,7 +337,7 @@ static struct MHD_Response *from_stream(struct conn *c, uint64_t first, uint64_t
 static bool can_stream(const struct conn *c, uint64_t len)
 {
 	return len >= STREAM_MIN && c->route->to == ROUTE_BLOB && c->blob->fd >= 0 &&
-	       c->req.method == HTTP_GET && !c->tls;
+	       c->req.method == HTTP_GET && !c->req.tls;
 }
 
 /* A part of the blob, which the connection keeps until it is sent. */
@@ -414,9 +420,9 @@ static enum MHD_Result send_blob(struct http *h, struct conn *c, const char *typ
 	const char *range = c->req.method == HTTP_GET ? header(c->mhd, "Range") : NULL;
 	uint64_t first, len;
 
-	if (match && !range_etag_listed(match, etag, false))
+	if (match && !etag_listed(match, etag, false))
 		return refuse(h, c, PROBLEM_PRECONDITION);
-	if (none_match && range_etag_listed(none_match, etag, true))
+	if (none_match && etag_listed(none_match, etag, true))
 		return send_not_modified(h, c);
 	if (if_range && strcmp(if_range, etag) != 0)
 		range = NULL;
@@ -476,8 +482,24 @@ static enum MHD_Result serve_loader(struct http *h, struct conn *c)
 
 /* ---- requests that core answers ---- */
 
+/* What people read is view's: it has the database, too, and nobody waits for it. */
+static enum conn_link link_for(const struct http *h, const struct conn *c)
+{
+	const bool reads = c->req.method == HTTP_GET || c->req.method == HTTP_HEAD;
+
+	if (reads && h->server->http_side[HTTP_BACKUP] >= 0 &&
+		strcmp(c->req.path, "/api/v1/backup") == 0)
+		return CONN_TO_BACKUP;
+	return reads && h->server->http_side[HTTP_VIEW] >= 0 &&
+			       (strncmp(c->req.path, "/api/v1/", 8) == 0 ||
+				       strcmp(c->req.path, "/metrics") == 0)
+		       ? CONN_TO_VIEW
+		       : CONN_TO_CORE;
+}
+
 static enum MHD_Result ask(struct http *h, struct conn *c)
 {
+	c->link = link_for(h, c);
 	return conns_ask(h->conns, c) == 0 ? MHD_YES : refuse(h, c, PROBLEM_BUSY);
 }
 
@@ -492,6 +514,91 @@ static enum MHD_Result send_answered_blob(struct http *h, struct conn *c)
 	return serve_blob(h, c, hex, ends_in(c->req.path, ".iso") ? ISO_TYPE : LOADER_TYPE);
 }
 
+static const char *const challenges[CHALLENGES] = {
+	[CHALLENGE_TOKEN] = "Bearer realm=\"muster\"",
+	[CHALLENGE_INVALID] = "Bearer realm=\"muster\", error=\"invalid_token\"",
+	[CHALLENGE_SCOPE] = "Bearer realm=\"muster\", error=\"insufficient_scope\"",
+};
+
+/* ---- an answer that goes on: server-sent events, and a backup ---- */
+
+/* What was asked, for what is after that number; the parameters of the first time stay. */
+static void ask_after(struct conn *c, uint64_t after)
+{
+	char query[sizeof c->req.query];
+	const char *rest = c->req.query;
+
+	if (strncmp(rest, FEED_QUERY, strlen(FEED_QUERY)) == 0)
+		rest += strcspn(rest, ";") + (strchr(rest, ';') != NULL);
+	snprintf(query, sizeof query, FEED_QUERY "%llu;&%.1900s", (unsigned long long)after,
+		rest + (*rest == '&'));
+	memcpy(c->req.query, query, sizeof query);
+}
+
+/* Events are asked for anew, with Last-Event-ID; half a backup must not look like a whole one. */
+static ssize_t end_early(const struct conn *c)
+{
+	return c->link == CONN_TO_BACKUP ? MHD_CONTENT_READER_END_WITH_ERROR
+					 : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/*
+ * libmicrohttpd asks for more of it. All is out: who answered is asked for what comes next, and
+ * the connection rests until then, so that a feed costs no thread and nothing of ours waits.
+ */
+static ssize_t next_of_feed(void *arg, uint64_t sent, char *buf, size_t max)
+{
+	struct conn *c = arg;
+	size_t n;
+
+	(void)sent;
+	if (c->feed_asked) {
+		conns_take(c->home, c);
+		c->feed_asked = false;
+		c->fed = 0;
+		if (c->refusal || c->head.status != MHD_HTTP_OK)
+			return end_early(c);
+		if (!c->head.feed)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	n = c->head.body_len - c->fed;
+	if (n > 0) {
+		n = n < max ? n : max;
+		memcpy(buf, c->answer + c->fed, n);
+		c->fed += n;
+		conns_write(c->home, c, n);
+		return (ssize_t)n;
+	}
+	ask_after(c, c->head.feed - 1);
+	c->head.body_len = 0;
+	c->feed_asked = true;
+	return conns_ask(c->home, c) == 0 ? 0 : end_early(c);
+}
+
+static struct MHD_Response *from_answer(struct conn *c)
+{
+	if (!c->head.feed || c->req.method == HTTP_HEAD)
+		return MHD_create_response_from_buffer(
+			c->head.body_len, c->answer, MHD_RESPMEM_PERSISTENT);
+	c->fed = 0;
+	return MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, FEED_PIECE, next_of_feed, c, NULL);
+}
+
+/* A browser that comes back says what it saw last. */
+static void keep_last_event(struct conn *c)
+{
+	const char *last = header(c->mhd, "Last-Event-ID");
+	char query[sizeof c->req.query];
+
+	if (strcmp(c->req.path, "/api/v1/events/stream") != 0)
+		return;
+	if (!last || !*last || last[strspn(last, "0123456789")] || strlen(last) > 18)
+		return;
+	snprintf(query, sizeof query, "after=%.18s&%.1900s", last, c->req.query);
+	memcpy(c->req.query, query, sizeof query);
+}
+
 static enum MHD_Result send_answer(struct http *h, struct conn *c)
 {
 	const struct http_answer *a = &c->head;
@@ -501,17 +608,21 @@ static enum MHD_Result send_answer(struct http *h, struct conn *c)
 		return refuse(h, c, c->refusal);
 	if (strcmp(a->type, BLOB_ANSWER_TYPE) == 0)
 		return send_answered_blob(h, c);
-	r = MHD_create_response_from_buffer(a->body_len, c->answer, MHD_RESPMEM_PERSISTENT);
+	r = from_answer(c);
 	if (!r)
 		return MHD_NO;
 	if (a->type[0])
 		MHD_add_response_header(r, "Content-Type", a->type);
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	if (*a->etag)
+		MHD_add_response_header(r, "ETag", a->etag);
+	if (*c->req.request_id)
+		MHD_add_response_header(r, "X-Request-Id", c->req.request_id);
 	if (a->retry_after)
 		add_number(r, "Retry-After", a->retry_after);
-	if (a->status == MHD_HTTP_UNAUTHORIZED)
-		MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+	if (challenges[a->challenge])
+		MHD_add_response_header(r, "WWW-Authenticate", challenges[a->challenge]);
 	return send_taken(h, c, a->status, r, a->body_len);
 }
 
@@ -563,11 +674,41 @@ static size_t head_bytes(struct MHD_Connection *mhd)
 	return i ? i->header_size : 0;
 }
 
-static void keep_fields(struct conn *c)
+/* Theirs, where it may stand in a log; else one that nobody else has. */
+static void keep_request_id(struct http *h, struct conn *c)
+{
+	const char *theirs = header(c->mhd, "X-Request-Id");
+
+	if (theirs && *theirs && !theirs[strspn(theirs, HTTP_REQUEST_ID)])
+		keep(c->req.request_id, sizeof c->req.request_id, theirs);
+	if (!*c->req.request_id)
+		snprintf(c->req.request_id, sizeof c->req.request_id, "%016llx",
+			(unsigned long long)conns_unique(h->conns));
+}
+
+/*
+ * A condition that does not fit is one that cannot hold, and not one that was not made.
+ */
+static void keep_api_fields(struct http *h, struct conn *c)
+{
+	const char *match = header(c->mhd, "If-Match");
+	const char *none = header(c->mhd, "If-None-Match");
+
+	keep_request_id(h, c);
+	if (match && strlen(match) >= sizeof c->req.if_match)
+		match = "\"\"";
+	keep(c->req.if_match, sizeof c->req.if_match, match);
+	c->req.is_new = none && strcmp(none, "*") == 0;
+}
+
+static void keep_fields(struct http *h, struct conn *c)
 {
 	const char *auth = header(c->mhd, "Authorization");
 
+	if (strncmp(c->req.path, "/api/", 5) == 0)
+		keep_api_fields(h, c);
 	keep(c->req.host, sizeof c->req.host, header(c->mhd, "Host"));
+	keep_last_event(c);
 	if (auth && strncasecmp(auth, "Bearer ", 7) == 0)
 		keep(c->req.bearer, sizeof c->req.bearer, auth + 7 + strspn(auth + 7, " "));
 }
@@ -587,22 +728,44 @@ static enum problem_kind check_route(struct conn *c, const char *method)
 	return PROBLEM_NONE;
 }
 
+/* What import shall do with the blob that the path names: PUT writes bytes of it, POST asks. */
+static enum problem_kind check_import(struct conn *c, uint64_t body)
+{
+	const bool writes = c->req.method == HTTP_PUT;
+	struct import_request q = { .op = writes ? IMPORT_WRITE : IMPORT_CHECK };
+	struct digest d;
+
+	if (digest_parse(last_segment(c->req.path), &d) < 0)
+		return PROBLEM_NOT_FOUND;
+	if (!writes && body > 0)
+		return PROBLEM_TOO_LARGE;
+	if (writes &&
+		!range_parse_content(header(c->mhd, "Content-Range"), body, &q.offset, &q.total))
+		return PROBLEM_CONTENT_RANGE;
+	memcpy(q.digest, d.b, sizeof q.digest);
+	c->import = q;
+	return PROBLEM_NONE;
+}
+
 /* Room for the body that the head announces. libmicrohttpd has refused what is no number. */
 static enum problem_kind check_body(struct conn *c)
 {
 	const char *length = header(c->mhd, "Content-Length");
 	unsigned long long n = length ? strtoull(length, NULL, 10) : 0;
 
-	if (n == 0)
-		return PROBLEM_NONE;
+	enum problem_kind p = c->route->to == ROUTE_IMPORT ? check_import(c, n) : PROBLEM_NONE;
+
+	if (p || n == 0)
+		return p;
 	if (n > c->route->body_max)
 		return PROBLEM_TOO_LARGE;
 	if (header(c->mhd, "Content-Encoding"))
 		return PROBLEM_ENCODING;
-	c->body = malloc((size_t)n);
+	c->body_size = n < HTTP_BODY_MAX ? (size_t)n : HTTP_BODY_MAX;
+	c->body = malloc(c->body_size);
 	if (!c->body)
 		return PROBLEM_BUSY;
-	c->body_size = (size_t)n;
+	c->body_left = n;
 	return PROBLEM_NONE;
 }
 
@@ -625,6 +788,21 @@ static enum problem_kind check_head(struct conn *c, const char *method, const st
 	return check_body(c);
 }
 
+static void begin_body(struct http *h, struct conn *c)
+{
+	if (c->body_size > 0)
+		conns_phase(h->conns, c, CONN_BODY);
+	c->step = STEP_BODY;
+}
+
+/* Before the first byte of a blob is taken: libmicrohttpd calls again when core has answered. */
+static enum MHD_Result ask_leave(struct http *h, struct conn *c)
+{
+	c->step = STEP_LEAVE;
+	c->link = CONN_TO_CORE;
+	return conns_ask(h->conns, c) == 0 ? MHD_YES : refuse(h, c, PROBLEM_BUSY);
+}
+
 static enum MHD_Result on_head(struct http *h, struct conn *c, const char *method)
 {
 	struct fields f = { 0 };
@@ -635,10 +813,21 @@ static enum MHD_Result on_head(struct http *h, struct conn *c, const char *metho
 	c->refusal = check_head(c, method, &f);
 	if (c->refusal && (has_body || c->refusal == PROBLEM_MALFORMED))
 		return refuse(h, c, c->refusal);
-	keep_fields(c);
-	if (c->body_size > 0)
-		conns_phase(h->conns, c, CONN_BODY);
-	c->step = STEP_BODY;
+	keep_fields(h, c);
+	if (!c->refusal && c->route->to == ROUTE_IMPORT)
+		return ask_leave(h, c);
+	begin_body(h, c);
+	return MHD_YES;
+}
+
+/* Core says whether the body may go to import. */
+static enum MHD_Result leave_came(struct http *h, struct conn *c)
+{
+	conns_take(h->conns, c);
+	if (c->refusal || c->head.status != MHD_HTTP_NO_CONTENT)
+		return send_answer(h, c);
+	memset(&c->head, 0, sizeof c->head);
+	begin_body(h, c);
 	return MHD_YES;
 }
 
@@ -646,11 +835,15 @@ static enum MHD_Result on_head(struct http *h, struct conn *c, const char *metho
 
 static enum MHD_Result on_body(struct conn *c, const char *part, size_t *len)
 {
-	if (*len > c->body_size - c->req.body_len)
+	size_t n = c->body_size - c->req.body_len;
+
+	n = n < *len ? n : *len;
+	if (n > c->body_left || (n < *len && c->route->to != ROUTE_IMPORT))
 		return MHD_NO; /* more than it announced */
-	memcpy(c->body + c->req.body_len, part, *len);
-	c->req.body_len += (uint32_t)*len;
-	*len = 0;
+	memcpy(c->body + c->req.body_len, part, n);
+	c->req.body_len += (uint32_t)n;
+	c->body_left -= n;
+	*len -= n;
 	return MHD_YES;
 }
 
@@ -670,9 +863,53 @@ static enum MHD_Result on_complete(struct http *h, struct conn *c)
 	case ROUTE_LOADER:
 		return serve_loader(h, c);
 	case ROUTE_CORE:
+	case ROUTE_IMPORT: /* comes here only when it is refused */
 		break;
 	}
 	return ask(h, c);
+}
+
+/* ---- the body of an import, a part at a time ---- */
+
+/* What was collected goes to import; until it is written, no more of the body is taken. */
+static enum MHD_Result give_part(struct http *h, struct conn *c)
+{
+	c->step = STEP_PART;
+	c->link = CONN_TO_IMPORT;
+	return conns_ask(h->conns, c) == 0 ? MHD_YES : MHD_NO;
+}
+
+/* Import has answered: it wants the next part, or its answer is the one to the request. */
+static void part_taken(struct http *h, struct conn *c)
+{
+	conns_take(h->conns, c);
+	if (c->refusal || c->head.status != MHD_HTTP_ACCEPTED || c->body_left == 0) {
+		c->step = STEP_REST;
+		return;
+	}
+	c->import.offset += c->req.body_len;
+	c->req.body_len = 0;
+	c->head.body_len = 0;
+	c->step = STEP_BODY;
+}
+
+/* libmicrohttpd takes no answer before the body has come, so the rest of one is read and dropped.
+ */
+static enum MHD_Result on_import(struct http *h, struct conn *c, const char *part, size_t *len)
+{
+	if (c->step == STEP_BODY && c->refusal)
+		return on_complete(h, c);
+	if (c->step == STEP_PART)
+		part_taken(h, c);
+	if (c->step == STEP_REST) {
+		if (*len == 0)
+			return send_answer(h, c);
+		*len = 0;
+		return MHD_YES;
+	}
+	if (*len > 0 && on_body(c, part, len) == MHD_NO)
+		return MHD_NO;
+	return c->req.body_len == c->body_size || c->body_left == 0 ? give_part(h, c) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
@@ -689,7 +926,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
 	switch (c->step) {
 	case STEP_HEAD:
 		return on_head(h, c, method);
+	case STEP_LEAVE:
+		return leave_came(h, c);
 	case STEP_BODY:
+	case STEP_PART:
+	case STEP_REST:
+		if (c->route && c->route->to == ROUTE_IMPORT)
+			return on_import(h, c, part, part_len);
 		return *part_len ? on_body(c, part, part_len) : on_complete(h, c);
 	case STEP_ANSWER:
 		break;
@@ -750,7 +993,24 @@ static void on_completed(
 	*request = NULL;
 }
 
-static void identify(struct conn *c, enum http_peer peer)
+/* Is the process that connected in that group, by one of its groups beside the primary one? */
+static bool has_group(int fd, gid_t group)
+{
+	gid_t some[64], *all = some;
+	socklen_t len = sizeof some;
+	bool found = false;
+	int rc = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, some, &len);
+
+	if (rc < 0 && errno == ERANGE && (all = malloc(len)))
+		rc = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len);
+	for (size_t i = 0; rc == 0 && i < len / sizeof *all; i++)
+		found |= all[i] == group;
+	if (all != some)
+		free(all);
+	return found;
+}
+
+static void identify(struct conn *c, enum http_peer peer, gid_t group)
 {
 	const union MHD_ConnectionInfo *i =
 		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -761,7 +1021,7 @@ static void identify(struct conn *c, enum http_peer peer)
 	if (peer == HTTP_PEER_UNIX) {
 		getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 		c->req.uid = cred.uid;
-		c->req.gid = cred.gid;
+		c->req.in_group = cred.gid == group || has_group(c->fd, group);
 	} else if (i && i->client_addr->sa_family == AF_INET) {
 		struct sockaddr_in in;
 
@@ -772,8 +1032,9 @@ static void identify(struct conn *c, enum http_peer peer)
 }
 
 /*
- * Of a connection that is closed behind its answer the kernel still has bytes to send, and no
- * deadline of ours is left: a peer that takes none of them ends it.
+ * Of a connection that is closed behind its answer the kernel may have bytes to send, and no
+ * deadline of ours is left: a peer that takes none of them ends it. Not before: for the kernel a
+ * peer whose window is smaller than what is to be sent next stands still, however much it reads.
  */
 static void bound(const struct conn *c, unsigned stall_ms)
 {
@@ -800,9 +1061,8 @@ static void on_opened(const struct listener *l, struct MHD_Connection *mhd, void
 
 	*context = c;
 	if (c) {
-		c->tls = l->tls;
-		identify(c, l->peer);
-		bound(c, l->http->limits->stall_ms);
+		c->req.tls = l->tls;
+		identify(c, l->peer, l->http->server->api_gid);
 		pace(c, l->http->limits->pace_kib);
 	} else {
 		/* without a place it would have no deadline */
@@ -815,10 +1075,12 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 {
 	const struct listener *l = arg;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		on_opened(l, mhd, context);
-	else if (*context)
+	} else if (*context) {
+		bound(*context, l->http->limits->stall_ms);
 		conns_close(l->http->conns, *context);
+	}
 }
 
 /* Paths are decoded by routes.c. */
@@ -840,22 +1102,32 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(
 	log_debug("libmicrohttpd: %s", text);
 }
 
-/* ---- what comes from core ---- */
+/* ---- what comes from core, import, view and backup ---- */
 
-static bool answer_ok(const struct msg_head *m, const struct http_answer *a)
+static const char *const link_names[CONN_LINKS] = { "core", "import", "view", "backup" };
+
+/* May it stand in a header? */
+static bool header_ok(const char *text, size_t size)
 {
-	if (m->len != sizeof *a + a->body_len || a->status < 200 || a->status > 599 || a->more > 1)
+	if (!msg_text_ok(text, size))
 		return false;
-	if (!msg_text_ok(a->type, sizeof a->type))
-		return false;
-	for (const char *s = a->type; *s; s++) {
+	for (const char *s = text; *s; s++) {
 		if (*s < ' ' || *s >= 0x7f)
 			return false;
 	}
 	return true;
 }
 
-static int take_message(struct http *h, const struct msg_head *m, const void *body)
+static bool answer_ok(const struct msg_head *m, const struct http_answer *a)
+{
+	if (m->len != sizeof *a + a->body_len || a->status < 200 || a->status > 599 ||
+		a->more > 1 || a->challenge >= CHALLENGES)
+		return false;
+	return header_ok(a->type, sizeof a->type) && header_ok(a->etag, sizeof a->etag);
+}
+
+static int take_message(
+	struct http *h, enum conn_link from, const struct msg_head *m, const void *body)
 {
 	const struct http_answer *a;
 	size_t n;
@@ -865,43 +1137,74 @@ static int take_message(struct http *h, const struct msg_head *m, const void *bo
 		a = msg_fixed(m, body, sizeof *a, 0);
 		if (!a || !answer_ok(m, a))
 			return -EBADMSG;
-		if (conns_answer(h->conns, m->id, a, a + 1) == 1)
+		if (conns_answer(h->conns, from, m->id, a, a + 1) == 1)
 			log_debug("answer for nobody");
 		return 0;
 	case MSG_HELLO:
-		n = conns_ask_again(h->conns);
+		n = conns_ask_again(h->conns, from);
 		if (n > 0)
-			log_info("core is new: requests asked again=%zu", n);
+			log_info("%s is new: requests asked again=%zu", link_names[from], n);
 		return 0;
 	default:
 		return -EBADMSG;
 	}
 }
 
-static void on_link(void *arg, uint32_t events)
+static void drain(struct http *h, enum conn_link from, int link)
 {
-	struct http *h = arg;
 	struct msg_head m;
 	const void *body;
 	unsigned missed;
 
-	(void)events;
 	for (int i = 0; i < LINK_BATCH; i++) {
-		int rc = msg_recv(h->server->role_side[LINK_HTTP], h->msg, &m, &body);
+		int rc = msg_recv(link, h->msg, &m, &body);
 
 		if (rc == 0)
 			return;
 		if (rc == 1)
-			rc = take_message(h, &m, body);
+			rc = take_message(h, from, &m, body);
 		if (rc == -EBADMSG) {
 			if (log_allow(&h->bad_limit, now_mono_ms(), &missed))
-				log_warn("malformed message from core: more=%u", missed);
+				log_warn("malformed message from %s: more=%u", link_names[from],
+					missed);
 		} else if (rc < 0) {
-			log_error("link to core: %s", strerror(-rc));
+			log_error("link to %s: %s", link_names[from], strerror(-rc));
 			loop_stop(h->loop);
 			return;
 		}
 	}
+}
+
+static void on_core(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	drain(h, CONN_TO_CORE, h->server->role_side[LINK_HTTP]);
+}
+
+static void on_import_link(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	drain(h, CONN_TO_IMPORT, h->server->http_side[HTTP_IMPORT]);
+}
+
+static void on_view(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	drain(h, CONN_TO_VIEW, h->server->http_side[HTTP_VIEW]);
+}
+
+static void on_backup(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	drain(h, CONN_TO_BACKUP, h->server->http_side[HTTP_BACKUP]);
 }
 
 static void on_sweep(void *arg, uint32_t events)
@@ -912,6 +1215,8 @@ static void on_sweep(void *arg, uint32_t events)
 	unsigned lost, missed;
 
 	(void)events;
+	if (blob_holes() > 0)
+		log_error("a blob has become shorter while it was read: muster image verify --all");
 	if (unanswered > 0 && log_allow(&h->unanswered_limit, now, &missed))
 		log_warn("core did not answer in time: requests=%zu more=%u", unanswered, missed);
 	if (atomic_load(&h->lost_events) == 0 || !log_allow(&h->lost_limit, now, &missed))
@@ -1059,6 +1364,9 @@ static void raise_file_limit(rlim_t files)
 static int tables_new(struct http *h)
 {
 	const struct http_limits *l = h->limits;
+	const struct server *s = h->server;
+	const int links[CONN_LINKS] = { s->role_side[LINK_HTTP], s->http_side[HTTP_IMPORT],
+		s->http_side[HTTP_VIEW], s->http_side[HTTP_BACKUP] };
 	size_t max = (h->server->n_http + h->server->n_https) * l->tcp_conns + l->unix_conns;
 	int rc;
 
@@ -1066,8 +1374,7 @@ static int tables_new(struct http *h)
 	h->blobs = blob_cache_new(h->server->blobs, MAPPINGS_MAX, drop_response);
 	if (!h->blobs)
 		return -ENOMEM;
-	rc = conns_new(l, max, h->server->role_side[LINK_HTTP], MHD_suspend_connection,
-		MHD_resume_connection, &h->conns);
+	rc = conns_new(l, max, links, MHD_suspend_connection, MHD_resume_connection, &h->conns);
 	if (rc < 0) {
 		blob_cache_free(h->blobs);
 		h->blobs = NULL;
@@ -1100,7 +1407,14 @@ static int watch_all(struct http *h)
 	int rc = loop_watch(h->loop, h->term, EPOLLIN, on_term, h);
 
 	if (rc == 0)
-		rc = loop_watch(h->loop, h->server->role_side[LINK_HTTP], EPOLLIN, on_link, h);
+		rc = loop_watch(h->loop, h->server->role_side[LINK_HTTP], EPOLLIN, on_core, h);
+	if (rc == 0)
+		rc = loop_watch(
+			h->loop, h->server->http_side[HTTP_IMPORT], EPOLLIN, on_import_link, h);
+	if (rc == 0 && h->server->http_side[HTTP_VIEW] >= 0)
+		rc = loop_watch(h->loop, h->server->http_side[HTTP_VIEW], EPOLLIN, on_view, h);
+	if (rc == 0 && h->server->http_side[HTTP_BACKUP] >= 0)
+		rc = loop_watch(h->loop, h->server->http_side[HTTP_BACKUP], EPOLLIN, on_backup, h);
 	if (rc == 0)
 		rc = loop_timer(h->loop, h->limits->sweep_ms, on_sweep, h);
 	return rc < 0 ? rc : 0;

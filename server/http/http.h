@@ -13,12 +13,13 @@
  * and then. The reader of an answer must take stall_bytes in every stall_ms.
  */
 struct http_limits {
-	unsigned head_ms;  /* from the connection, or a request's first line, to the end of its head
-			    */
-	unsigned idle_ms;  /* between two requests of a connection */
-	unsigned body_ms;  /* for a request's body */
-	unsigned ask_ms;   /* for core's answer */
-	unsigned stall_ms; /* see above */
+	unsigned head_ms; /* from the connection, or a request's first line, to the end of its head
+			   */
+	unsigned idle_ms; /* between two requests of a connection */
+	unsigned body_ms; /* for a request's body */
+	unsigned ask_ms;  /* for core's answer */
+	unsigned import_ms; /* for import's, which may have to read gigabytes */
+	unsigned stall_ms;  /* see above */
 	unsigned stall_bytes;
 	unsigned sweep_ms;	/* how often deadlines are looked at */
 	unsigned least_bytes_s; /* of a whole answer, beside the first stall_ms; 0: no end */

@@ -41,6 +41,29 @@ static enum range_kind suffix(const char *s, uint64_t size, uint64_t *first, uin
 	return RANGE_PART;
 }
 
+bool range_parse_content(const char *value, uint64_t body, uint64_t *first, uint64_t *total)
+{
+	uint64_t from, to, all;
+	const char *s = value;
+
+	if (!s) {
+		*first = 0;
+		*total = body;
+		return true;
+	}
+	if (strncasecmp(s, "bytes ", 6) != 0)
+		return false;
+	s = skip_blanks(s + 6);
+	if (!take_number(&s, &from) || *s++ != '-' || !take_number(&s, &to) || *s++ != '/' ||
+		!take_number(&s, &all) || *skip_blanks(s))
+		return false;
+	if (to < from || to >= all || all > INT64_MAX || to - from + 1 != body)
+		return false;
+	*first = from;
+	*total = all;
+	return true;
+}
+
 enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first, uint64_t *len)
 {
 	uint64_t from, to = UINT64_MAX;
@@ -62,23 +85,4 @@ enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first, u
 	*first = from;
 	*len = (to < size ? to + 1 : size) - from;
 	return RANGE_PART;
-}
-
-bool range_etag_listed(const char *list, const char *etag, bool weak)
-{
-	size_t n = strlen(etag);
-	const char *s = skip_blanks(list);
-
-	if (strcmp(s, "*") == 0)
-		return true;
-	while (*s) {
-		bool is_weak = strncmp(s, "W/", 2) == 0;
-		const char *tag = is_weak ? s + 2 : s;
-
-		if ((weak || !is_weak) && strncmp(tag, etag, n) == 0 && strchr(", \t", tag[n]))
-			return true;
-		s += strcspn(s, ",");
-		s += strspn(s, ", \t");
-	}
-	return false;
 }

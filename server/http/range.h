@@ -21,9 +21,10 @@ enum range_kind {
 enum range_kind range_parse(const char *value, uint64_t size, uint64_t *first, uint64_t *len);
 
 /*
- * Does an If-Match or If-None-Match value name this entity tag (quotes included), or "*"? `weak`
- * lets W/"..." count, as If-None-Match wants it.
+ * Which bytes of a file the `body` bytes of a PUT are: by its Content-Range (RFC 9110
+ * section 14.4), or all of it (NULL: absent). False when that says something else. The outputs are
+ * set on success.
  */
-bool range_etag_listed(const char *list, const char *etag, bool weak);
+bool range_parse_content(const char *value, uint64_t body, uint64_t *first, uint64_t *total);
 
 #endif

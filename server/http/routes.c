@@ -7,11 +7,12 @@
 
 #include "server/bytes.h"
 
-#define BIT(n) (1u << (n))
-#define GET    (BIT(HTTP_GET) | BIT(HTTP_HEAD))
-#define POST   BIT(HTTP_POST)
-#define ANY    (BIT(HTTP_METHODS) - 1)
-#define BOTH   (BIT(HTTP_PEER_TCP) | BIT(HTTP_PEER_UNIX))
+#define BIT(n)	 (1u << (n))
+#define GET	 (BIT(HTTP_GET) | BIT(HTTP_HEAD))
+#define POST	 BIT(HTTP_POST)
+#define ANY	 (BIT(HTTP_METHODS) - 1)
+#define ANY_SIZE INT64_MAX
+#define BOTH	 (BIT(HTTP_PEER_TCP) | BIT(HTTP_PEER_UNIX))
 
 static const struct route routes[] = {
 	{ "/blobs/sha256/**", GET, BOTH, ROUTE_BLOB, 0 }, /* HEX, or HEX/NAME for who wants one */
@@ -23,11 +24,15 @@ static const struct route routes[] = {
 	{ "/readyz", GET, BOTH, ROUTE_CORE, 0 }, { "/metrics", GET, BOTH, ROUTE_CORE, 0 },
 	{ "/v1/agent/facts", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/ticket", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
+	{ "/v1/agent/extra", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/progress", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
+	{ "/v1/agent/neighbours", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/failed", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/handoff", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/up", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
 	{ "/v1/agent/heartbeat", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
+	{ "/v1/agent/order", POST, BOTH, ROUTE_CORE, HTTP_BODY_MAX },
+	{ "/api/v1/blobs/*", BIT(HTTP_PUT) | POST, BOTH, ROUTE_IMPORT, ANY_SIZE },
 	{ "/api/v1/**", ANY, BOTH, ROUTE_CORE, HTTP_BODY_MAX }, /* core wants a token over TCP */
 };
 

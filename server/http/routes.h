@@ -16,7 +16,8 @@ enum route_to {
 	ROUTE_HEALTH, /* answered here */
 	ROUTE_BLOB,   /* answered here */
 	ROUTE_LOADER, /* answered here: a file of the loader folder */
-	ROUTE_CORE,   /* asked */
+	ROUTE_CORE,   /* core is asked */
+	ROUTE_IMPORT, /* import is asked, with each part of the body that comes */
 };
 
 struct route {
@@ -24,7 +25,7 @@ struct route {
 	uint8_t methods;  /* bits 1 << enum http_method */
 	uint8_t peers;	  /* bits 1 << enum http_peer */
 	enum route_to to;
-	uint32_t body_max; /* bytes of a request's body */
+	uint64_t body_max; /* bytes of a request's body */
 };
 
 /* The enum http_method of a name (methods are case-sensitive), or -EOPNOTSUPP. */

@@ -1,6 +1,8 @@
 #include "server/http/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +15,17 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * Else every piece that goes by libmicrohttpd ends a segment: with a thousand readers that cost a
+ * third of the rate. What waits for a full one is sent when the socket is closed.
+ */
+static void cork(struct stream *s)
+{
+	if (!s->corked)
+		s->corked =
+			setsockopt(s->sock, IPPROTO_TCP, TCP_CORK, &(int){ 1 }, sizeof(int)) == 0;
+}
+
 /* As much as the socket takes at once: what it leaves of a turn is what it has no room for. */
 static int send_turn(struct stream *s)
 {
@@ -22,6 +35,7 @@ static int send_turn(struct stream *s)
 
 	if (turn == 0)
 		return 0;
+	cork(s);
 	do
 		n = sendfile(s->sock, s->file, &at, turn);
 	while (n < 0 && errno == EINTR);

@@ -10,6 +10,7 @@
 #ifndef MUSTER_SERVER_HTTP_STREAM_H
 #define MUSTER_SERVER_HTTP_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct stream {
 	int sock;	  /* non-blocking */
 	int file;	  /* its position is not used: many streams may share it */
 	uint64_t at, end; /* offsets: of the next byte, and behind the last one */
+	bool corked;	  /* set by stream_next: its segments are full ones */
 };
 
 /*

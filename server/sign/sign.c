@@ -10,6 +10,7 @@
 
 #include "images/digest.h"
 #include "images/minisig.h"
+#include "images/order.h"
 #include "images/ticket.h"
 #include "server/log.h"
 #include "server/loop.h"
@@ -78,21 +79,54 @@ static int read_key(int fd, struct minisig_secret *key)
 	return rc;
 }
 
-/* ---- tickets ---- */
+/* ---- tickets and orders ---- */
 
-int sign_ticket_print(const struct sign_request *q, char *out, size_t size)
+static int print_ticket(const struct sign_request *q, const char *nonce, char *out, size_t size)
 {
 	struct ticket t = { .boot = q->boot, .issued_s = q->issued_s, .ttl_s = TICKET_TTL_S };
-	struct digest nonce;
-	int n;
 
-	if (!msg_text_ok(q->host, sizeof q->host) || !strict_name_ok(q->host))
+	if (!msg_text_ok(q->args, sizeof q->args) || !extra_args_ok(q->args) ||
+		q->extra_len > EXTRA_MAX)
 		return -EINVAL;
-	memcpy(nonce.b, q->nonce, sizeof nonce.b);
-	digest_hex(&nonce, t.nonce);
+	memcpy(t.nonce, nonce, sizeof t.nonce);
 	memcpy(t.manifest.b, q->manifest, sizeof t.manifest.b);
 	memcpy(t.host, q->host, sizeof t.host);
-	n = ticket_print(&t, out, size);
+	t.extra_len = q->extra_len;
+	memcpy(t.extra.b, q->extra, sizeof t.extra.b);
+	memcpy(t.args, q->args, sizeof t.args);
+	return ticket_print(&t, out, size);
+}
+
+static int print_order(const struct sign_request *q, const char *nonce, char *out, size_t size)
+{
+	struct order o = { .boot = q->boot, .issued_s = q->issued_s, .ttl_s = ORDER_TTL_S };
+
+	memcpy(o.nonce, nonce, sizeof o.nonce);
+	memcpy(o.host, q->host, sizeof o.host);
+	return order_print(&o, out, size);
+}
+
+/* The comment is for who looks at a recorded one: the type in the text is what counts. */
+static const struct {
+	int (*print)(const struct sign_request *q, const char *nonce, char *out, size_t size);
+	const char *comment;
+} kinds[SIGN_KINDS] = {
+	[SIGN_TICKET] = { print_ticket, "muster boot ticket" },
+	[SIGN_ORDER] = { print_order, "muster order" },
+};
+
+int sign_print(const struct sign_request *q, char *out, size_t size)
+{
+	struct digest nonce;
+	char hex[DIGEST_HEX];
+	int n;
+
+	if (q->kind >= SIGN_KINDS || !msg_text_ok(q->host, sizeof q->host) ||
+		!strict_name_ok(q->host))
+		return -EINVAL;
+	memcpy(nonce.b, q->nonce, sizeof nonce.b);
+	digest_hex(&nonce, hex);
+	n = kinds[q->kind].print(q, hex, out, size);
 	return n < 0 ? -EINVAL : n;
 }
 
@@ -106,15 +140,15 @@ static void answer(struct sign *sg, uint64_t id, const struct sign_request *q)
 {
 	struct sign_answer a = { 0 };
 	char sig[MINISIG_TEXT_MAX];
-	int n = sign_ticket_print(q, a.ticket, sizeof a.ticket);
-	int rc = n < 0 ? n : minisig_sign(&sg->key, a.ticket, (size_t)n, "muster boot ticket", sig);
+	int n = sign_print(q, a.text, sizeof a.text);
+	int rc = n < 0 ? n : minisig_sign(&sg->key, a.text, (size_t)n, kinds[q->kind].comment, sig);
 
 	if (!rc && strlen(sig) >= sizeof a.minisig)
 		rc = -EINVAL;
 	if (rc < 0) {
 		a.error = (uint32_t)-rc;
 	} else {
-		a.ticket_len = (uint32_t)n;
+		a.text_len = (uint32_t)n;
 		a.minisig_len = (uint32_t)strlen(sig);
 		memcpy(a.minisig, sig, a.minisig_len);
 	}

@@ -1,6 +1,6 @@
 /*
- * sign.h: the role that holds the site's ticket key. It signs nothing but boot tickets, which it
- * builds itself from the fixed fields of a struct sign_request.
+ * sign.h: the role that holds the site's ticket key. It signs nothing but boot tickets and orders
+ * to hosts that run, which it builds itself from the fixed fields of a struct sign_request.
  */
 #ifndef MUSTER_SERVER_SIGN_H
 #define MUSTER_SERVER_SIGN_H
@@ -13,8 +13,7 @@
  */
 int sign_key_open(const char *dir);
 
-/* The ticket's text (docs/agent-protocol.md), NUL-terminated. Returns its length or -EINVAL. Pure.
- */
-int sign_ticket_print(const struct sign_request *q, char *out, size_t size);
+/* What is signed (docs/agent-protocol.md), NUL-terminated. Returns its length or -EINVAL. Pure. */
+int sign_print(const struct sign_request *q, char *out, size_t size);
 
 #endif

@@ -393,6 +393,32 @@ void sim_agent_chain_answered(struct sim_host *h, const struct web_answer *a)
 	sim_agent_chain(h);
 }
 
+/* ---- what it is told beside the image ---- */
+
+void sim_agent_extra(struct sim_host *h)
+{
+	struct jw w = { 0 };
+
+	if (!h->ticket.extra_len) {
+		sim_next(h);
+		return;
+	}
+	api_text_extra(&h->ticket.extra, &w);
+	post_take(h, "extra", TIMEOUT_S, &w);
+}
+
+void sim_agent_extra_answered(struct sim_host *h, const struct web_answer *a)
+{
+	struct fault fault = { 0 };
+
+	if (!is_good(h, a))
+		return;
+	if (verify_extra(&h->ticket, a->text, a->len, &fault) < 0)
+		fail_by(h, &fault);
+	else
+		sim_next(h);
+}
+
 /* ---- files ---- */
 
 /* The UKI is for firmware. */
@@ -593,6 +619,7 @@ void sim_agent_up(struct sim_host *h)
 		.kernel = "none",
 		.accelerator = "none",
 		.detail = "",
+		.orders = "", /* it beats once, and is over */
 	};
 	struct jw w = { 0 };
 
@@ -604,7 +631,7 @@ void sim_agent_heartbeat(struct sim_host *h)
 {
 	struct jw w = { 0 };
 
-	api_text_heartbeat(0, 0, 0, &w);
+	api_text_heartbeat(&(struct api_beat){ 0 }, &w);
 	post_take(h, "heartbeat", TIMEOUT_S, &w);
 }
 

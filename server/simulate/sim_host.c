@@ -610,6 +610,7 @@ const struct sim_phase sim_phases[] = {
 	{ STAGE_AGENT, false, true, sim_agent_facts, sim_agent_facts_answered },
 	{ STAGE_IMAGE, false, true, sim_agent_ticket, sim_agent_ticket_answered },
 	{ STAGE_IMAGE, false, true, sim_agent_chain, sim_agent_chain_answered },
+	{ STAGE_IMAGE, false, true, sim_agent_extra, sim_agent_extra_answered },
 	{ STAGE_IMAGE, false, true, sim_agent_files, sim_agent_files_answered },
 	{ STAGE_VERIFY, false, true, sim_agent_verified, sim_agent_done_answered },
 	{ STAGE_HANDOFF, false, true, sim_agent_handoff, sim_agent_handoff_answered },

@@ -156,6 +156,8 @@ void sim_agent_ticket(struct sim_host *h);
 void sim_agent_ticket_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_chain(struct sim_host *h);
 void sim_agent_chain_answered(struct sim_host *h, const struct web_answer *a);
+void sim_agent_extra(struct sim_host *h);
+void sim_agent_extra_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_files(struct sim_host *h);
 void sim_agent_files_answered(struct sim_host *h, const struct web_answer *a);
 void sim_agent_verified(struct sim_host *h);

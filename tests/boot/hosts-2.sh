@@ -1,5 +1,6 @@
 #!/bin/bash
 # Two hosts powered on at the same moment.
+# soak
 # processors: 2
 . "${0%/*}/lab.sh"
 

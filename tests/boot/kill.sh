@@ -2,6 +2,7 @@
 # The server dies in the middle of a boot, as a whole and then role by role, each at the moment when
 # it is needed: the hosts get through by themselves, and the record proves it.
 # processors: 2
+# takes: 80 s
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=kvm

@@ -19,6 +19,9 @@
 # kernel will not do for it. LAB_WIRE_MIB is the most that a host may download. LAB_NEED is a further
 # group of packages of tests/support/need, LAB_UNPACK are packages to be unpacked below LAB_PACKAGES.
 #
+# LAB_CONF are further lines of muster.conf, LAB_ADD further words of `host add` for each host of
+# lab_chain, which calls lab_before, where a script has it, before they are powered on.
+#
 # Settings from the environment: LAB_ACCEL=kvm|tcg (default: whichever works), LAB_BUILD (folder of
 # the programs), LAB_CACHE (packed images and unpacked packages), LAB_LOGS (where to leave the logs),
 # LAB_KEEP=1 (leave the work folder behind).
@@ -34,6 +37,9 @@ LAB_ADDR=$LAB_NET.1
 LAB_OVMF=${LAB_OVMF:-/usr/share/OVMF}
 LAB_IPXE=${LAB_IPXE:-/usr/lib/ipxe}
 PATH=$PATH:/usr/sbin:/sbin
+
+# In `make soak` a test does all that it can.
+lab_soaks() { [ -n "${SOAK:-}" ]; }
 
 lab_say() { printf '# %s\n' "$*"; }
 lab_die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
@@ -222,6 +228,7 @@ lab_config() {
 
 	[log]
 	level = ${LAB_LOG:-info}
+	${LAB_CONF:-}
 	END
 }
 
@@ -455,7 +462,7 @@ lab_boot() {
 
 # lab_wait_up NAMES [SECONDS]: until the server has it on record that the hypervisor is up.
 lab_wait_up() {
-	lab_muster host wait "$1" --for up --timeout "${2:-240}s" >>"$LAB_DIR/log/wait.log" 2>&1
+	lab_muster host wait "$1" --appear --for up --timeout "${2:-240}s" >>"$LAB_DIR/log/wait.log" 2>&1
 }
 
 # The proof of arrival: the server closed the boot as `up`, which it does only when the guest on
@@ -468,6 +475,21 @@ lab_proof() {
 
 # lab_handoff NAME: how the image took over: "linux by switch", "xen by kexec".
 lab_handoff() { lab_boot "$1" '.events[] | select(.stage == "handoff") | .detail'; }
+
+# lab_because NAME CODE TEXT [SECONDS]: a result: within that time the server says so, once somebody asks.
+lab_because() {
+	lab_check "$3" lab_until "${4:-60}" "lab_why $1 $2"
+	lab_say "$(lab_api "/hosts/$1/why" | jq -r .sentence)"
+}
+lab_why() { [ "$(lab_api "/hosts/$1/why" | jq -r .code)" = "$2" ]; }
+
+# lab_failed_as NAME CODE TEXT: a result: without being asked the server has it on record of a boot, any
+# of them, for firmware tries again by itself.
+lab_failed_as() {
+	lab_check "$3: failed by the server as $2" lab_until 90 "lab_has_failed $1 $2"
+	lab_say "$(lab_api "/hosts/$1/why" | jq -r .sentence)"
+}
+lab_has_failed() { lab_api "/hosts/$1/boots" | jq -e --arg r "$2" 'any(.boots[]; .reason == $r)' >"$LAB_DIR/said"; }
 
 # ---- results ----
 
@@ -507,10 +529,12 @@ lab_chain() {
 	local firmware=$1 count=${2:-1} i started
 
 	lab_up
+	! declare -F lab_before >/dev/null || lab_before
 	started=$SECONDS
 	for ((i = 1; i <= count; i++)); do
 		lab_host "n$i" "$firmware"
-		lab_muster host add "n$i" --mac "$(lab_mac "n$i")" >>"$LAB_DIR/log/wait.log" 2>&1
+		# shellcheck disable=SC2086 # words
+		lab_muster host add "n$i" --mac "$(lab_mac "n$i")" ${LAB_ADD:-} >>"$LAB_DIR/log/wait.log" 2>&1
 	done
 	lab_check "$firmware $LAB_IMAGE: $count of $count up" \
 		lab_wait_up "n[1-$count]" $((120 + 60 * count))
@@ -530,9 +554,10 @@ lab_chain() {
 #   bios       SeaBIOS and the iPXE that QEMU's network card carries
 #   bios-tftp  the same, but the server sends undionly.kpxe by TFTP once (see [quirk rom])
 #   uefi       OVMF's own PXE: snponly.efi by TFTP
+#   uefi-secure  the same with Secure Boot on and Microsoft's keys
 #   uefi-http  OVMF's HTTP boot: the agent as one EFI file, no iPXE
 lab_host() {
-	local name=$1 firmware=$2 memory=${3:-1024} dir=$LAB_DIR/hosts/$1 class number
+	local name=$1 firmware=$2 memory=${3:-1024} dir=$LAB_DIR/hosts/$1 class number code vars
 	local -a machine card=(virtio-net-pci,netdev=n0,bootindex=1)
 
 	case $firmware in
@@ -540,6 +565,7 @@ lab_host() {
 	bios-tftp) class=02 machine=(-machine q35,graphics=off) ;;
 	uefi) class=03 ;;
 	uefi-http) class=04 ;;
+	uefi-secure) class=05 ;;
 	*) lab_die "$firmware: unknown firmware" ;;
 	esac
 	mkdir -p "$dir"
@@ -549,12 +575,16 @@ lab_host() {
 		lab_tap "mus-$name"
 	fi
 	if [ "${firmware%%-*}" = uefi ]; then
-		[ -e "$dir/vars.fd" ] || cp "$LAB_OVMF/OVMF_VARS_4M.fd" "$dir/vars.fd"
+		code=OVMF_CODE_4M.fd vars=OVMF_VARS_4M.fd
+		[ "$firmware" != uefi-secure ] || code=OVMF_CODE_4M.secboot.fd vars=OVMF_VARS_4M.ms.fd
+		[ -e "$dir/vars.fd" ] || cp "$LAB_OVMF/$vars" "$dir/vars.fd"
 		machine=(-machine q35
-			-drive "if=pflash,format=raw,unit=0,readonly=on,file=$LAB_OVMF/OVMF_CODE_4M.fd"
+			-drive "if=pflash,format=raw,unit=0,readonly=on,file=$LAB_OVMF/$code"
 			-drive "if=pflash,format=raw,unit=1,file=$dir/vars.fd")
 		card[0]+=,romfile= # so that the firmware's own client runs
 	fi
+	[ "$firmware" != uefi-secure ] || machine+=(-machine smm=on
+		-global driver=cfi.pflash01,property=secure,value=on)
 	[ "$firmware" != uefi-http ] || machine+=(
 		-fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n
 		-fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n)

@@ -3,7 +3,6 @@
 # OVMF's HTTP boot. All that runs on a host gets one address, and the same at the next power-on: by
 # the record, and by a sniffer on the bridge. The hosts are switched off as soon as they have loaded
 # what comes after the addresses.
-# processors: 2
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=kvm

@@ -1,7 +1,6 @@
 #!/bin/bash
 # EFI programs: iPXE starts one, which reports through iPXE; one that comes back; a BIOS refuses it
 # and says why. OVMF's HTTP boot starts a UKI, Debian's kernel in one EFI file, without any loader.
-# processors: 2
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=

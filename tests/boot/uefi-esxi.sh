@@ -2,7 +2,6 @@
 # ESXi, as far as it can be had: a medium of its shape, with an EFI program of the tests' in mboot's
 # place that does what mboot does under iPXE: it fetches its boot.cfg, the kernel and every module
 # through iPXE's download protocol. What it got is compared byte by byte with what was on the medium.
-# processors: 2
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=

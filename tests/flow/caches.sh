@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Caches of other makes (nginx, Squid) between the hosts of a branch and the server; what crosses the
 # line is counted.
+# takes: 60 s
 set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Attacks on the signed files, with a real agent and a real musterd and somebody between them who
-# changes what he likes (tests/support/between.sh), or a server that was taken over. Numbers like
-# S05 are those of the attacks in test_judge.c. Needs root for a network namespace.
+# changes what he likes (tests/support/between.py), or a server that was taken over; and `muster host
+# why` knows it. Numbers like S05 are those of the attacks in test_judge.c. Needs root for a network namespace.
+# takes: 170 s
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=$(realpath "${B:-build/release}")
-between=$PWD/tests/support/between.sh
+between=$PWD/tests/support/between.py
 failed=0
 work=$(mktemp -d)
 ns=muschain$$
@@ -29,7 +30,7 @@ if [ "$(id -u)" != 0 ] || ! ip netns add "$ns" 2>/dev/null; then
 	echo "skip chain # needs root and network namespaces"
 	exit 0
 fi
-for tool in minisign jq socat sqlite3 curl; do
+for tool in minisign jq python3 sqlite3 curl; do
 	command -v $tool >"$work/out" || { echo "skip chain # $tool is not installed"; exit 0; }
 done
 ip -n "$ns" link set lo up
@@ -38,6 +39,7 @@ ip -n "$ns" addr add 10.77.0.1/24 dev br0
 ip -n "$ns" link set br0 up
 chmod 755 "$work"
 
+. tests/support/because.sh
 muster() { MUSTER_KEYS=$work/keys "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 quiet() { "$@" >"$work/quiet" 2>&1 || { not_ok "in passing: $*"; sed 's/^/# /' "$work/quiet"; }; }
 wait_for() { for _ in $(seq 100); do "$@" >"$work/out" 2>&1 && return 0; sleep 0.05; done; return 1; }
@@ -125,9 +127,9 @@ host() { # DIR MAC: the kernel's files of a host
 	printf 'MemTotal: 1048576 kB\nMemAvailable: 900000 kB\n' >"$1/proc/meminfo"
 }
 between() { # PORT DIR
-	BETWEEN_DIR=$work/$2 BETWEEN_URL=http://10.77.0.1 ip netns exec "$ns" \
-		socat "TCP-LISTEN:$1,fork,reuseaddr" EXEC:"bash $between" >>"$work/liar.log" 2>&1 &
+	ip netns exec "$ns" "$between" "$1" "$work/$2" http://10.77.0.1 >>"$work/liar.log" 2>&1 &
 	liars+=($!)
+	wait_for ip netns exec "$ns" curl -s "http://10.77.0.1:$1/none"
 }
 host host 52:54:00:00:00:01
 between 8080 lie
@@ -139,7 +141,7 @@ boots() { # AGENT [PORT]
 truth() { rm -rf "$work/lie" && mkdir "$work/lie"; }
 refuses() { # CODE AGENT: what the one between says now
 	boots "$2" 8080
-	[ $? = 1 ] && grep -q "DID NOT START (.*, $1)" "$work/screen"
+	[ $? = 1 ] && grep -q "DID NOT START (.*, $1)" "$work/screen" && because n01 "$1" n01
 }
 refuses_now() { # CODE: the lab's agent
 	boots a0
@@ -281,7 +283,8 @@ row "S01: a manifest's signature" manifest-signature a5
 rm -f eight/*.flipped
 for file in $r2 "$(sig_of $r2 ada)" $ch "$(sig_of $ch flo)" "$(sig_of $ma flo)"; do
 	mv "$(flipped "$file" 60)" "lie/$(sum "$file")"
-	row "S01: on the way: ${file%.minisig*}$([ "$file" = "${file%.minisig*}" ] || echo "'s signature")" blob-digest a1
+	name="${file%.minisig*}$([ "$file" = "${file%.minisig*}" ] || echo "'s signature")"
+	row "S01: on the way: $name" blob-digest a1
 done
 mv "$(flipped eight/initrd 1999)" "lie/$(sum eight/initrd)"
 row "S01: a file" file-digest a5
@@ -410,9 +413,9 @@ over() { # ISSUED EXPIRES: a channel from and until then, by now
 	sign over.json eve flo
 	lie ".channel = $(signed over.json over.json.minisig.*)"
 }
-over -60 3
-check "S07: a channel in its last seconds" boots a5 8080
-sleep 3
+over -60 60
+check "S07: a channel in its last minute" boots a5 8080
+over -60 0
 row "S07: and after them" channel-expired a5
 check "S07: the server's clock is put back for half an hour" restart -1800
 over -3600 -60
@@ -428,6 +431,7 @@ check "S07: an agent that is newer than the lie" in_1970 refuses channel-expired
 cp -r a5 sure
 touch sure/rtc-trusted
 check "S07: an agent whose owner trusts the clock" in_1970 refuses clock sure
+check "S07: and so it is explained" because n01 clock "more than a day apart"
 truth
 check "the server's clock is right again" restart
 
@@ -461,6 +465,29 @@ sed 's/"floor"/"extra": 1, "floor"/' $ch >extra.json
 sign extra.json eve flo
 lie ".channel = $(signed extra.json extra.json.minisig.*)"
 row "S14: a key more in the channel" channel-malformed a5
+
+# ---- releases that the channel does not name, or whose time is over; answers that are none, or late
+sed 's/"release": 8/"release": 10/' $ma >ten.json
+sign ten.json eve flo
+names "$(sum ten.json)"
+lie ".channel = $(signed $ch $ch.minisig.*) | .manifest = $(signed ten.json ten.json.minisig.*)"
+row "a release that the channel does not name yet" manifest-current a5
+sed "s/\"created\": [0-9]*/\"created\": $(($(date +%s) - 60))/
+	s/\"expires\": [0-9]*/\"expires\": $(($(date +%s) - 1))/" $ma >past.json
+sed "s/$(sum $ma)/$(sum past.json)/" $ch >past-channel.json
+sign past.json eve flo
+sign past-channel.json eve flo
+names "$(sum past.json)"
+lie ".channel = $(signed past-channel.json past-channel.json.minisig.*) | .manifest = $(signed past.json past.json.minisig.*)"
+row "a release that has expired" manifest-expired a5
+names "$current"
+lie '{}'
+row "an answer that nobody understands" server a5
+hurried() { LD_PRELOAD="$B/support/other_clock.so" OTHER_SPEED=400 "$@"; }
+touch lie/ticket-late
+check "a ticket that comes late, each time" hurried refuses ticket-late a5
+check "and so it is explained" because n01 ticket-late "came too late"
+truth
 
 # ---- S15: flo's key is stolen, and the server with the site's key
 cp -r eight nine
@@ -523,7 +550,7 @@ for file in facts ticket; do
 	truth
 done
 # ---- from a lab, where agent and server have a bare key, to a site with roots
-db 'DELETE FROM root; DELETE FROM channel; DELETE FROM image'
+db 'DELETE FROM root; DELETE FROM channel; DELETE FROM image_current; DELETE FROM image'
 cp keys/ada.pub state/keys/trust/
 mkdir a0
 cp keys/ada.pub a0/release-1.pub

@@ -2,6 +2,7 @@
 # Which loader a host is named, and why: rules, architectures, what worked before, what comes after a
 # boot that ended early; beside another DHCP server too. Hosts are played by support/dhcp_host and
 # curl against the real musterd. Needs root for network namespaces.
+# takes: 60 s
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=$(realpath "${B:-build/release}")
@@ -86,6 +87,7 @@ match-mac = 52:54:00:4d:11
 no-boot = yes
 END
 }
+. tests/support/because.sh
 muster() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 wait_for() { # CONDITION...: at most 5 s
 	for _ in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
@@ -158,7 +160,7 @@ check "says so" holds "^snponly.efi by TFTP: architecture 7$" "$(offer_of "$b")"
 check "the loader is read" tftp_read snponly.efi
 again() { dhcp -m "$b" -a 7 discover request again | tail -n 1 | grep "file=ipxe.efi "; }
 check "it comes again: the next one, for its REQUEST too, and that again" again
-check "the former boot is closed" holds "^restarted$" "$(muster -o json host show "$(name_of "$b")" | jq -r '.boots[1].reason')"
+check "the former boot is closed" holds "^secure-boot$" "$(muster -o json host show "$(name_of "$b")" | jq -r '.boots[1].reason')"
 check "a REQUEST sent twice is one boot" [ "$(boots_of "$b")" = 2 ]
 check "says why" holds "^ipxe.efi by TFTP: snponly.efi did not reach its script at boot [0-9]+$" "$(offer_of "$b")"
 check "which is not read: it is named in another form" boot "$b" ipxe.efi -a 7
@@ -264,11 +266,17 @@ check "iPXE has its script in the offer" holds "^offer addr=0.0.0.0 .* file=http
 check "HTTP boot its URL" holds "^offer addr=0.0.0.0 .* file=http://10.77.0.1/loader/ipxe.efi .* class=HTTPClient vendor=-$" \
 	"$(dhcp -m "$(mac 04:04)" -k http -a 16 discover)"
 check "ARM64 gets no offer" holds "^silence$" "$(dhcp -m "$(mac 04:05)" -a 11 discover)"
+check "for which there is a reason" because "$(mac 04:05)" no-boot-file "no loader for architecture 11"
+check "firmware that takes the other's address" \
+	holds "^offer " "$(dhcp -m "$(mac 04:06)" -a 0 discover other=10.77.0.2,10.77.0.56)"
+check "is on its way" because "$(mac 04:06)" asking "right now"
 ignored() { [ "$(newest_of "$i" reason)" = proxy-ignored ]; }
 for _ in $(seq 300); do ignored 2>/dev/null && break; sleep 0.1; done
 check "firmware that ignores a proxy goes on record" ignored
 check "with what was seen and what to do" \
 	holds "did not react to our boot file: 3 DISCOVERs, .* took 10.77.0.59 from 10.77.0.2.*mode = full" "$(newest_of "$i" sentence)"
+ignores=$(name_of "$i")
+check "which is why" because "$ignores" proxy-ignored "did not react to our boot file"
 unblamed() { muster -o json host show "$(name_of "$i")" | jq -e '.loaders == []'; }
 check "and its loader is not blamed" unblamed
 exit $failed

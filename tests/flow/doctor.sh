@@ -95,6 +95,8 @@ check "no server: said as a finding" dead
 check "the server starts" start
 
 # ---- findings, and what becomes of them
+narrow() { ! muster doctor --quick | grep -E '.{101}'; } # as wide as a terminal of unknown width
+check "its lines are no longer than the terminal" narrow
 check "a check that fails makes exit 1" exits 1 muster doctor --quick
 check "the server answers" finds ok server "http://10.77.0.1:8080"
 check "the interface has its subnet" finds ok subnets "eth0 (10.77.0.1): 10.77.0.0/24"

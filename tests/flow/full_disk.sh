@@ -84,4 +84,14 @@ mount -o remount,size=64m "$work/state"
 check "with room again the same command works" muster image import "$work/large"
 listed() { [ "$(muster -o name image list)" = large ]; }
 check "and the image is there" listed
+# room for what is still to come is enough, whoever sends it
+head -c 20000000 /dev/urandom >"$work/blob"
+put() { # FILE [HEADER]
+	curl -sS -o "$work/answer" -w '%{http_code}' -T "$1" ${2:+-H "$2"} --unix-socket "$work/run/muster.sock" \
+		"http://m/api/v1/blobs/$(sha256sum "$work/blob" | cut -d' ' -f1)"
+}
+gives() { local status; status=$(put "${@:2}"); [ "$status" = "$1" ] || { echo "$status"; cat "$work/answer"; return 1; }; }
+head -c 12000000 "$work/blob" >"$work/part"
+check "a part of a blob" gives 202 "$work/part" 'Content-Range: bytes 0-11999999/20000000'
+check "all of it by somebody else" gives 201 "$work/blob"
 exit $failed

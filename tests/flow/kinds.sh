@@ -38,6 +38,7 @@ for i in 51 52 53 54; do ip -n "$ns" addr add "10.77.0.$i/24" dev br0; done
 ip -n "$ns" link set br0 up
 chmod 755 "$work"
 
+. tests/support/because.sh
 muster() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 api() { curl -sS --unix-socket "$work/run/muster.sock" "http://m/api/v1$1" "${@:2}"; }
 get() { # ADDRESS PATH [CURL...]: the status, the body is in $work/out
@@ -126,6 +127,7 @@ check 'a word that is none' 404 "$(get 10.77.0.51 "/v1/boot/$one/down")"
 check 'no boot.cfg for an EFI program' 404 "$(get 10.77.0.51 "/v1/boot/$one/boot.cfg")"
 check 'asking is not saying' 'open image' "$(get 10.77.0.51 "/v1/boot/$one/up" -I >/dev/null; state h1)"
 check 'the hand-off' '200 open handoff' "$(get 10.77.0.51 "/v1/boot/$one/handoff") $(state h1)"
+check 'nobody will know more' '' "$(because h1 handed-over 'that system does not report')"
 check 'a hand-off by address alone does not count' 404 "$(get 10.77.0.51 /v1/boot/here/handoff)"
 check 'no boot at that address' 404 "$(get 10.77.0.54 /v1/boot/here/up)"
 check 'up' '200 up up' "$(get 10.77.0.52 "/v1/boot/$one/up?detail=all%20is%20well%0a") $(state h1)"
@@ -145,6 +147,7 @@ for try in 1 2 3 4 5; do script 10.77.0.51 $A efi "&failed=start&errno=0&try=$tr
 check 'a program that comes back five times has failed' 'failed loader-start' \
 	"$(api /hosts/h1/boots | jq -r '.boots[0] | [.state, .reason] | join(" ")')"
 check 'and why' 'efi was started and came back, try 5' "$(api /hosts/h1/boots | jq -r '.boots[0].sentence')"
+check 'asked why' '' "$(because h1 loader-start 'could not start efi 1: efi was started and came back, try 5')"
 
 # ---- firmware without a loader
 muster host set h1 --image plain >/dev/null
@@ -232,5 +235,13 @@ code=$(api "/hosts/$waits" | jq -r .code)
 check 'a host that waits, by the code on its screen' 0 "$(muster host replace h3 --by "$code" >/dev/null 2>&1; echo $?)"
 check 'its box has the role' '["52:54:00:aa:00:0b"]' "$(api /hosts/h3 | jq -c .macs)"
 check 'its boot went with it' open "$(api /hosts/h3 | jq -r .state)"
+
+# ---- a role that was handed over, whose box leaves in the middle of its next boot
+muster host add h4 --mac 52:54:00:aa:00:0c --image plain >/dev/null
+script 10.77.0.52 52:54:00:aa:00:0c efi >/dev/null
+get 10.77.0.52 "/v1/boot/$(token)/handoff" >/dev/null
+script 10.77.0.52 52:54:00:aa:00:0c efi >/dev/null
+muster host replace h4 --by 52:54:00:aa:00:0d >/dev/null
+check 'what is known of the role is over' '' "$(because h4 over 'plain 1 was handed over to h4, which started over later')"
 [ $failed = 0 ] || tail -20 "$work/log" | sed 's/^/# /'
 exit $failed

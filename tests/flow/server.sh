@@ -100,6 +100,11 @@ rights() { # ROLE: not root, no capability
 		grep -qE '^NoNewPrivs:\s+1' "/proc/$pid/status"
 }
 for role in core http net sign; do check "$role has no rights" rights $role; done
+priority() { [ "$(ps -o ni= -p "$(role_pid "$1")" | xargs)" = "$2" ]; }
+for row in 'core -10' 'net -10' 'sign -10' 'http 0' 'view 19'; do
+	# shellcheck disable=SC2086
+	check "who boots goes before who reads: the priority of $row" priority $row
+done
 locked() { grep -E '^Seccomp:\s+2' "/proc/$(role_pid "$1")/status"; }
 if grep -q __asan_init "$B/musterd"; then
 	echo "skip - server: roles are not locked in under the address sanitizer, which traces itself"
@@ -145,6 +150,26 @@ check "core goes on" wait_for muster status
 check "host list is empty and no error" exits 0 muster host list
 check "a host is added" exits 0 muster host add n07 --mac 52:54:00:00:00:07 --image kvm
 check "and listed" says n07 muster host list
+inventory() { muster host list -o ansible | jq -e '.all.hosts == ["n07"] and (._meta.hostvars | has("n07"))'; }
+check "an inventory for Ansible" inventory
+watched() { # it is shown again and again
+	timeout 3 "$B/muster" --socket "$work/run/muster.sock" host list -o name --watch=0.2 >"$work/watched"
+	cat "$work/watched"
+	[ "$(grep -c n07 "$work/watched")" -ge 3 ]
+}
+check "--watch" watched
+# ---- support
+support() {
+	muster host set n07 --value san-target=10.0.0.1 --value chap-secret=hunter2hunter2 &&
+		muster support "$work/support" && grep -q '"name":"n07"' "$work/support" &&
+		grep -q '^muster_build_info' "$work/support"
+}
+check "a file for support" support
+no_secret() {
+	! grep -n -e hunter2 -f <(sed -n 2p "$work/state/keys/site.key") "$work/support"
+}
+check "without a secret" no_secret
+check "which is not written over" sh -c "'$B/muster' --socket '$work/run/muster.sock' support '$work/support'; [ \$? = 4 ]"
 check "set changes what it names" exits 0 muster host set n07 --image xen
 keeps() { muster -o json host show n07 | tr -d ' ' | grep '"name":"n07".*"image":"xen"'; }
 check "and keeps the rest" keeps
@@ -192,7 +217,10 @@ stops() {
 	[ "$ms" -lt 2000 ]
 }
 check "SIGTERM ends it within 2 s, exit 0" stops
-one_file() { ls "$work/state"; [ -s "$work/state/muster.db" ] && [ -z "$(find "$work/state" -name 'muster.db-*')" ]; }
+one_file() { # nothing is in the journal that is not in the file
+	ls -l "$work/state"
+	[ -s "$work/state/muster.db" ] && [ ! -s "$work/state/muster.db-wal" ]
+}
 check "the database is one file then, which may be copied" one_file
 gone() { for p in $children; do [ -d "/proc/$p" ] && return 1; done; return 0; }
 check "no role is left" wait_for gone

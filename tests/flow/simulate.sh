@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `muster simulate` against a real musterd: through a relay and on a link; a server that dies in the
 # middle and comes back; what fails is reported as failed, with its reason, and nothing else is.
+# takes: 60 s
 set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"
@@ -44,6 +45,13 @@ check 'the stages sum up' says \
 	'([.stages[] | select(.stage != "loader").p50_ms] | add) <= .whole.slowest_ms and .fairness >= 1'
 check 'the server saw them come up' recorded 20 up
 check 'and each of its steps' [ "$(api '/events?limit=1000' | jq '[.events[] | select(.host == "sim-0004").stage] | unique | length')" = 10 ]
+reader=$(api '/events?limit=1000' | jq -r '[.events[] | select(.source == "tftp").host][0]')
+muster host timeline "$reader" >"$work/timeline"
+check 'a loader by TFTP is as large as its file, and its end inferred' \
+	grep -E '  . loader .* 293.0 KiB asked, end inferred$' "$work/timeline"
+check 'no nonce is for people to read' eval "! grep -E '[0-9a-f]{16}' '$work/timeline'"
+muster host show "$reader" >"$work/show"
+check 'what a machine did not say leaves no holes' eval "! grep -E ' ,|: ,|  +, |x  ' '$work/show'"
 check 'as no machine of this world' [ "$(api /hosts | jq -r '[.hosts[].product] | unique[]')" = simulated-host ]
 check 'their addresses are off this machine' [ "$(addresses)" = "$before" ]
 check 'hosts on a link boot' rehearse simulate_direct --hosts 20 --rate 40 --prefix 06:00:07

@@ -18,6 +18,7 @@ images/manifest.c 0
 images/root.c 0
 images/channel.c 0
 images/ticket.c 0
+images/order.c 0
 images/minisig.c 0'
 
 objects=()

@@ -37,7 +37,7 @@
 #define START_MS    1000000000000u
 #define PACKETS_MAX 16
 #define HEAD	    4 /* bytes before each packet */
-#define TABLES_MAX  32
+#define TABLES_MAX  48
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -30,12 +30,13 @@ may db images/ embed/db/
 may agent images/
 may server/net server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
 	server/dhcp_options.h server/recent.h
-may server/http server/bytes.h server/log.h server/loop.h server/msg.h server/server.h images/
+may server/http server/bytes.h server/etag.h server/log.h server/loop.h server/msg.h server/server.h images/
+may server/import server/bytes.h server/log.h server/loop.h server/msg.h server/server.h images/
 may server/sign server/bytes.h server/log.h server/loop.h server/msg.h server/server.h images/
 may server/tftp server/bytes.h server/log.h server/loop.h server/msg.h server/server.h
-may server/core server/bytes.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
-	server/dhcp_options.h server/recent.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
-may server/ctl server/nearest.h server/bytes.h server/loop.h server/sandbox.h images/ db/stage.h db/host.h \
+may server/core server/bytes.h server/etag.h server/tar.h server/log.h server/loop.h server/msg.h server/server.h server/config.h \
+	server/dhcp_options.h server/recent.h server/nearest.h server/net/dhcp.h images/ db/ embed/ipxe-scripts/
+may server/ctl server/nearest.h server/tar.h server/bytes.h server/loop.h server/sandbox.h images/ db/stage.h db/host.h db/check.h \
 	embed/server/ctl/ server/simulate/simulate.h agent/trust.h
 # a simulated host says and checks what an agent says and checks: by the agent's own pure code
 may server/simulate server/bytes.h server/loop.h server/net/dhcp.h server/net/dhcp_opt.h images/ \
@@ -45,11 +46,11 @@ wraps microhttpd.h server/http/http.c
 wraps sqlite3.h db/sql.c
 wraps curl/curl.h agent/fetch.c server/ctl/client.c server/simulate/web.c
 wraps sodium.h images/minisig.c
-wraps 'openssl/.*' images/digest.c
+wraps 'openssl/.*' images/digest.c server/tls_cert.c
 wraps lzma.h agent/unpack.c
 wraps jansson.h images/json.c
 wraps seccomp.h server/sandbox.c
-wraps 'archive.*\.h' server/ctl/medium_archive.c
+wraps 'archive.*\.h' server/ctl/medium_archive.c server/ctl/backup_pack.c
 
 [ $status = 0 ] && echo "every include goes where it may"
 exit $status

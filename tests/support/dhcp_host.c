@@ -4,10 +4,10 @@
  *   dhcp_host -i IFNAME -m MAC [-k KIND] [-a ARCH] [-u UUID] [-c USER_CLASS] STEP...
  *
  * KIND: pxe, http, ipxe, ipxe-old (which cannot do HTTP). UUID: 32 hex digits in SMBIOS order.
- * STEP: discover; request (what was offered); again (the same REQUEST); other=SERVER,ADDR (take
- * ADDR from another server); 4011=SERVER (ask its boot server port; the interface has its address
- * then). Each step prints a line: what came, or "silence" after a second. Exit status 2 when it
- * could not be tried.
+ * STEP: discover; request (what was offered); again (the same REQUEST); was=ADDR (an
+ * address of an earlier life); other=SERVER,ADDR (take ADDR from another server); 4011=SERVER (ask
+ * its boot server port; the interface has its address then). Each step prints a line: what came, or
+ * "silence" after a second. Exit status 2 when it could not be tried.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -212,6 +212,7 @@ static void take_from_other(struct host *h, char *servers)
 static void step(struct host *h, char *what)
 {
 	struct packet p;
+	uint32_t addr;
 
 	if (!strcmp(what, "discover")) {
 		if (getrandom(h->xid, sizeof h->xid, 0) != sizeof h->xid)
@@ -221,6 +222,11 @@ static void step(struct host *h, char *what)
 		answer(h, h->fd);
 	} else if (!strcmp(what, "request") || !strcmp(what, "again")) {
 		ask(h, 3, h->server, h->offered, &p);
+		send_to(h->fd, &p, INADDR_BROADCAST, 67);
+		answer(h, h->fd);
+	} else if (!strncmp(what, "was=", 4)) {
+		addr = addr_of(what + 4);
+		ask(h, 3, NULL, (const uint8_t *)&addr, &p);
 		send_to(h->fd, &p, INADDR_BROADCAST, 67);
 		answer(h, h->fd);
 	} else if (!strncmp(what, "other=", 6)) {

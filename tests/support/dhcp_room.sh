@@ -183,10 +183,15 @@ release() {
 	case $(cat "$work/$1/kind") in
 	udhcpc | networkd) signal "$1" TERM ;;
 	dhcpcd) signal "$1" ALRM ;;
-	dhclient) inside "$1" dhclient -4 -r -cf "$work/dhclient.conf" -lf /var/lib/dhclient.leases \
-		-pf /run/dhclient.pid -sf "$work/configure" eth0 2>>"$work/$1/log" ;;
+	dhclient) # its -r cannot end the one that runs, its namespace's first process; which may just have renewed
+		signal "$1" STOP
+		wait_for 5 has_no_script "$1"
+		inside "$1" dhclient -4 -r -cf "$work/dhclient.conf" -lf /var/lib/dhclient.leases \
+			-pf /run/dhclient.pid -sf "$work/configure" eth0 2>>"$work/$1/log"
+		;;
 	esac
 }
+has_no_script() { ! pgrep --parent "$(client_pid "$1")" --runstates R,S,D; }
 
 # Make it ask for the address that it remembers (INIT-REBOOT): networkd does so when its cable was
 # pulled, the others when the machine starts.

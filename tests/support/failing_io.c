@@ -4,7 +4,7 @@
  * Writes and syncs of the database (files named muster.db...) are counted, whichever process makes
  * them, over all lives of the core role; other files are left alone. From the environment:
  *
- *   FAILING_IO_FILE=NAME   only those of this file are counted
+ *   FAILING_IO_FILE=NAME   only those of this file are counted; of `blobs`: those of blobs instead
  *   FAILING_IO_AT=N        the N-th of them fails, the first is 1
  *   FAILING_IO_ERROR=EIO   or ENOSPC
  *   FAILING_IO_EVER=1      and so do all after it; else it alone
@@ -13,7 +13,9 @@
  * and never executed anew, so a shared mapping made at the start is the one counter of them all.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,11 +26,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define FDS_MAX 1024
+
 static _Atomic uint64_t *counter; /* NULL: no failure was asked for */
 static uint64_t fail_at;
 static const char *fail_file; /* NULL: any of the database */
 static int fail_errno;
 static bool fail_ever;
+static bool is_blob[FDS_MAX];
 
 ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at);
 
@@ -50,13 +55,15 @@ __attribute__((constructor)) static void prepare(void)
 	counter = shared;
 }
 
-/* The name under which a file of the database was opened, or NULL for any other file. */
-static const char *database_file(int fd, char path[PATH_MAX])
+/* The name under which a file that may fail was opened, or NULL for any other file. */
+static const char *failing_file(int fd, char path[PATH_MAX])
 {
 	char link[40], *name;
 	ssize_t len;
 
 	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (fail_file && !strcmp(fail_file, "blobs"))
+		return fd >= 0 && fd < FDS_MAX && is_blob[fd] ? fail_file : NULL;
 	len = readlink(link, path, PATH_MAX - 1);
 	path[len < 0 ? 0 : len] = '\0';
 	name = strrchr(path, '/');
@@ -68,7 +75,7 @@ static bool fails(int fd, const char *call)
 {
 	const int saved = errno;
 	char path[PATH_MAX];
-	const char *name = counter ? database_file(fd, path) : NULL;
+	const char *name = counter ? failing_file(fd, path) : NULL;
 	uint64_t n;
 
 	errno = saved;
@@ -82,6 +89,35 @@ static bool fails(int fd, const char *call)
 			(unsigned long long)n, strerror(fail_errno));
 	errno = fail_errno;
 	return true;
+}
+
+/* Blobs and their folder are opened by names within the folder of blobs, by a role that may not ask
+ * what a descriptor is. */
+int openat64(int dir, const char *path, int flags, ...);
+int openat64(int dir, const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list ap;
+	int fd;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	fd = (int)syscall(SYS_openat, dir, path, flags, mode);
+	if (fd >= 0 && fd < FDS_MAX)
+		is_blob[fd] = !strncmp(path, "tmp/", 4) || !strcmp(path, "sha256");
+	return fd;
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list ap;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return openat64(dir, path, flags, mode);
 }
 
 ssize_t write(int fd, const void *buf, size_t n)

@@ -13,6 +13,7 @@ flow=$(basename "$0" .sh)
 PATH=$PATH:/usr/sbin:/sbin
 failed=0
 server=
+export ASAN_OPTIONS=verify_asan_link_order=0 # what LD_PRELOAD names is loaded before it
 
 ok() { printf 'ok - %s: %s\n' "$flow" "$1"; }
 not_ok() { printf 'not ok - %s: %s\n' "$flow" "$1"; failed=1; }

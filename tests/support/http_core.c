@@ -42,7 +42,8 @@ static const struct http_limits limits = {
 	.head_ms = 1500,
 	.idle_ms = 4000,
 	.body_ms = 1500,
-	.ask_ms = 2000,
+	.ask_ms = 5000,
+	.import_ms = 2000,
 	.stall_ms = 2000,
 	.stall_bytes = 2048,
 	.least_bytes_s = 4 * 1024 * 1024,
@@ -246,6 +247,7 @@ static int open_in_dir(const char *name, int flags)
 static pid_t start_role(int link)
 {
 	static struct server s = { .http_unix = -1, .n_http = 1, .n_https = 1 };
+	int to_import[2];
 	pid_t pid;
 
 	s.blobs = open_in_dir("blobs", O_PATH | O_DIRECTORY);
@@ -256,6 +258,10 @@ static pid_t start_role(int link)
 	s.https[0] = listen_tcp("tls");
 	s.http_unix = listen_unix();
 	s.role_side[LINK_HTTP] = link;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, to_import) < 0)
+		die("socketpair");
+	s.http_side[HTTP_IMPORT] = to_import[0]; /* nobody answers there */
+	s.http_side[HTTP_VIEW] = s.http_side[HTTP_BACKUP] = -1;
 	pid = fork();
 	if (pid < 0)
 		die("fork");

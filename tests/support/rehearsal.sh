@@ -31,13 +31,8 @@ rehearsal_recipe() {
 	chmod +x "$work/recipes/$1.sh"
 }
 
-# rehearsal_site ADMISSION AGENT_BYTES IMAGE_BYTES: keys, configuration, loaders, server, images.
-rehearsal_site() {
-	local key image
-
-	mkdir -p "$work/state/keys/trust" "$work/recipes" "$work/loaders"
-	chmod 755 "$work/loaders"
-	head -c 300000 /dev/urandom >"$work/loaders/snponly.efi"
+# rehearsal_conf ADMISSION: but for [tftp].
+rehearsal_conf() {
 	cat >"$work/muster.conf" <<-END
 	[server]
 	name = rehearsal
@@ -56,6 +51,18 @@ rehearsal_site() {
 	[subnet 10.65.0.0/16]
 	range = 10.65.1.0-10.65.40.255
 	router = 10.65.0.1
+	END
+}
+
+# rehearsal_site ADMISSION AGENT_BYTES IMAGE_BYTES: keys, configuration, loaders, server, images.
+rehearsal_site() {
+	local key image
+
+	mkdir -p "$work/state/keys/trust" "$work/recipes" "$work/loaders"
+	chmod 755 "$work/loaders"
+	head -c 300000 /dev/urandom >"$work/loaders/snponly.efi"
+	rehearsal_conf "$1"
+	cat >>"$work/muster.conf" <<-END
 	[tftp]
 	program = $packages/tftpd-hpa/usr/sbin/in.tftpd
 	loaders = $work/loaders

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/cpio.h"
+#include "images/cpio.h"
 #include "agent/guest_rom.h"
 #include "agent/lowmem.h"
 

@@ -16,6 +16,11 @@
 
 #include "agent/facts.h"
 
+/* A module of 16 GiB in DIMM A1, and the end of the table. */
+static const char table[] = "\x11\x1c\0\x11\0\0\0\0\0\0\0\0\0\x40\0\0\x01\0\0\0\0\0\0\0\0\0\0\0"
+			    "DIMM A1\0\0"
+			    "\x7f\x04\xff\xfe\0\0";
+
 static char root[] = "/tmp/muster-facts-XXXXXX";
 
 /* Make the folders of a path below root. */
@@ -46,7 +51,7 @@ static void put(const char *name, const char *text)
 	put_bytes(name, text, strlen(text));
 }
 
-static void put_nic(const char *name, const char *mac, const char *carrier)
+static void put_nic(const char *name, const char *mac, const char *carrier, const char *place)
 {
 	char path[128], full[256];
 
@@ -58,9 +63,13 @@ static void put_nic(const char *name, const char *mac, const char *carrier)
 	put(path, carrier);
 	snprintf(path, sizeof path, "sys/class/net/%s/speed", name);
 	put(path, carrier[0] == '1' ? "1000\n" : "-1\n");
-	snprintf(path, sizeof path, "sys/class/net/%s/device/driver", name);
+	path_of(path, full, sizeof full);
+	snprintf(path, sizeof path, "sys/devices/pci/%s/driver", place);
 	path_of(path, full, sizeof full);
 	assert_int_equal(symlink("../../../bus/pci/drivers/igb", full), 0);
+	snprintf(path, sizeof path, "../../../devices/pci/%s", place);
+	snprintf(full, sizeof full, "%s/sys/class/net/%s/device", root, name);
+	assert_int_equal(symlink(path, full), 0);
 }
 
 static int make_tree(void **state)
@@ -73,6 +82,8 @@ static int make_tree(void **state)
 	put("sys/class/dmi/id/product_name", "PowerEdge \x1b[2J R640\n");
 	put("sys/class/dmi/id/bios_vendor", "Dell Inc.\n");
 	put("sys/class/dmi/id/bios_version", "2.10.2\n");
+	put("sys/class/dmi/id/board_serial", "CN7016\n");
+	put_bytes("sys/firmware/dmi/tables/DMI", table, sizeof table - 1);
 	put("sys/firmware/efi/fw_platform_size", "64\n");
 	put_bytes("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
 		"\x06\0\0\0\x01", 5);
@@ -82,8 +93,8 @@ static int make_tree(void **state)
 			    "processor\t: 1\nmodel name\t: Xeon(R)\nflags\t\t: fpu vmx sse\n");
 	put("proc/meminfo",
 		"MemTotal:       16384000 kB\nMemFree: 1 kB\nMemAvailable:    1024 kB\n");
-	put_nic("eth10", "aa:00:00:00:00:10\n", "0\n");
-	put_nic("eth2", "aa:00:00:00:00:02\n", "1\n");
+	put_nic("eth10", "aa:00:00:00:00:10\n", "0\n", "0000:04:00.1");
+	put_nic("eth2", "aa:00:00:00:00:02\n", "1\n", "0000:03:00.0");
 	put("sys/class/net/lo/type", "772\n");
 	put("sys/block/sda/size", "1000215216\n");
 	put("sys/block/sda/queue/rotational", "1\n");
@@ -91,6 +102,7 @@ static int make_tree(void **state)
 	put_bytes("sys/block/sda/device/vpd_pg80", "\0\x80\0\x08    Z1234", 13);
 	put("sys/block/nvme0n1/size", "1000\n");
 	put("sys/block/nvme0n1/device/serial", "S4EV\n");
+	put("sys/block/nvme0n1/device/firmware_rev", "EDB5\n");
 	put("sys/block/loop0/size", "1000\n");
 	put("sys/block/sdb/size", "0\n");
 	return 0;
@@ -121,6 +133,12 @@ static void test_tree(void **state)
 	assert_string_equal(f.vendor, "Dell Inc.");
 	assert_string_equal(f.product, "PowerEdge ?[2J R640");
 	assert_string_equal(f.bios, "Dell Inc. 2.10.2");
+	assert_string_equal(f.bios_version, "2.10.2");
+	assert_string_equal(f.board_serial, "CN7016");
+	assert_int_equal(f.n_dimms, 1);
+	assert_string_equal(f.dimms[0].slot, "DIMM A1");
+	assert_int_equal(f.dimms[0].size_mb, 16384);
+	assert_string_equal(f.nics[0].place, "0000:03:00.0");
 	assert_true(f.uefi);
 	assert_true(f.secure_boot);
 	assert_string_equal(f.lockdown, "integrity");
@@ -141,6 +159,7 @@ static void test_tree(void **state)
 	assert_int_equal(f.nics[1].speed, 0);
 	assert_int_equal(f.n_disks, 2);
 	assert_string_equal(f.disks[0].serial, "S4EV");
+	assert_string_equal(f.disks[0].firmware, "EDB5");
 	assert_string_equal(f.disks[1].serial, "Z1234");
 	assert_string_equal(f.disks[1].model, "ST500");
 	assert_true(f.disks[1].size == 512110190592);
@@ -176,6 +195,7 @@ static void test_json(void **state)
 	assert_string_equal(json_get_str(doc, "tpm", ""), "2");
 	assert_string_equal(json_get_str(json_get(doc, "cpu"), "virt", ""), "vmx");
 	assert_int_equal(json_len(json_get(doc, "nics")), 2);
+	assert_int_equal(json_len(json_get(doc, "dimms")), 1);
 	json_free(doc);
 	jw_fini(&w);
 }

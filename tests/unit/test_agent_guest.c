@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/guest_rom.h"
+#include "agent/guest_stop.h"
 #include "agent/run.h"
 
 #define NONCE	      "0123456789abcdef0123456789abcdef"
@@ -78,9 +79,47 @@ static void test_pvh(void **state)
 	assert_int_equal(run_guest(argv, PVH_LIMIT_MS), -ETIMEDOUT);
 }
 
+/* Where a guest's power button is, by the arguments of its QEMU; a blank stands for each NUL. */
+static void test_monitor(void **state)
+{
+	static const struct {
+		const char *args, *path; /* NULL: none */
+		bool qmp;
+	} rows[] = {
+		{ "qemu -m 16 -monitor unix:/run/a,server=on,wait=off -smp 2 ", "/run/a", false },
+		{ "qemu -qmp unix:/run/b ", "/run/b", true },
+		{ "qemu --qmp unix:b,server ", "b", true },
+		{ "qemu -monitor stdio -qmp unix:/run/c ", "/run/c", true },
+		{ "qemu -monitor tcp:127.0.0.1:9 ", NULL, false },
+		{ "qemu -name unix:/run/d ", NULL, false },
+		{ "qemu -monitor unix:,server ", NULL, false },
+		{ "qemu -monitor ", NULL, false },
+		{ "qemu -monitor unix:/run/cut", NULL, false },
+		{ "qemu ", NULL, false },
+		{ "", NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		size_t len = strlen(rows[i].args);
+		char *args = malloc(len ? len : 1);
+		struct guest_monitor m = { .path = "untouched" };
+
+		print_message("row: %s\n", rows[i].args);
+		assert_non_null(args);
+		for (size_t k = 0; k < len; k++)
+			args[k] = rows[i].args[k] == ' ' ? '\0' : rows[i].args[k];
+		assert_int_equal(guest_monitor_find(args, len, &m), rows[i].path != NULL);
+		assert_string_equal(m.path, rows[i].path ? rows[i].path : "untouched");
+		assert_int_equal(m.qmp, rows[i].qmp);
+		free(args);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_monitor),
 		cmocka_unit_test(test_bios),
 		cmocka_unit_test(test_pvh),
 	};

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "agent/cpio.h"
+#include "images/cpio.h"
 #include "agent/unpack.h"
 #include "server/bytes.h"
 

@@ -258,6 +258,12 @@ static const struct {
 		"x.conf:2: '32769' is no number of connections from 16 to 32768" },
 	{ "slowest reader above all sense", "[http]\nslowest = 100001\n",
 		"x.conf:2: '100001' is no number of KiB a second from 0 to 100000" },
+	{ "no patience", "[boot]\nsilence-min = 1s\n", "x.conf:2: a silence is from 5s to 1d" },
+	{ "too much of it", "[boot]\nsilence-max = 2d\n", "x.conf:2: a silence is from 5s to 1d" },
+	{ "no times", "[boot]\nsilence-factor = 0\n",
+		"x.conf:2: '0' is no number of times from 1 to 100" },
+	{ "no boot kept", "[boot]\nkeep-boots = 0\n",
+		"x.conf:2: '0' is no number of boots from 1 to 100000" },
 	{ "no number of transfers", "[http]\ntransfers-max = many\n",
 		"x.conf:2: 'many' is no number of transfers from 0 to 1000000" },
 	{ "a mirror with a path", "[subnet 10.0.0.0/24]\nmirror = http://10.0.0.2/cache\n",
@@ -372,6 +378,8 @@ static void checks_over_keys(void **state)
 		{ "[dhcp]\nmode = off\n[http]\npace = 4\n",
 			"x.conf: [http] pace = 4 is not above slowest = 4: large answers would be "
 			"cut" },
+		{ "[dhcp]\nmode = off\n[boot]\nsilence-min = 20m\n",
+			"x.conf: [boot] silence-min = 1200s is above silence-max = 900s" },
 		{ "[dhcp]\nmode = off\n[subnet 10.0.0.0/24]\nrouter = 10.0.1.1\n",
 			"x.conf: [subnet 10.0.0.0/24] has a router outside of it" },
 		{ "[dhcp]\nmode = off\nrenew-time = 50m\n[subnet 10.0.0.0/24]\n"

@@ -241,6 +241,13 @@ static void test_roots_and_channels(void **state)
 			DOCTOR_WARN, "stable of kvm expires in 2 hours" },
 		{ "channels", NULL, CHANNEL("\"version\":\"1\",\"expires\":2000000000"), DOCTOR_OK,
 			"release 7 is current" },
+		{ "channels", NULL,
+			CHANNEL("\"version\":\"1\",\"expires\":2000000000,\"current\":{\"release\":5}"),
+			DOCTOR_OK, "release 5 is current, not 7" },
+		{ "channels", NULL,
+			CHANNEL("\"version\":\"1\",\"expires\":2000000000,\"pins_refused\":[\"n1\","
+				"\"n2\"]"),
+			DOCTOR_FAIL, "do not boot: n1, n2" },
 	};
 
 	(void)state;
@@ -267,20 +274,23 @@ static void test_roots_and_channels(void **state)
 	}
 }
 
-/* Firmware loads the agent, and asks for no channel. */
+/* Firmware loads the agent: how long its channel lasts is nobody's concern, but what it names is.
+ */
 static void test_the_agents_channel(void **state)
 {
 	static struct doctor_findings f;
 	struct json *setup = read_json("{}");
-	struct json *channels =
-		read_json("{\"channels\":[{\"image\":\"agent\",\"name\":\"stable\"}]}");
+	struct json *channels = read_json(
+		"{\"channels\":[{\"image\":\"agent\",\"name\":\"stable\",\"version\":\"1\"},"
+		"{\"image\":\"agent\",\"name\":\"canary\",\"release\":7}]}");
 
 	(void)state;
 	doctor_examine(
 		&(struct doctor_input){
 			.setup = setup, .channels = channels, .now_ms = NOW, .secret_here = "" },
 		&f);
-	assert_int_equal(count(&f, "channels"), 0);
+	assert_int_equal(count(&f, "channels"), 1);
+	assert_non_null(find(&f, "channels", "canary of agent: release 7, which it makes current"));
 	json_free(setup);
 	json_free(channels);
 }
@@ -332,6 +342,184 @@ static void test_odd_setups(void **state)
 	free(many);
 }
 
+static void test_token_ends(void **state)
+{
+	static const struct {
+		const char *tokens; /* of the list, or NULL: this user may not see them */
+		size_t n;
+		enum doctor_result result;
+		const char *text, *fix;
+	} rows[] = {
+		{ NULL, 0, DOCTOR_OK, NULL, NULL },
+		{ "", 0, DOCTOR_OK, NULL, NULL },
+		{ "{\"id\":1,\"name\":\"ci\",\"role\":\"viewer\",\"state\":\"good\",\"expires\":null}",
+			1, DOCTOR_OK, "none of 1", "" },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"viewer\",\"state\":\"good\",\"expires\":1000864000000}",
+			1, DOCTOR_WARN, "token 7 (ci) expires in 10 days",
+			"muster token create NAME --role viewer, give it to whoever uses this one, "
+			"then muster token revoke 7" },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"viewer\",\"state\":\"good\",\"expires\":1001209599999}",
+			1, DOCTOR_WARN, "in 13 days", "revoke 7" },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"viewer\",\"state\":\"good\",\"expires\":1001209600000}",
+			1, DOCTOR_OK, "none of 1 expires within 14 days", "" },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"admin\",\"state\":\"revoked\",\"expires\":1000864000000}",
+			0, DOCTOR_OK, NULL, NULL },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"admin\",\"state\":\"expired\",\"expires\":999999000000}",
+			0, DOCTOR_OK, NULL, NULL },
+		{ "{\"id\":7,\"name\":\"ci\",\"role\":\"admin\",\"state\":\"good\",\"expires\":1000864000000},"
+		  "{\"id\":8,\"name\":\"cj\",\"role\":\"viewer\",\"state\":\"good\",\"expires\":1000000001000}",
+			2, DOCTOR_WARN, "token 8 (cj) expires in 0 days", "revoke 8" },
+	};
+	static struct doctor_findings f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct json *setup = read_json("{}"), *tokens = NULL;
+		const struct doctor_finding *found;
+		char text[1024];
+
+		print_message("row: %s\n", rows[i].tokens ? rows[i].tokens : "-");
+		if (rows[i].tokens) {
+			snprintf(text, sizeof text, "{\"tokens\":[%s]}", rows[i].tokens);
+			tokens = read_json(text);
+		}
+		doctor_examine(&(struct doctor_input){ .setup = setup,
+				       .tokens = tokens,
+				       .now_ms = NOW,
+				       .secret_here = "" },
+			&f);
+		assert_int_equal(count(&f, "token-ends"), rows[i].n);
+		if (rows[i].text) {
+			found = find(&f, "token-ends", rows[i].text);
+			assert_non_null(found);
+			assert_int_equal(found->result, rows[i].result);
+			assert_non_null(strstr(found->fix, rows[i].fix));
+		}
+		json_free(tokens);
+		json_free(setup);
+	}
+}
+
+static void test_site(void **state)
+{
+	/* NOW is 1000000000 s */
+	static const struct {
+		const char *check;
+		const char *setup, *images, *rules, *hosts, *status;
+		enum doctor_clock clock;
+		enum doctor_result result;
+		const char *text; /* NULL: nothing is found */
+	} rows[] = {
+		{ "link", FULL("\"interfaces\":[{\"name\":\"eth1\",\"carrier\":false}]"), NULL,
+			NULL, NULL, NULL, 0, DOCTOR_FAIL, "eth1 has no link" },
+		{ "link", FULL("\"interfaces\":[{\"name\":\"eth1\",\"carrier\":true}]"), NULL, NULL,
+			NULL, NULL, 0, DOCTOR_OK, "eth1 is connected" },
+		{ "link", FULL("\"interfaces\":[{\"name\":\"eth1\",\"carrier\":null}]"), NULL, NULL,
+			NULL, NULL, 0, DOCTOR_OK, NULL },
+		{ "url", BOOT("\"url\":\"http://10.77.0.1\""), NULL, NULL, NULL, NULL, 0, DOCTOR_OK,
+			"10.77.0.1" },
+		{ "url", BOOT("\"url\":\"http://127.0.0.1\""), NULL, NULL, NULL, NULL, 0,
+			DOCTOR_FAIL, "the host itself" },
+		{ "url", BOOT("\"url\":\"https://boot.example\""), NULL, NULL, NULL, NULL, 0,
+			DOCTOR_FAIL, "no TLS" },
+		{ "tftp", "{\"dhcp\":{\"mode\":\"full\"},\"boot\":{\"tftp\":false}}", NULL, NULL,
+			NULL, NULL, 0, DOCTOR_WARN, "no loader" },
+		{ "tftp", "{\"dhcp\":{\"mode\":\"off\"},\"boot\":{\"tftp\":false}}", NULL, NULL,
+			NULL, NULL, 0, DOCTOR_OK, NULL },
+		{ "probe", FULL("\"probe\":false"), NULL, NULL, NULL, NULL, 0, DOCTOR_WARN,
+			"without asking" },
+		{ "probe", FULL("\"probe\":true"), NULL, NULL, NULL, NULL, 0, DOCTOR_OK, NULL },
+		{ "tls", "{\"machine\":{\"tls_expires\":999999999}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_FAIL, "has expired" },
+		{ "tls", "{\"machine\":{\"tls_expires\":1000864000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_WARN, "in 10 days" },
+		{ "tls", "{\"machine\":{\"tls_expires\":1008640000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_OK, "100 days" },
+		{ "tls", "{\"machine\":{\"tls_expires\":0}}", NULL, NULL, NULL, NULL, 0, DOCTOR_OK,
+			NULL },
+		{ "tokens", "{\"machine\":{\"tokens_in_clear\":true}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_WARN, "plain HTTP" },
+		{ "disk", "{\"machine\":{\"disk_free\":1000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_FAIL, "1000 B are left" },
+		{ "disk", "{\"machine\":{\"disk_free\":500000000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_WARN, "are left" },
+		{ "disk", "{\"machine\":{\"disk_free\":50000000000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_OK, "46.6 GiB" },
+		{ "database", "{\"machine\":{\"database_bytes\":9000000000}}", NULL, NULL, NULL,
+			NULL, 0, DOCTOR_WARN, "has grown" },
+		{ "database", "{\"machine\":{\"database_bytes\":9000}}", NULL, NULL, NULL, NULL, 0,
+			DOCTOR_OK, "8.8 KiB" },
+		{ "clock", "{}", NULL, NULL, NULL, NULL, DOCTOR_CLOCK_ALONE, DOCTOR_WARN,
+			"nothing keeps" },
+		{ "clock", "{}", NULL, NULL, NULL, NULL, DOCTOR_CLOCK_SYNCED, DOCTOR_OK, "NTP" },
+		{ "clock", "{}", NULL, NULL, NULL, NULL, DOCTOR_CLOCK_UNKNOWN, DOCTOR_OK, NULL },
+		{ "images", "{}",
+			"{\"images\":[{\"name\":\"kvm\",\"version\":\"1\",\"current\":true,"
+			"\"expires\":1000086400}]}",
+			NULL, NULL, NULL, 0, DOCTOR_WARN,
+			"kvm 1, which is current, expires in 1 days" },
+		{ "images", "{}",
+			"{\"images\":[{\"name\":\"kvm\",\"version\":\"1\",\"current\":false,"
+			"\"expires\":1000}]}",
+			NULL, NULL, NULL, 0, DOCTOR_OK, NULL },
+		{ "assigned", "{}", "{\"images\":[{\"name\":\"kvm\"}]}", NULL,
+			"{\"hosts\":[{\"name\":\"n01\",\"image\":\"xen\"},"
+			"{\"name\":\"n02\",\"image\":\"kvm\"},{\"name\":\"n03\",\"image\":null}]}",
+			NULL, 0, DOCTOR_FAIL, "of 1 hosts is not here: n01" },
+		{ "assigned", "{}", NULL, NULL,
+			"{\"hosts\":[{\"name\":\"n01\",\"image\":\"xen\"}]}", NULL, 0, DOCTOR_OK,
+			NULL },
+		{ "rules", "{}", "{\"images\":[]}",
+			"{\"rules\":[{\"name\":\"r\",\"image\":\"xen\"}]}", NULL, NULL, 0,
+			DOCTOR_FAIL, "not here: r" },
+		{ "failed-hosts", "{}", NULL, NULL,
+			"{\"hosts\":[{\"name\":\"n01\",\"stage\":\"failed\"},"
+			"{\"name\":\"n02\",\"stage\":\"up\"}]}",
+			NULL, 0, DOCTOR_WARN, "of 1 hosts has failed: n01" },
+		{ "failed-hosts", "{}", NULL, NULL,
+			"{\"hosts\":[{\"name\":\"n02\",\"stage\":\"up\"}]}", NULL, 0, DOCTOR_OK,
+			"no host" },
+		{ "waiting-room", "{}", NULL, NULL, NULL, "{\"hosts\":{\"waiting\":3}}", 0,
+			DOCTOR_WARN, "3 hosts wait" },
+		{ "architectures", "{}", NULL, NULL, NULL, "{\"unknown_archs\":2}", 0, DOCTOR_WARN,
+			"2 network boots" },
+		{ "architectures", "{}", NULL, NULL, NULL, "{\"unknown_archs\":0}", 0, DOCTOR_OK,
+			NULL },
+	};
+	static struct doctor_findings f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct json *docs[] = { read_json(rows[i].setup),
+			rows[i].images ? read_json(rows[i].images) : NULL,
+			rows[i].rules ? read_json(rows[i].rules) : NULL,
+			rows[i].hosts ? read_json(rows[i].hosts) : NULL,
+			rows[i].status ? read_json(rows[i].status) : NULL };
+		const struct doctor_input in = { .setup = docs[0],
+			.images = docs[1],
+			.rules = docs[2],
+			.hosts = docs[3],
+			.status = docs[4],
+			.clock = rows[i].clock,
+			.now_ms = NOW,
+			.secret_here = "" };
+		const struct doctor_finding *found;
+
+		print_message("row: %s %s\n", rows[i].check, rows[i].text ? rows[i].text : "-");
+		doctor_examine(&in, &f);
+		if (!rows[i].text) {
+			assert_int_equal(count(&f, rows[i].check), 0);
+		} else {
+			found = find(&f, rows[i].check, rows[i].text);
+			assert_non_null(found);
+			assert_int_equal(found->result, rows[i].result);
+			assert_int_equal(*found->fix != 0, rows[i].result != DOCTOR_OK);
+		}
+		for (size_t k = 0; k < ARRAY_LEN(docs); k++)
+			json_free(docs[k]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -341,6 +529,8 @@ int main(void)
 		cmocka_unit_test(test_the_agents_channel),
 		cmocka_unit_test(test_secret_key_beside_the_server),
 		cmocka_unit_test(test_odd_setups),
+		cmocka_unit_test(test_token_ends),
+		cmocka_unit_test(test_site),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,12 +13,14 @@
 #include "server/bytes.h"
 #include "server/ctl/hostlist.h"
 
+static const struct hostlist_label r1[] = { { "rack", "r1" } },
+				   gpu[] = { { "gpu", "" }, { "rack", "r2" } };
 static const struct hostlist_known known[] = {
-	{ "n01", "kvm", "up" },
-	{ "n02", "kvm", "failed" },
-	{ "n03", "xen", "up" },
-	{ "n04", NULL, "discover" },
-	{ "n05", NULL, NULL },
+	{ "n01", "kvm", "up", r1, 1 },
+	{ "n02", "kvm", "failed", gpu, 2 },
+	{ "n03", "xen", "up", NULL, 0 },
+	{ "n04", NULL, "discover", gpu, 2 },
+	{ "n05", NULL, NULL, NULL, 0 },
 };
 
 /* The names in the order in which they came, with blanks between. */
@@ -85,7 +87,17 @@ static void test_expand(void **state)
 		{ "n%41", "", -EINVAL },
 		{ "n 1", "", -EINVAL },
 		{ "kind=xen", "", -EINVAL },
-		{ "@rack", "", -EINVAL },
+		{ "@rack", "n01 n02 n04", 0 },
+		{ "@RACK=r1", "n01", 0 },
+		{ "rack=r2,-n04", "n02", 0 },
+		{ "@gpu", "n02 n04", 0 },
+		{ "@gpu=", "n02 n04", 0 },
+		{ "@gpu=yes", "", 0 },
+		{ "all,-@rack", "n03 n05", 0 },
+		{ "@tape", "", -EINVAL },
+		{ "@tape=x", "", -EINVAL },
+		{ "@image=kvm", "", -EINVAL },
+		{ "@", "", -EINVAL },
 		{ "n[1234567]", "", -EINVAL },
 		{ "a[1]b[1]c[1]d[1]e[1]f[1]g[1]h[1]i[1]", "", -EINVAL },
 	};

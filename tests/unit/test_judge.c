@@ -119,22 +119,37 @@ static void make_channel(struct file *f, const char *name, const struct file *ma
 	make_channel_from(f, name, manifest, release, release, who);
 }
 
-static void make_ticket(struct file *f, const struct file *manifest)
+static void make_ticket(struct file *f, const struct file *manifest, const char *args)
 {
-	const struct ticket t = { .nonce = NONCE,
+	struct ticket t = { .nonce = NONCE,
 		.host = "n01",
 		.boot = 17,
 		.manifest = digest_of(manifest),
 		.issued_s = NOW_S,
 		.ttl_s = 120 };
 
+	if (args) { /* it is told something beside its image */
+		t.extra_len = 1536;
+		t.extra = t.manifest;
+		snprintf(t.args, sizeof t.args, "%s", args);
+	}
 	begin(f, ticket_print(&t, f->text, sizeof f->text));
 	sign_by(f, &site);
 }
 
-/* All that one boot needs: 2 of the keys 0, 1, 2 must have signed. */
+static void make_order(struct file *f)
+{
+	const struct order o = {
+		.nonce = NONCE, .host = "n01", .boot = 17, .issued_s = NOW_S, .ttl_s = 120
+	};
+
+	begin(f, order_print(&o, f->text, sizeof f->text));
+	sign_by(f, &site);
+}
+
+/* All that one boot needs, and an order to end it: 2 of the keys 0, 1, 2 must have signed. */
 static struct world {
-	struct file root, manifest, channel, ticket;
+	struct file root, manifest, channel, ticket, told, order;
 	struct root_walk walk;
 	struct channel ch;
 	struct digest want;
@@ -152,7 +167,9 @@ static int make_world(void **state)
 	make_root(&w.root, 1, 2, "012", "02");
 	make_manifest(&w.manifest, "stable", 7, "01");
 	make_channel(&w.channel, "stable", &w.manifest, 7, "12");
-	make_ticket(&w.ticket, &w.manifest);
+	make_ticket(&w.ticket, &w.manifest, NULL);
+	make_ticket(&w.told, &w.manifest, "quiet a=b");
+	make_order(&w.order);
 	w.want = digest_of(&w.manifest);
 	assert_int_equal(judge_root_first(&w.root.t, &w.walk, err), VERDICT_GOOD);
 	assert_int_equal(judge_channel(&w.walk.root, &w.channel.t, &w.ch, err), VERDICT_GOOD);
@@ -190,6 +207,14 @@ static enum verdict ask_ticket(const struct signed_text *t)
 	return judge_ticket(&site_pub, 1, t, &want, &out, err);
 }
 
+static enum verdict ask_order(const struct signed_text *t)
+{
+	const struct ticket_want want = { NONCE, "n01", 17, 120 };
+	struct order out;
+
+	return judge_order(&site_pub, 1, t, &want, &out, err);
+}
+
 static void test_good(void **state)
 {
 	bool site_fresh = true;
@@ -206,6 +231,7 @@ static void test_good(void **state)
 		VERDICT_GOOD);
 	assert_string_equal(m.name, "kvm");
 	assert_int_equal(ask_ticket(&w.ticket.t), VERDICT_GOOD);
+	assert_int_equal(ask_order(&w.order.t), VERDICT_GOOD);
 }
 
 /* ---- S01: every single bit ---- */
@@ -262,6 +288,8 @@ static void test_s01_flips(void **state)
 	n += flip_all(&w.channel, ask_channel, VERDICT_CHANNEL_SIGNATURE);
 	n += flip_all(&w.manifest, ask_manifest, VERDICT_MANIFEST_SIGNATURE);
 	n += flip_all(&w.ticket, ask_ticket, VERDICT_TICKET_SIGNATURE);
+	n += flip_all(&w.told, ask_ticket, VERDICT_TICKET_SIGNATURE);
+	n += flip_all(&w.order, ask_order, VERDICT_ORDER_SIGNATURE);
 	for (size_t bit = 0; bit < 8 * w.manifest.t.len; bit++, n++) {
 		w.manifest.text[bit / 8] ^= (char)(1 << bit % 8);
 		assert_int_equal(ask_wanted(&w.manifest.t), VERDICT_MANIFEST_DIGEST);
@@ -351,11 +379,11 @@ static void signed_by_all(const struct file *from, struct file *f)
 
 static void test_s03_other_slots(void **state)
 {
-	const struct file *kinds[] = { &w.root, &w.manifest, &w.channel, &w.ticket };
+	const struct file *kinds[] = { &w.root, &w.manifest, &w.channel, &w.ticket, &w.order };
 	struct file f;
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		signed_by_all(kinds[i], &f);
 		print_message("%.24s...\n", strchr(f.text, '"'));
 		if (kinds[i] != &w.root) {
@@ -370,6 +398,8 @@ static void test_s03_other_slots(void **state)
 			kinds[i] == &w.channel ? VERDICT_GOOD : VERDICT_CHANNEL_MALFORMED);
 		assert_int_equal(ask_ticket(&f.t),
 			kinds[i] == &w.ticket ? VERDICT_GOOD : VERDICT_TICKET_MALFORMED);
+		assert_int_equal(ask_order(&f.t),
+			kinds[i] == &w.order ? VERDICT_GOOD : VERDICT_ORDER_MALFORMED);
 	}
 }
 
@@ -575,6 +605,69 @@ static void test_s06_s13_ticket(void **state)
 			.n_sigs = 1 };
 		assert_int_equal(judge_ticket(&site_pub, 1, &text, &want, &t, err), rows[i].want);
 		assert_true(t.issued_s == (rows[i].want ? 1 : 1763942400));
+	}
+}
+
+#define ORDER(type, order, nonce, host, boot, ttl, more)                                           \
+	"{\"type\":\"" type "\",\"order\":\"" order "\",\"nonce\":\"" nonce "\",\"host\":\"" host  \
+	"\",\"boot\":" boot ",\"issued\":1763942400,\"ttl\":" ttl more "}\n"
+#define REBOOT(nonce, host, boot, ttl) ORDER("order", "reboot", nonce, host, boot, ttl, "")
+
+/* An order row by row: played again, kept back, somebody else's, or none. */
+static void test_order(void **state)
+{
+	const struct {
+		const char *name, *text;
+		const struct minisig_secret *key;
+		uint64_t age_s;
+		enum verdict want;
+	} rows[] = {
+		{ "good", REBOOT(NONCE, "n01", "17", "120"), &site, 0, 0 },
+		{ "last second", REBOOT(NONCE, "n01", "17", "120"), &site, 120, 0 },
+		{ "kept back", REBOOT(NONCE, "n01", "17", "120"), &site, 121, VERDICT_ORDER_LATE },
+		{ "kept back for its own ttl", REBOOT(NONCE, "n01", "17", "5"), &site, 6,
+			VERDICT_ORDER_LATE },
+		{ "a longer ttl", REBOOT(NONCE, "n01", "17", "121"), &site, 0,
+			VERDICT_ORDER_MALFORMED },
+		{ "by a release key", REBOOT(NONCE, "n01", "17", "120"), &person[0], 0,
+			VERDICT_ORDER_SIGNATURE },
+		{ "played again", REBOOT(OTHER, "n01", "17", "120"), &site, 0,
+			VERDICT_ORDER_NONCE },
+		{ "for another host", REBOOT(NONCE, "n02", "17", "120"), &site, 0,
+			VERDICT_ORDER_HOST },
+		{ "for the boot before", REBOOT(NONCE, "n01", "16", "120"), &site, 0,
+			VERDICT_ORDER_HOST },
+		{ "another type", ORDER("ticket", "reboot", NONCE, "n01", "17", "120", ""), &site,
+			0, VERDICT_ORDER_MALFORMED },
+		{ "another order", ORDER("order", "halt", NONCE, "n01", "17", "120", ""), &site, 0,
+			VERDICT_ORDER_MALFORMED },
+		{ "one key more", ORDER("order", "reboot", NONCE, "n01", "17", "120", ",\"x\":1"),
+			&site, 0, VERDICT_ORDER_MALFORMED },
+		{ "a ticket", TICKET("ticket", NONCE, "n01", "17", "120", ""), &site, 0,
+			VERDICT_ORDER_MALFORMED },
+		{ "no JSON", "order\n", &site, 0, VERDICT_ORDER_MALFORMED },
+		{ "empty", "", &site, 0, VERDICT_ORDER_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct ticket_want want = { NONCE, "n01", 17, rows[i].age_s };
+		struct order o = { .issued_s = 1 };
+		char sig[MINISIG_TEXT_MAX];
+		size_t len = strlen(rows[i].text);
+		struct signed_text text;
+
+		print_message("row: %s\n", rows[i].name);
+		assert_int_equal(minisig_sign(rows[i].key, rows[i].text, len, "t", sig), 0);
+		text = (struct signed_text){ .text = rows[i].text,
+			.len = len,
+			.sigs = { { sig, strlen(sig) } },
+			.n_sigs = 1 };
+		assert_int_equal(judge_order(&site_pub, 1, &text, &want, &o, err), rows[i].want);
+		assert_true(o.issued_s == (rows[i].want ? 1 : 1763942400));
+		/* nor does it start an image */
+		assert_int_equal(
+			ask_ticket(&text) == VERDICT_GOOD, !strcmp(rows[i].name, "a ticket"));
 	}
 }
 
@@ -828,6 +921,7 @@ int main(void)
 		cmocka_unit_test(test_s05_rollback),
 		cmocka_unit_test(test_s05_pin),
 		cmocka_unit_test(test_s06_s13_ticket),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_ticket_bounds),
 		cmocka_unit_test(test_root_zero),
 		cmocka_unit_test(test_s07_freeze),

@@ -14,6 +14,7 @@
 
 #include "images/json.h"
 #include "server/bytes.h"
+#include "server/etag.h"
 #include "server/http/problem.h"
 #include "server/http/range.h"
 #include "server/http/routes.h"
@@ -130,6 +131,7 @@ static void test_find(void **state)
 		{ "/boot.ipxe", "GET, HEAD", ROUTE_CORE },
 		{ "/v1/agent/facts", "POST", ROUTE_CORE },
 		{ "/v1/agent/heartbeat", "POST", ROUTE_CORE },
+		{ "/v1/agent/order", "POST", ROUTE_CORE },
 		{ "/v1/agent/other", NULL, 0 },
 		{ "/api/v1/hosts", "GET, HEAD, POST, PUT, PATCH, DELETE", ROUTE_CORE },
 		{ "/api/v1/hosts/n01/boots", "GET, HEAD, POST, PUT, PATCH, DELETE", ROUTE_CORE },
@@ -243,6 +245,48 @@ static void test_range(void **state)
 	}
 }
 
+static void test_content_range(void **state)
+{
+	static const struct {
+		const char *value;
+		uint64_t body;
+		bool good;
+		uint64_t first, total;
+	} rows[] = {
+		{ NULL, 7, true, 0, 7 },
+		{ NULL, 0, true, 0, 0 },
+		{ "bytes 0-6/7", 7, true, 0, 7 },
+		{ "bytes 3-4/7", 2, true, 3, 7 },
+		{ "BYTES  3-4/7 ", 2, true, 3, 7 },
+		{ "bytes 3-4/7", 3, false, 0, 0 },
+		{ "bytes 3-4/7", 1, false, 0, 0 },
+		{ "bytes 3-7/7", 5, false, 0, 0 },
+		{ "bytes 4-3/7", 0, false, 0, 0 },
+		{ "bytes 3-4/*", 2, false, 0, 0 },
+		{ "bytes */7", 0, false, 0, 0 },
+		{ "bytes 3-4", 2, false, 0, 0 },
+		{ "bytes=3-4/7", 2, false, 0, 0 },
+		{ "3-4/7", 2, false, 0, 0 },
+		{ "bytes -4/7", 2, false, 0, 0 },
+		{ "bytes 3-4/7x", 2, false, 0, 0 },
+		{ "bytes 0-1/9223372036854775807", 2, true, 0, INT64_MAX },
+		{ "bytes 0-1/9223372036854775808", 2, false, 0, 0 },
+		{ "bytes 0-18446744073709551615/18446744073709551615", 0, false, 0, 0 },
+		{ "", 7, false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t first = 0, total = 0;
+
+		print_message("row: %s\n", rows[i].value ? rows[i].value : "(none)");
+		assert_int_equal(range_parse_content(rows[i].value, rows[i].body, &first, &total),
+			rows[i].good);
+		assert_int_equal(first, rows[i].first);
+		assert_int_equal(total, rows[i].total);
+	}
+}
+
 static void test_etag(void **state)
 {
 	static const struct {
@@ -267,8 +311,8 @@ static void test_etag(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		print_message("row: %s\n", rows[i].list);
-		assert_int_equal(range_etag_listed(rows[i].list, "\"a\"", false), rows[i].strong);
-		assert_int_equal(range_etag_listed(rows[i].list, "\"a\"", true), rows[i].weak);
+		assert_int_equal(etag_listed(rows[i].list, "\"a\"", false), rows[i].strong);
+		assert_int_equal(etag_listed(rows[i].list, "\"a\"", true), rows[i].weak);
 	}
 }
 
@@ -281,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_method),
 		cmocka_unit_test(test_problem),
 		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_content_range),
 		cmocka_unit_test(test_etag),
 	};
 

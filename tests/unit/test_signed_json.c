@@ -1,6 +1,6 @@
 /*
- * test_signed_json.c: root, channel and ticket files as text. Each row is the good text with one
- * piece replaced, and a part of the sentence that must come back (NULL: accepted).
+ * test_signed_json.c: root, channel, ticket and order files as text. Each row is the good text with
+ * one piece replaced, and a part of the sentence that must come back (NULL: accepted).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "images/channel.h"
+#include "images/order.h"
 #include "images/root.h"
 #include "images/ticket.h"
 
@@ -305,9 +306,34 @@ static const struct row ticket_rows[] = {
 	{ "a boot in words", "\"boot\":17", "\"boot\":\"17\"", "boot: a whole number" },
 	{ "no digest", "\"" SHA "\"", "\"\"", "manifest: 64 lower-case hex digits" },
 	{ "one key less", ",\"ttl\":120", "", "ttl is missing" },
-	{ "one key more", "120}", "120,\"x\":1}", "an unknown key after ttl" },
+	{ "one key more", "120}", "120,\"x\":1}", "an unknown key where extra is expected" },
 	{ "another order", "\"host\":\"n01\",\"boot\":17", "\"boot\":17,\"host\":\"n01\"",
 		"boot where host is expected" },
+};
+
+/* With what is told beside the image. */
+static const char good_extra[] =
+	"{\"type\":\"ticket\",\"nonce\":\"" NONCE "\",\"host\":\"n01\",\"boot\":17,"
+	"\"manifest\":\"" SHA "\",\"issued\":1763942400,\"ttl\":120,"
+	"\"extra\":\"" NONCE "\",\"extra_length\":1536,\"extra_args\":\"quiet a=b,c\"}\n";
+
+static const struct row extra_rows[] = {
+	{ "as it is", "", "", NULL },
+	{ "no arguments", "quiet a=b,c", "", NULL },
+	{ "a blank before", "\"quiet", "\" quiet", "extra_args: no words" },
+	{ "a blank behind", "b,c\"", "b,c \"", "extra_args: no words" },
+	{ "two blanks", "quiet a", "quiet  a", "extra_args: no words" },
+	{ "a quote", "quiet", "qu\\\"iet", "extra_args: no words" },
+	{ "a dollar", "quiet", "$(id)", "extra_args: no words" },
+	{ "a line feed", "quiet", "qu\\niet", "extra_args: no words" },
+	{ "arguments that are a number", "\"quiet a=b,c\"", "7", "extra_args: no words" },
+	{ "no archive", "1536", "0", "extra_length: a whole number from 1 to 49152" },
+	{ "too large an archive", "1536", "49153", "extra_length: a whole number" },
+	{ "no digest", "\"extra\":\"" NONCE "\"", "\"extra\":\"\"", "extra: 64 lower-case hex" },
+	{ "one of them less", ",\"extra_args\":\"quiet a=b,c\"", "", "extra_args is missing" },
+	{ "one key more", "c\"}", "c\",\"x\":1}", "an unknown key after extra_args" },
+	{ "before ttl", "\"ttl\":120,\"extra\":\"" NONCE "\"",
+		"\"extra\":\"" NONCE "\",\"ttl\":120", "extra where ttl is expected" },
 };
 
 static int parse_ticket(const char *text, size_t len, char *err, size_t err_size)
@@ -345,6 +371,108 @@ static void test_ticket(void **state)
 	}
 }
 
+static const char good_order[] =
+	"{\"type\":\"order\",\"order\":\"reboot\",\"nonce\":\"" NONCE "\",\"host\":\"n01\","
+	"\"boot\":17,\"issued\":1763942400,\"ttl\":120}\n";
+
+static const struct row order_rows[] = {
+	{ "as it is", "", "", NULL },
+	{ "a shorter time", "\"ttl\":120", "\"ttl\":1", NULL },
+	{ "no time", "\"ttl\":120", "\"ttl\":0", "ttl: a whole number from 1 to 120" },
+	{ "a longer time", "\"ttl\":120", "\"ttl\":121", "ttl: a whole number" },
+	{ "never issued", "1763942400", "0", "issued: a whole number" },
+	{ "another type", "\"type\":\"order\"", "\"type\":\"ticket\"", "type: \"order\"" },
+	{ "another order", "\"reboot\"", "\"halt\"", "order: \"reboot\"" },
+	{ "no order", "\"reboot\"", "\"\"", "order: \"reboot\"" },
+	{ "a short nonce", NONCE, "00", "nonce: 64 lower-case hex digits" },
+	{ "capitals", "aabb", "AABB", "nonce: 64 lower-case hex digits" },
+	{ "a host that is none", "\"n01\"", "\"n 01\"", "host: " },
+	{ "no boot", "\"boot\":17", "\"boot\":0", "boot: a whole number" },
+	{ "a boot in words", "\"boot\":17", "\"boot\":\"17\"", "boot: a whole number" },
+	{ "one key less", ",\"ttl\":120", "", "ttl is missing" },
+	{ "one key more", "120}", "120,\"x\":1}", "an unknown key after ttl" },
+	{ "one key twice", "120}", "120,\"ttl\":1}", "duplicate" },
+	{ "keys in another order", "\"host\":\"n01\",\"boot\":17", "\"boot\":17,\"host\":\"n01\"",
+		"boot where host is expected" },
+	{ "CR", "120}\n", "120}\r\n", "LF" },
+};
+
+static int parse_order(const char *text, size_t len, char *err, size_t err_size)
+{
+	struct order o = { .boot = 77 };
+	int rc = order_parse(text, len, &o, err, err_size);
+
+	assert_true(rc == 0 || o.boot == 77);
+	return rc;
+}
+
+static void test_order(void **state)
+{
+	char err[160], text[ORDER_MAX];
+	struct order o;
+	struct ticket t;
+	int len;
+
+	(void)state;
+	check_rows(good_order, order_rows, ARRAY_LEN(order_rows), parse_order);
+	check_sizes(good_order, ORDER_MAX, parse_order);
+	assert_int_equal(order_parse(good_order, strlen(good_order), &o, err, sizeof err), 0);
+	assert_string_equal(o.nonce, NONCE);
+	assert_string_equal(o.host, "n01");
+	assert_int_equal(o.boot, 17);
+	assert_int_equal(o.issued_s, 1763942400);
+	assert_int_equal(o.ttl_s, 120);
+	len = order_print(&o, text, sizeof text);
+	assert_string_equal(text, good_order);
+	for (size_t room = 0; room <= (size_t)len; room++) {
+		char *out = malloc(room ? room : 1);
+
+		assert_int_equal(order_print(&o, out, room), -ENOSPC);
+		free(out);
+	}
+	/* the same key signs both: neither is ever the other */
+	assert_int_equal(
+		ticket_parse(good_order, strlen(good_order), &t, err, sizeof err), -EBADMSG);
+	assert_int_equal(
+		order_parse(good_ticket, strlen(good_ticket), &o, err, sizeof err), -EBADMSG);
+}
+
+static void test_ticket_extra(void **state)
+{
+	char err[160], text[TICKET_MAX];
+	struct ticket t;
+	int len;
+
+	(void)state;
+	check_rows(good_extra, extra_rows, ARRAY_LEN(extra_rows), parse_ticket);
+	check_sizes(good_extra, TICKET_MAX, parse_ticket);
+	assert_int_equal(ticket_parse(good_extra, strlen(good_extra), &t, err, sizeof err), 0);
+	assert_int_equal(t.extra_len, 1536);
+	assert_int_equal(t.extra.b[1], 0x11);
+	assert_string_equal(t.args, "quiet a=b,c");
+	len = ticket_print(&t, text, sizeof text);
+	assert_string_equal(text, good_extra);
+	for (size_t room = 0; room <= (size_t)len; room++) {
+		char *out = malloc(room ? room : 1);
+
+		assert_int_equal(ticket_print(&t, out, room), -ENOSPC);
+		free(out);
+	}
+	/* the longest of everything fits, and not one letter more */
+	memset(t.host, 'h', sizeof t.host - 1);
+	memset(t.args, 'a', sizeof t.args - 1);
+	t.boot = INT64_MAX;
+	t.extra_len = EXTRA_MAX;
+	len = ticket_print(&t, text, sizeof text);
+	assert_true(len > 0);
+	assert_int_equal(ticket_parse(text, (size_t)len, &t, err, sizeof err), 0);
+	assert_int_equal(strlen(t.args), EXTRA_ARGS_MAX - 1);
+	assert_true(extra_args_ok(t.args));
+	memset(text, 'a', EXTRA_ARGS_MAX);
+	text[EXTRA_ARGS_MAX] = 0;
+	assert_false(extra_args_ok(text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_root_keys),
 		cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_ticket),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_ticket_extra),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,61 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "db/store.h"
 #include "images/json.h"
 #include "server/bytes.h"
-
-struct fixture {
-	char dir[64], file[80];
-	struct store *s;
-};
-
-static int open_again(struct fixture *f)
-{
-	char err[200];
-
-	store_close(f->s);
-	f->s = NULL;
-	return store_open(f->file, &f->s, err, sizeof err);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	strcpy(f->dir, "/tmp/muster-test-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	snprintf(f->file, sizeof f->file, "%s/muster.db", f->dir);
-	*state = f;
-	return open_again(f);
-}
-
-static int teardown(void **state)
-{
-	static const char *const ends[] = { "", "-wal", "-shm" };
-	struct fixture *f = *state;
-	char path[100];
-
-	store_close(f->s);
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		snprintf(path, sizeof path, "%s%s", f->file, ends[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
-	free(f);
-	return 0;
-}
+#include "tests/support/store_room.h"
 
 static const uint8_t mac_a[6] = { 0x52, 0x54, 0, 0, 0, 1 }, mac_b[6] = { 0x52, 0x54, 0, 0, 0, 2 };
 
 static void hosts_get_names_and_keep_them(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { .created_ms = 5 }, b = { .created_ms = 5 }, c = { 0 };
 
 	assert_int_equal(store_host_add(f->s, &a), 0);
@@ -81,7 +39,7 @@ static void hosts_get_names_and_keep_them(void **state)
 /* A swapped card or board keeps its host; two hosts with one UUID are told apart by the rest. */
 static void identity_is_weighed(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-A" };
 	struct store_host b = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-B" }, found;
 	struct host_identity id = { .has_uuid = true, .uuid = { 1 }, .serial = "SN-B" };
@@ -110,7 +68,7 @@ static void identity_is_weighed(void **state)
 
 static void a_mac_moves_to_its_new_host(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { 0 }, b = { 0 }, found;
 	struct host_identity id = { .n_macs = 1 };
 
@@ -125,7 +83,7 @@ static void a_mac_moves_to_its_new_host(void **state)
 
 static void a_host_has_values(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { 0 }, b = { 0 };
 	struct store_value v[4];
 	char *json = NULL;
@@ -157,7 +115,7 @@ static void a_host_has_values(void **state)
 
 static void boxes_change_places(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { .name = "role",
 		.has_uuid = true,
 		.uuid = { 1 },
@@ -236,38 +194,86 @@ static void boxes_change_places(void **state)
 	free(json);
 }
 
-static int count_stale(void *arg, const struct store_boot *b)
+static int count_due(void *arg, const struct store_boot *b)
 {
 	(void)b;
 	++*(int *)arg;
 	return 0;
 }
 
-/* Silence after a hand-off is no failure where nothing was going to report. */
-static void what_does_not_report_is_not_stale(void **state)
+/* What is due comes in order, and a boot that is over never. */
+static void open_boots_are_due(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 };
-	struct store_boot b = { .stage = STAGE_HANDOFF };
+	struct store_boot b = { .stage = STAGE_HANDOFF, .due_ms = 1000 };
+	int64_t silence[4];
 	int n = 0;
 
 	assert_int_equal(store_host_add(f->s, &h), 0);
 	b.host = h.id;
 	assert_int_equal(store_boot_add(f->s, &b), 0);
-	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
+	assert_int_equal(store_boot_due(f->s, 1000, count_due, &n), 0);
 	assert_int_equal(n, 0);
-	strcpy(b.nonce, "00ff"); /* a guest has to write this */
-	assert_int_equal(store_boot_put(f->s, &b), 0);
-	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
+	assert_int_equal(store_boot_due(f->s, 1001, count_due, &n), 0);
 	assert_int_equal(n, 1);
-	b.nonce[0] = 0;
-	b.stage = STAGE_IMAGE;
 	b.secret_sent = true;
+	b.silence_ms[STAGE_LOADER] = 70000;
+	b.silence_ms[STAGE_UP] = UINT32_MAX;
 	assert_int_equal(store_boot_put(f->s, &b), 0);
-	assert_int_equal(store_boot_stale(f->s, 1000, count_stale, &n), 0);
-	assert_int_equal(n, 2);
+	assert_int_equal(store_host_silences(f->s, h.id, STAGE_LOADER, silence, 4), 0);
+	strcpy(b.image, "kvm");
+	b.state = BOOT_UP;
+	assert_int_equal(store_boot_put(f->s, &b), 0);
+	assert_int_equal(store_boot_due(f->s, 1001, count_due, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(store_host_silences(f->s, h.id, STAGE_LOADER, silence, 4), 1);
+	assert_int_equal(silence[0], 70000);
+	assert_int_equal(store_image_silences(f->s, "kvm", STAGE_UP, silence, 4), 1);
+	assert_int_equal(silence[0], UINT32_MAX);
+	assert_int_equal(store_image_silences(f->s, "xen", STAGE_UP, silence, 4), 0);
 	assert_int_equal(store_boot_by_id(f->s, b.id, &b), 0);
 	assert_true(b.secret_sent);
+	assert_int_equal(b.silence_ms[STAGE_LOADER], 70000);
+}
+
+/* The newest stay, and the very newest whatever its age; events go with their boot. */
+static void old_boots_are_found(void **state)
+{
+	struct store_room *f = *state;
+	struct store_host h = { 0 }, other = { 0 };
+	struct store_boot b = { 0 };
+	struct store_event e = { .source = "net", .what = "done" };
+	int64_t old[4], hosts[4];
+	char *json = NULL;
+
+	assert_int_equal(store_host_add(f->s, &h), 0);
+	assert_int_equal(store_host_add(f->s, &other), 0);
+	b.host = other.id;
+	assert_int_equal(store_boot_add(f->s, &b), 0);
+	for (int i = 1; i <= 6; i++) {
+		b = (struct store_boot){ .host = h.id, .started_ms = i * 100 };
+		assert_int_equal(store_boot_add(f->s, &b), 0);
+		e.boot = b.id;
+		assert_int_equal(store_event_add(f->s, &e), 0);
+	}
+	assert_int_equal(store_boots_old(f->s, h.id, 6, INT64_MIN, old, 4), 0);
+	assert_int_equal(store_boots_old(f->s, h.id, 4, INT64_MIN, old, 4), 2);
+	assert_true(old[0] == b.id - 5 && old[1] == b.id - 4);
+	assert_int_equal(store_boots_old(f->s, h.id, 1, INT64_MIN, old, 4), 4);
+	assert_int_equal(store_boots_old(f->s, h.id, 9, 350, old, 4), 3);
+	assert_int_equal(store_boots_old(f->s, h.id, 9, 10000, old, 4), 4);
+	assert_int_equal(store_boot_rm(f->s, old[0]), 0);
+	assert_int_equal(store_boots_old(f->s, h.id, 4, INT64_MIN, old, 4), 1);
+	assert_int_equal(store_json_events(f->s, &(struct store_page){ .limit = 100 }, &json), 0);
+	assert_null(strstr(json, "\"boot\":2,"));
+	assert_non_null(strstr(json, "\"boot\":3,"));
+	free(json);
+	assert_int_equal(store_boots_old(f->s, other.id, 1, 10000, old, 4), 0);
+	assert_int_equal(store_hosts_after(f->s, 0, hosts, 1), 1);
+	assert_int_equal(hosts[0], h.id);
+	assert_int_equal(store_hosts_after(f->s, h.id, hosts, 4), 1);
+	assert_int_equal(hosts[0], other.id);
 }
 
 static void files_of_images_by_name(void **state)
@@ -283,27 +289,29 @@ static void files_of_images_by_name(void **state)
 		.files = { { .role = FILE_KERNEL, .name = "b.b00", .length = 1 },
 			{ .role = FILE_MODULE, .name = "S.V00", .length = 2 } } };
 	struct digest d = { { 1 } }, other = { { 2 } };
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct manifest_file file;
-	int64_t expires = 0;
+	struct store_image found;
 	char *json = NULL;
 
-	assert_int_equal(store_image_add(f->s, &d, &m, NULL, 0, 1), 0);
+	assert_int_equal(store_image_add(f->s, &d, &m, NULL, 0, 1), 1);
 	assert_int_equal(store_image_file_named(f->s, &d, "s.v00", &file), 0);
 	assert_int_equal(file.role, FILE_MODULE);
 	assert_int_equal(file.length, 2);
 	assert_int_equal(store_image_file_named(f->s, &d, "s.v0", &file), -ENOENT);
 	assert_int_equal(store_image_file_named(f->s, &other, "s.v00", &file), -ENOENT);
-	assert_int_equal(store_image_expires(f->s, &d, &expires), 0);
-	assert_int_equal(expires, 77);
-	assert_int_equal(store_json_image(f->s, "esxi", &json), 0);
+	assert_int_equal(store_image_by_manifest(f->s, &d, &found), 0);
+	assert_int_equal(found.expires_s, 77);
+	assert_string_equal(found.channel, "stable");
+	assert_int_equal(store_json_image(f->s, &other, &json), -ENOENT);
+	assert_int_equal(store_json_image(f->s, &d, &json), 0);
 	assert_non_null(strstr(json, "\"kind\":\"esxi\""));
 	assert_non_null(strstr(json, "\"role\":\"module\""));
 	free(json);
 }
 
-static void assert_loaders(struct fixture *f, int64_t host, const char *firmware, const char *works,
-	int64_t works_boot, const char *dead, int64_t dead_boot)
+static void assert_loaders(struct store_room *f, int64_t host, const char *firmware,
+	const char *works, int64_t works_boot, const char *dead, int64_t dead_boot)
 {
 	struct store_loaders l;
 
@@ -317,7 +325,7 @@ static void assert_loaders(struct fixture *f, int64_t host, const char *firmware
 
 static void loaders_are_remembered_for_each_firmware(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 }, other = { 0 };
 	struct store_loader a = { "uefi", "snponly.efi", false, 0 };
 	struct store_loader b = { "uefi", "ipxe.efi", true, 0x12 };
@@ -339,7 +347,7 @@ static void loaders_are_remembered_for_each_firmware(void **state)
 	assert_true(l.dead_read);
 	assert_int_equal(store_loader_works(f->s, h.id, 7, &b), 0); /* again: nothing is dead */
 	assert_loaders(f, h.id, "uefi", "ipxe.efi", 4, "", 0);
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_loaders_get(f->s, h.id, "uefi", &l), 0);
 	assert_memory_equal(&l.works, &b, sizeof b);
 	b.form = 0; /* another form is another thing that works */
@@ -353,7 +361,7 @@ static void loaders_are_remembered_for_each_firmware(void **state)
 
 static void loaders_are_shown_with_their_host(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 };
 	struct store_loader a = { "bios", "undionly.kpxe", false, 0 };
 	struct store_loader b = { "uefi", "ipxe.efi", true, 2 | 1 << 2 | 2 << 4 };
@@ -391,7 +399,7 @@ static int keep_lease(void *arg, const struct store_lease *l)
 
 static void committed_leases_survive(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_lease l = { .addr = 0x0a4d0064, .state = 2, .expires_ms = 77 }, sum = { 0 };
 
 	memcpy(l.mac, mac_a, 6);
@@ -400,7 +408,7 @@ static void committed_leases_survive(void **state)
 	memcpy(l.mac, mac_b, 6);
 	assert_int_equal(store_lease_put(f->s, &l), 0); /* the same address: replaced */
 	assert_int_equal(store_commit(f->s), 0);
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_lease_each(f->s, count_lease, &sum), 0);
 	assert_int_equal(sum.expires_ms, 1);
 	assert_int_equal(sum.addr, 0x0a4d0064);
@@ -415,7 +423,7 @@ static void committed_leases_survive(void **state)
 /* A renewal names no UUID: what was known of the machine stays, until another MAC address comes. */
 static void lease_keeps_its_machine(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_lease l = { .addr = 1, .state = 2, .machine = 77 }, found;
 	const uint32_t steps[][2] = { { 77, 77 }, { 0, 77 }, { 78, 78 } };
 
@@ -441,7 +449,7 @@ static int count_reservation(void *arg, const struct store_reservation *r)
 
 static void an_address_is_reserved_once(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { 0 }, b = { 0 };
 	struct store_reservation r = { .addr = 100, .circuit_len = 3, .circuit = "sw1" }, found;
 	uint64_t sum = 0;
@@ -459,7 +467,7 @@ static void an_address_is_reserved_once(void **state)
 	assert_int_equal(store_reservation_put(f->s, &r), 0);
 	r.addr = 100;
 	assert_int_equal(store_reservation_put(f->s, &r), -EEXIST);
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_reservation_of(f->s, a.id, &found), 0);
 	assert_int_equal(found.circuit_len, 3);
 	assert_memory_equal(found.circuit, "sw1", 3);
@@ -485,7 +493,7 @@ static int count_relay(void *arg, uint32_t relay, int64_t hosts)
 
 static void client_ids_and_places(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host a = { 0 }, b = { 0 }, found;
 	struct host_identity id = { .client_id_len = 3, .client_id = { 0xff, 1, 2 }, .n_macs = 1 };
 	struct store_place place = { .relay = 0x0a090001, .circuit_len = 2, .circuit = "ab" };
@@ -545,7 +553,7 @@ static void client_ids_and_places(void **state)
 
 static void boots_are_found_again(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 };
 	struct store_boot b = { .started_ms = 1000, .seen_ms = 1000, .arch = 7 }, found;
 	int failures;
@@ -576,7 +584,7 @@ static void boots_are_found_again(void **state)
 
 static void progress_keeps_one_row(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 };
 	struct store_boot b = { 0 };
 	struct store_event e = { .stage = STAGE_IMAGE, .what = "progress", .source = "agent" };
@@ -611,7 +619,7 @@ static int sum_dhcp_servers(void *arg, const struct store_dhcp_server *d)
 
 static void dhcp_servers_keep_their_places(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_dhcp_server d = { .place = STORE_DHCP_SERVERS_MAX - 1,
 		.server = 0x0a4d0009,
 		.source = 0x0a4d0008,
@@ -628,7 +636,7 @@ static void dhcp_servers_keep_their_places(void **state)
 	assert_int_equal(store_dhcp_server_put(f->s, &d), 0);
 	d.count = 9;
 	assert_int_equal(store_dhcp_server_put(f->s, &d), 0); /* the same place: replaced */
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_dhcp_server_each(f->s, sum_dhcp_servers, &sum), 0);
 	assert_int_equal(sum.place, d.place);
 	assert_int_equal(sum.server, d.server);
@@ -648,7 +656,7 @@ static void dhcp_servers_keep_their_places(void **state)
 /* Whoever forges another server's answers cannot fill the disk with them. */
 static void seen_events_are_few(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_host h = { 0 };
 	struct store_boot b = { 0 };
 	char detail[32], err[80], *json = NULL;
@@ -675,45 +683,9 @@ static void seen_events_are_few(void **state)
 	free(json);
 }
 
-static void image_of_the_highest_release_wins(void **state)
-{
-	struct fixture *f = *state;
-	struct manifest m = { .name = "kvm",
-		.version = "2",
-		.kind = IMAGE_LINUX,
-		.release = 9,
-		.n_files = 2,
-		.files = { { FILE_KERNEL, "vmlinuz", 10, { { 1 } } },
-			{ FILE_INITRD, "initrd", 20, { { 2 } } } } };
-	struct digest d = { { 7 } }, older = { { 8 } }, sig = { { 9 } }, sigs[4];
-	char name[MANIFEST_NAME_MAX], image[MANIFEST_NAME_MAX];
-	struct manifest_file file;
-	struct store_image found;
-	enum file_role role;
-
-	assert_int_equal(store_image_newest(f->s, "kvm", &found), -ENOENT);
-	assert_int_equal(store_image_add(f->s, &d, &m, &sig, 1, 1), 0);
-	assert_int_equal(store_image_add(f->s, &d, &m, &sig, 1, 1), 0); /* again: no harm */
-	m.release = 3;
-	strcpy(m.version, "1");
-	assert_int_equal(store_image_add(f->s, &older, &m, &sig, 1, 2), 0);
-	assert_int_equal(store_image_newest(f->s, "kvm", &found), 0);
-	assert_string_equal(found.version, "2");
-	assert_int_equal(store_image_by_manifest(f->s, &older, &found), 0);
-	assert_string_equal(found.version, "1");
-	assert_int_equal(store_image_by_manifest(f->s, &sig, &found), -ENOENT);
-	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 0, &file), 0);
-	assert_int_equal(file.length, 20);
-	assert_int_equal(store_image_file(f->s, &d, FILE_INITRD, 1, &file), -ENOENT);
-	assert_int_equal(store_image_sigs(f->s, &d, sigs, 4), 1);
-	assert_int_equal(store_file_name(f->s, &m.files[0].sha256, name, image, &role), 0);
-	assert_string_equal(name, "vmlinuz");
-	assert_string_equal(image, "kvm");
-}
-
 static void roots_come_in_order(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_sig sig[2] = { { { { 1 } }, { 11 } }, { { { 2 } }, { 12 } } };
 	struct digest sigs[4];
 	struct store_root r, some[8];
@@ -732,7 +704,7 @@ static void roots_come_in_order(void **state)
 	assert_int_equal(store_root_put(f->s, &r, sig, 1, 3), 0);
 	assert_int_equal(store_trust_sigs(f->s, &r.digest, sigs, 4), 2);
 	assert_int_equal(sigs[0].b[0] + sigs[1].b[0], 3 + 2);
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_root_last(f->s, &r), 0);
 	assert_int_equal(r.version, 5);
 	assert_int_equal(r.expires_s, 1005);
@@ -748,7 +720,7 @@ static void roots_come_in_order(void **state)
 }
 
 static void put_channel(
-	struct fixture *f, const char *image, const char *name, uint64_t release, uint8_t digest)
+	struct store_room *f, const char *image, const char *name, uint64_t release, uint8_t digest)
 {
 	struct store_channel c = { .digest = { { digest } },
 		.ch = { .manifest = { { 7 } },
@@ -765,7 +737,7 @@ static void put_channel(
 
 static void one_channel_of_a_name(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	struct store_channel c;
 	struct digest sigs[4];
 	char *json;
@@ -780,7 +752,7 @@ static void one_channel_of_a_name(void **state)
 	assert_int_equal(store_channel_of(f->s, "kvm", &c), 0);
 	assert_string_equal(c.ch.name, "stable");
 	put_channel(f, "kvm", "stable", 6, 5); /* instead of it */
-	assert_int_equal(open_again(f), 0);
+	assert_int_equal(room_again(f), 0);
 	assert_int_equal(store_channel_get(f->s, "kvm", "stable", &c), 0);
 	assert_int_equal(c.digest.b[0], 5);
 	assert_int_equal(c.ch.release, 6);
@@ -796,12 +768,16 @@ static void one_channel_of_a_name(void **state)
 	free(json);
 }
 
+static int all_hosts(struct store *s, char **out)
+{
+	return store_json_hosts(s, &(struct store_page){ .after = -1, .limit = 100 }, out);
+}
+
 /* Every list is JSON, empty and filled; text that looks like SQL or JSON stays text. */
 static void lists_are_json(void **state)
 {
-	struct fixture *f = *state;
-	static int (*const lists[])(
-		struct store *, char **) = { store_json_hosts, store_json_images };
+	struct store_room *f = *state;
+	static int (*const lists[])(struct store *, char **) = { all_hosts, store_json_images };
 	struct store_host h = {
 		.has_uuid = true, .uuid = { 0xab }, .serial = "\"); DROP TABLE host;--"
 	};
@@ -830,9 +806,152 @@ static void lists_are_json(void **state)
 	assert_int_equal(store_json_host(f->s, "n99", &text), -ENOENT);
 }
 
+static void count_hosts(struct store *s, size_t want)
+{
+	char *text, err[100];
+	struct json *doc;
+
+	assert_int_equal(all_hosts(s, &text), 0);
+	doc = json_read(text, strlen(text), err, sizeof err);
+	assert_int_equal(json_len(json_get(doc, "hosts")), want);
+	json_free(doc);
+	free(text);
+}
+
+static struct store *copy_of(struct store_room *f)
+{
+	struct store *copy;
+	char err[200];
+	int rc;
+
+	assert_int_equal(store_copy_open(f->file, &copy, err, sizeof err), 0);
+	while ((rc = store_copy_step(copy)) > 0)
+		;
+	assert_int_equal(rc, 0);
+	return copy;
+}
+
+/* It is as the database was, with its rules; what becomes of either is not seen by the other. */
+static void a_copy_is_apart(void **state)
+{
+	struct store_room *f = *state;
+	struct store_host a = { .created_ms = 5 }, b = { .name = "b" }, c = { .name = "c" };
+	struct store *copy;
+
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(store_host_add(f->s, &(struct store_host){ .created_ms = i }), 0);
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_mac_put(f->s, a.id, mac_a), 0);
+	assert_int_equal(store_host_label_put(f->s, a.id, "rack", "r1"), 0);
+	copy = copy_of(f);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_by_name(copy, "b", &b), -ENOENT);
+	count_hosts(copy, 41);
+	strcpy(c.name, "n01");
+	assert_int_equal(store_host_add(copy, &c), -EEXIST);
+	strcpy(c.name, "c");
+	assert_int_equal(store_host_add(copy, &c), 0);
+	assert_int_equal(store_host_rm(copy, a.id), 0);
+	assert_int_equal(store_host_find(copy,
+				 &(struct host_identity){
+					 .macs = { { 0x52, 0x54, 0, 0, 0, 1 } }, .n_macs = 1 },
+				 &b),
+		-ENOENT);
+	count_hosts(copy, 41);
+	store_close(copy);
+	assert_int_equal(store_host_by_name(f->s, "c", &b), -ENOENT);
+	assert_int_equal(store_host_by_id(f->s, a.id, &b), 0);
+	count_hosts(f->s, 42);
+}
+
+static void write_watched(
+	struct store *s, bool keep, int (*fn)(struct store *, int64_t), int64_t id)
+{
+	assert_int_equal(store_begin(s), 0);
+	assert_int_equal(store_watch(s), 0);
+	assert_int_equal(fn(s, id), 0);
+	assert_int_equal(store_unwatch(s, keep), 0);
+	assert_int_equal(store_commit(s), 0);
+}
+
+static int add_one(struct store *s, int64_t id)
+{
+	struct store_host h = { .created_ms = id };
+
+	return store_host_add(s, &h);
+}
+
+static int change_one(struct store *s, int64_t id)
+{
+	struct store_host h;
+	int rc = store_host_by_id(s, id, &h);
+
+	strcpy(h.image, "xen");
+	return rc ? rc : store_host_put(s, &h);
+}
+
+static int undo_all(struct store *s)
+{
+	int rc, n = 0;
+
+	assert_int_equal(store_begin(s), 0);
+	while ((rc = store_undo_step(s)) > 0)
+		n += rc;
+	assert_int_equal(rc, 0);
+	assert_int_equal(store_commit(s), 0);
+	return n;
+}
+
+/* Parts are taken back from the last to the first, also by another process; what was changed since
+ * stays. */
+static void parts_are_taken_back(void **state)
+{
+	struct store_room *f = *state;
+	struct store_host a = { .created_ms = 5, .image = "kvm" }, b = { .image = "kvm" }, h;
+	struct store_boot boot = { .arch = 7 };
+
+	assert_int_equal(store_host_add(f->s, &a), 0);
+	assert_int_equal(store_host_add(f->s, &b), 0);
+	assert_int_equal(store_host_mac_put(f->s, b.id, mac_b), 0);
+	boot.host = b.id;
+	assert_int_equal(store_boot_add(f->s, &boot), 0);
+	write_watched(f->s, true, change_one, a.id);
+	write_watched(f->s, true, store_host_rm, b.id);
+	write_watched(f->s, true, add_one, 7);
+	write_watched(f->s, false, add_one, 8); /* that one stays */
+	assert_int_equal(store_host_by_id(f->s, a.id, &h), 0);
+	strcpy(h.serial, "NEW"); /* another column, and somebody else */
+	assert_int_equal(store_host_put(f->s, &h), 0);
+	assert_int_equal(room_again(f), 0);
+	assert_int_equal(undo_all(f->s), 3);
+	assert_int_equal(undo_all(f->s), 0);
+	assert_int_equal(store_host_by_id(f->s, a.id, &h), 0);
+	assert_string_equal(h.image, "kvm");
+	assert_string_equal(h.serial, "NEW");
+	assert_int_equal(store_host_find(f->s,
+				 &(struct host_identity){
+					 .macs = { { 0x52, 0x54, 0, 0, 0, 2 } }, .n_macs = 1 },
+				 &h),
+		0);
+	assert_int_equal(h.id, b.id);
+	assert_int_equal(store_boot_newest(f->s, b.id, &boot), 0);
+	assert_int_equal(boot.arch, 7);
+	count_hosts(f->s, 3);
+}
+
+static void what_is_done_is_not_taken_back(void **state)
+{
+	struct store_room *f = *state;
+
+	write_watched(f->s, true, add_one, 7);
+	assert_int_equal(store_undo_forget(f->s), 0);
+	assert_int_equal(undo_all(f->s), 0);
+	count_hosts(f->s, 1);
+}
+
 static void a_newer_schema_is_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct store_room *f = *state;
 	char command[200];
 
 	store_close(f->s);
@@ -840,10 +959,10 @@ static void a_newer_schema_is_refused(void **state)
 	snprintf(command, sizeof command, "sqlite3 %s 'PRAGMA user_version = 99'", f->file);
 	if (system(command) != 0)
 		skip();
-	assert_int_equal(open_again(f), -EPROTO);
+	assert_int_equal(room_again(f), -EPROTO);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, room_open, room_close)
 
 int main(void)
 {
@@ -859,16 +978,19 @@ int main(void)
 		T(seen_events_are_few),
 		T(a_host_has_values),
 		T(boxes_change_places),
-		T(what_does_not_report_is_not_stale),
+		T(open_boots_are_due),
+		T(old_boots_are_found),
 		T(files_of_images_by_name),
 		T(loaders_are_remembered_for_each_firmware),
 		T(loaders_are_shown_with_their_host),
 		T(boots_are_found_again),
 		T(progress_keeps_one_row),
-		T(image_of_the_highest_release_wins),
 		T(roots_come_in_order),
 		T(one_channel_of_a_name),
 		T(lists_are_json),
+		T(a_copy_is_apart),
+		T(parts_are_taken_back),
+		T(what_is_done_is_not_taken_back),
 		T(a_newer_schema_is_refused),
 	};
 

@@ -16,7 +16,7 @@
 
 #define MIB (1024ULL * 1024)
 
-static const struct timeline_style plain = { 100, false, false };
+static const struct timeline_style plain = { 100, 0, false, false };
 
 /* A PXE boot with two files, as server and agent report it; both report on the first file. */
 static const struct timeline_event boot[] = {
@@ -109,6 +109,45 @@ static void test_going_on(void **state)
 	free(t);
 }
 
+/* TFTP: what was asked for is known, and how much of it was read is not. */
+static void test_asked(void **state)
+{
+	static const struct timeline_event asked = { STAGE_LOADER, TIMELINE_REQUESTED, 2100, 0,
+		300 * 1024, "snponly.efi" };
+	static const struct timeline_event speaks = { STAGE_LOADER, TIMELINE_FINISHED, 3100, 0, 0,
+		"inferred: the loader speaks" };
+	struct timeline *t = make(3, BOOT_OPEN);
+
+	(void)state;
+	timeline_add(t, &asked);
+	assert_holds(line_of(t, "loader"), "300.0 KiB asked, no end seen");
+	timeline_add(t, &speaks);
+	assert_holds(line_of(t, "loader"), "300.0 KiB asked, end inferred");
+	free(t);
+}
+
+static void test_long_detail(void **state)
+{
+	struct timeline_event up = { STAGE_UP, TIMELINE_DONE, 20000, 0, 0, NULL };
+	char detail[400], *end, out[TIMELINE_TEXT_MAX];
+
+	(void)state;
+	for (size_t n = 1; n < sizeof detail; n++) {
+		struct timeline *t = make(16, BOOT_UP);
+
+		memset(detail, 'x', n - 1); /* a word, then one that fits or not, whole */
+		snprintf(detail + n - 1, sizeof detail - n + 1, " 0123456789");
+		up.detail = detail;
+		timeline_add(t, &up);
+		timeline_draw(t, &plain, out);
+		end = strstr(out, " 01");
+		if (end && strncmp(end, " 0123456789", 11) != 0)
+			fail_msg("cut: %s", out);
+		assert_true(end || strstr(out, "..."));
+		free(t);
+	}
+}
+
 static void test_failed(void **state)
 {
 	static const struct timeline_event end[] = {
@@ -157,7 +196,7 @@ static void test_long_note(void **state)
 	static const char why[] =
 		"ipxe.efi by TFTP: snponly.efi did not reach its script at boot 12";
 	const struct timeline_event offer = { STAGE_OFFER, TIMELINE_DONE, 500, 0, 0, why };
-	const struct timeline_style narrow = { 60, false, false };
+	const struct timeline_style narrow = { 60, 0, false, false };
 	struct timeline *t = make(0, BOOT_OPEN);
 	char out[TIMELINE_TEXT_MAX];
 
@@ -193,8 +232,8 @@ static void test_retry(void **state)
 /* More tries than there is room for, and times that run backwards: still a picture. */
 static void test_flood(void **state)
 {
-	static const struct timeline_style styles[] = { { 40, true, true }, { 76, true, true },
-		{ 100, false, false }, { 1000, true, true } };
+	static const struct timeline_style styles[] = { { 40, 0, true, true },
+		{ 76, 0, true, true }, { 100, 0, false, false }, { 1000, 30, true, true } };
 	struct timeline *t = make(ARRAY_LEN(boot), BOOT_OPEN);
 	char out[TIMELINE_TEXT_MAX], detail[40];
 
@@ -225,7 +264,7 @@ static void test_rows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-		struct timeline_style s = { columns[i], true, false };
+		struct timeline_style s = { columns[i], 0, true, false };
 		char header[TIMELINE_TEXT_MAX], row[TIMELINE_TEXT_MAX];
 
 		timeline_row_header(&s, header);
@@ -241,6 +280,23 @@ static void test_rows(void **state)
 			free(t);
 		}
 	}
+}
+
+/* Hosts whose names begin alike are told apart, and a sentence ends with a word. */
+static void test_long_names(void **state)
+{
+	const struct timeline_style s = { 80, 20, false, false };
+	struct timeline *t = make(3, BOOT_FAILED);
+	char row[TIMELINE_TEXT_MAX];
+
+	(void)state;
+	strcpy(t->host, "rack-07-chassis-2-01");
+	strcpy(t->sentence, "The bytes of vmlinuz differ: 0123456789abcdef0123456789abcdef");
+	timeline_row(t, &s, row);
+	assert_holds(row, "rack-07-chassis-2-01 failed");
+	assert_holds(row, "The bytes of vmlinuz differ: ... ");
+	assert_int_equal(format_width(row), 80);
+	free(t);
 }
 
 static void test_words(void **state)
@@ -260,12 +316,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_going_on),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_long_detail),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_over),
 		cmocka_unit_test(test_long_note),
 		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_words),
 	};
 

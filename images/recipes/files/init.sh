@@ -63,17 +63,21 @@ boot_json() { # KEY
 	sed -n "s/.*\"$1\": *\"\([^\"\\\\]*\)\".*/\1/p" /etc/muster/boot.json 2>/dev/null | head -n 1
 }
 
-# The host's name, the loopback interface, the signature on the console.
+# The host's name, the loopback interface, the signature on the console. A profile's /etc/hostname
+# counts more than the name that the server has, and its /etc/motd stands behind our own lines.
 settle() { # KIND
-	local host
+	local host text
 
-	host=$(boot_json host)
+	host=$(head -n 1 /etc/hostname 2>/dev/null)
+	[ -n "$host" ] || host=$(boot_json host)
 	hostname "${host:-muster-$1}"
 	ip link set lo up
+	text=$(cat /etc/motd 2>/dev/null)
 	cat >/etc/motd <<END
 
 $1 hypervisor $(boot_json version) on $(hostname), Linux $(uname -r)
 started from the network by muster; nothing is stored on this machine
 
 END
+	[ -z "$text" ] || printf '%s\n\n' "$text" >>/etc/motd
 }

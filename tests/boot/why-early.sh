@@ -1,0 +1,31 @@
+#!/bin/bash
+# Machines that do not come as far as the agent, and what `muster host why` says of each: firmware with
+# Secure Boot on, which refuses a loader that it has no key for; a loader that hangs; a machine with
+# too little memory for the agent. Nobody asks until the server has noticed by itself.
+# takes: 95 s
+. "${0%/*}/lab.sh"
+
+LAB_IMAGE=
+LAB_CONF='[boot]
+	silence-min = 5s
+	silence-max = 12s'
+
+lab_main() {
+	lab_up
+	# hlt and back, where iPXE would be
+	{ printf '\xf4\xeb\xfd'; head -c 4093 /dev/zero; } >"$LAB_DIR/loaders/undionly.kpxe"
+	lab_host secure uefi-secure
+	lab_host hangs bios-tftp 256
+	lab_host small bios 96
+	for host in secure hangs small; do
+		lab_muster host add $host --mac "$(lab_mac $host)" >>"$LAB_DIR/log/wait.log" 2>&1
+	done
+	lab_failed_as hangs loader-dead 'a loader that hangs'
+	lab_off hangs
+	lab_failed_as small agent-silent 'too little memory for the agent'
+	lab_off small
+	lab_failed_as secure secure-boot 'Secure Boot refused the loader'
+	lab_off secure
+	lab_done
+}
+lab_enter "$@"
