@@ -107,10 +107,12 @@ SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(filter-out $(LOADED:%=t
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 TESTED  := $(UNIT) $(SUPPORT) $(BENCHES) $(BIN)
 
+ALL_CPUS := --no-print-directory -j$(shell nproc)
+
 # The packages first: pkg-config can only answer once they are there, so make starts again.
 test:
 	@tests/support/need.sh --install build images boot test kinds
-	@$(MAKE) --no-print-directory tested
+	@$(MAKE) $(ALL_CPUS) tested
 .PHONY: tested
 tested: $(TESTED)
 	@B=$(abspath $(B)) tests/run
@@ -124,7 +126,7 @@ unit: $(UNIT)
 SAN_SKIP := backup caches dhcp_fault dhcp_kill full_disk install manual media metrics minisign runner \
             setup simulate transfers why_silence
 san:
-	@$(MAKE) --no-print-directory MODE=san check SKIP="$(SAN_SKIP)"
+	@$(MAKE) $(ALL_CPUS) MODE=san check SKIP="$(SAN_SKIP)"
 
 # Each target for FUZZ_S seconds, beginning with its corpus; a finding is left in build/fuzz.
 FUZZ_S  ?= 60
@@ -133,7 +135,7 @@ FUZZLIB := $(call OBJ,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c))
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZLIB) $(LIB)
 	@echo "  LD $@" && $(CC) $(LINK) -o $@ $^ $(LDLIBS)
 fuzz fuzz-planted fuzz-cov:
-	@$(MAKE) --no-print-directory MODE=$(if $(filter %cov,$@),fuzzcov,fuzz) $@-run
+	@$(MAKE) $(ALL_CPUS) MODE=$(if $(filter %cov,$@),fuzzcov,fuzz) $@-run
 .PHONY: fuzz-run fuzz-planted-run fuzz-cov-run
 fuzz-run: $(FUZZ)
 	@set -e; for t in $(FUZZ); do name=$${t##*/fuzz_}; \
@@ -178,7 +180,7 @@ storm: $(BIN)
 
 # Lines of each source file that the unit tests reach.
 cov:
-	@rm -rf build/cov && $(MAKE) --no-print-directory MODE=cov unit
+	@rm -rf build/cov && $(MAKE) $(ALL_CPUS) MODE=cov unit
 	@gcov -n $$(find build/cov -name '*.gcda' ! -path '*/tests/*') 2>/dev/null | \
 		awk '/^File/ {f = $$2} /^Lines/ && f ~ /^.(server|agent|images|db)/ {split($$2, p, ":"); \
 			printf "%8s of %5s lines  %s\n", p[2], $$4, f; f = ""}' | sort -rn

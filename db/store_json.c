@@ -24,18 +24,22 @@
 #define ADDR(x)                                                                                    \
 	"CASE WHEN " x " = 0 THEN NULL ELSE (" x " >> 24) || '.' || ((" x " >> 16) & 255) || '.' ||"  \
 	" ((" x " >> 8) & 255) || '.' || (" x " & 255) END"
+/* Names by number: CASE, as json_extract() of an array looks its path up for each row. */
 #define STAGE(x)                                                                                   \
-	"json_extract('[\"discover\",\"offer\",\"lease\",\"loader\",\"script\",\"agent\",\"image\","    \
-	"\"verify\",\"handoff\",\"up\",\"failed\"]', '$[' || " x " || ']')"
-#define STATE(x) "json_extract('[\"open\",\"up\",\"failed\",\"over\"]', '$[' || " x " || ']')"
+	"CASE " x " WHEN 0 THEN 'discover' WHEN 1 THEN 'offer' WHEN 2 THEN 'lease' WHEN 3 THEN 'loader'"  \
+	" WHEN 4 THEN 'script' WHEN 5 THEN 'agent' WHEN 6 THEN 'image' WHEN 7 THEN 'verify'"           \
+	" WHEN 8 THEN 'handoff' WHEN 9 THEN 'up' WHEN 10 THEN 'failed' END"
+#define STATE(x)                                                                                   \
+	"CASE " x " WHEN 0 THEN 'open' WHEN 1 THEN 'up' WHEN 2 THEN 'failed' WHEN 3 THEN 'over' END"
 #define BOOL(x)	 "json(CASE WHEN " x " THEN 'true' ELSE 'false' END)"
-#define TRANSPORT(x) "json_extract('[\"tftp\",\"http\"]', '$[' || " x " || ']')"
-#define CHOICE(x)    "json_extract('[\"auto\",\"yes\",\"no\"]', '$[' || (" x ") || ']')"
+#define TRANSPORT(x) "CASE " x " WHEN 0 THEN 'tftp' WHEN 1 THEN 'http' END"
+#define CHOICE(x)    "CASE " x " WHEN 0 THEN 'auto' WHEN 1 THEN 'yes' WHEN 2 THEN 'no' END"
 #define KIND(x)                                                                                    \
-	"json_extract('[\"linux\",\"xen\",\"esxi\",\"efi\",\"iso\",\"san\"]', '$[' || " x " || ']')"
+	"CASE " x " WHEN 0 THEN 'linux' WHEN 1 THEN 'xen' WHEN 2 THEN 'esxi' WHEN 3 THEN 'efi'"        \
+	" WHEN 4 THEN 'iso' WHEN 5 THEN 'san' END"
 #define ROLE(x)                                                                                    \
-	"json_extract('[\"kernel\",\"initrd\",\"xen\",\"uki\",\"efi\",\"bootcfg\",\"module\",\"iso\"]',"     \
-	" '$[' || " x " || ']')"
+	"CASE " x " WHEN 0 THEN 'kernel' WHEN 1 THEN 'initrd' WHEN 2 THEN 'xen' WHEN 3 THEN 'uki'"     \
+	" WHEN 4 THEN 'efi' WHEN 5 THEN 'bootcfg' WHEN 6 THEN 'module' WHEN 7 THEN 'iso' END"
 
 /* Columns of the place p. */
 #define PLACE_FIELDS                                                                               \
@@ -54,8 +58,8 @@
 	"   'channel', i.channel, 'manifest', " HEX("i.manifest") ") AS o FROM host_pin p"              \
 	"   JOIN image i USING (manifest) WHERE p.host = h.id ORDER BY i.name)),"                       \
 	" 'rollout', json(coalesce((SELECT json_object('id', q.id, 'image', q.name, 'version', q.to_version, 'state', "    \
-	"  json_extract('[\"picked\",\"waiting\",\"baking\",\"good\",\"failed\",\"skipped\"]', '$[' ||" \
-	"  x.state || ']')) FROM rollout_host x JOIN rollout q ON q.id = x.rollout WHERE x.host = h.id"      \
+	"  CASE x.state WHEN 0 THEN 'picked' WHEN 1 THEN 'waiting' WHEN 2 THEN 'baking' WHEN 3 THEN 'good'" \
+	"  WHEN 4 THEN 'failed' WHEN 5 THEN 'skipped' END) FROM rollout_host x JOIN rollout q ON q.id = x.rollout WHERE x.host = h.id"      \
 	"  AND q.state < 3 ORDER BY q.id DESC LIMIT 1), 'null')),"                                       \
 	" 'values', (SELECT json_group_object(name, iif(name LIKE '%secret', NULL, value)) FROM host_value"     \
 	"  WHERE host = h.id), 'labels', (SELECT json_group_object(name, value) FROM"                      \
@@ -91,7 +95,7 @@
 	"  WHERE boot = b.id AND what = 'finished' AND source IN ('http', 'tftp')),"                   \
 	" 'waited', json_object('approval', b.waited_approval_ms, 'image', b.waited_image_ms,"         \
 	"  'turn', b.waited_turn_ms), 'waits_for',"                                                    \
-	" json_extract('[null,\"approval\",\"image\",\"turn\"]', '$[' || b.wait || ']'),"             \
+	" CASE b.wait WHEN 1 THEN 'approval' WHEN 2 THEN 'image' WHEN 3 THEN 'turn' END,"              \
 	" 'waits_since', iif(b.wait, b.wait_since_ms, NULL)"
 
 /* What is remembered of firmware and loaders of host h. */
@@ -99,7 +103,7 @@
 	"(SELECT json_group_array(json(o)) FROM (SELECT json_object('firmware', firmware, 'loader',"    \
 	"  nullif(loader, ''), 'transport', " TRANSPORT("http") ", 'boot', nullif(boot, 0),"            \
 	"  'option_43', " CHOICE("form & 3") ", 'option_60', " CHOICE("form >> 2 & 3") ", 'boot_file'," \
-	"  json_extract('[\"both\",\"option\",\"header\"]', '$[' || (form >> 4) || ']'),"               \
+	"  CASE form >> 4 WHEN 0 THEN 'both' WHEN 1 THEN 'option' WHEN 2 THEN 'header' END,"               \
 	"  'failed', nullif(dead, ''), 'failed_boot', nullif(dead_boot, 0)) AS o FROM host_loader"      \
 	"  WHERE host = h.id ORDER BY firmware))"
 
@@ -126,23 +130,22 @@
  * The objects are put together as text: a list that goes through json_group_array is read and
  * written once more, which for ten thousand hosts takes as long as all the rest.
  */
-#define HOSTS_PAGE(fields, from)                                                                   \
+#define HOSTS_PAGE(host, from)                                                                     \
 	"SELECT '{\"hosts\":[' || coalesce(group_concat(o), '') || '],\"next\":' ||"                   \
 	" coalesce(iif(count(*) = ?2, max(id), NULL), 'null') || '}'"                                  \
-	" FROM (SELECT h.id AS id, json_object(" fields ") AS o" from " WHERE h.id > ?1"               \
+	" FROM (SELECT h.id AS id, " host " AS o" from " WHERE h.id > ?1"                               \
 	HAS(3, HOST_STAGE) HAS(4, STATE("b.state"))                                                    \
 	" AND (?5 IS NULL OR h.image = ?5 OR b.image = ?5) AND (?6 IS NULL OR"                         \
 	"  instr(lower(h.name || ' ' || h.serial || ' ' || h.vendor || ' ' || h.product), lower(?6)) OR" \
 	"  EXISTS (SELECT 1 FROM host_mac WHERE host = h.id AND instr(" MAC("mac") ", lower(?6))))"    \
 	HAS(7, "h.name") " ORDER BY h.id LIMIT ?2)"
 
-/* What a list on a terminal shows, and what hosts are selected by. */
+/* What a list on a terminal shows: without names, which cost as much as all the rest. */
 #define HOST_BRIEF                                                                                 \
-	"'name', h.name, 'stage', " HOST_STAGE ", 'state', " STATE("b.state") ","                      \
-	" 'admitted', " BOOL("h.admitted") ", 'image', nullif(h.image, ''), 'booted_image',"           \
-	" nullif(b.image, ''), 'boot', b.id, 'addr', " ADDR("b.addr") ", 'seen', h.seen_ms"
+	"json_array(h.name, " HOST_STAGE ", " BOOL("h.admitted") ", nullif(h.image, ''),"             \
+	" nullif(b.image, ''), b.id, " ADDR("b.addr") ", h.seen_ms)"
 
-static const char hosts_page[] = HOSTS_PAGE(HOST_FIELDS, HOST_FROM);
+static const char hosts_page[] = HOSTS_PAGE("json_object(" HOST_FIELDS ")", HOST_FROM);
 static const char hosts_brief[] = HOSTS_PAGE(HOST_BRIEF, HOST_NEWEST);
 
 int store_json_hosts(struct store *s, const struct store_page *p, char **out)

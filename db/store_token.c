@@ -60,7 +60,7 @@ int store_token_revoke(struct store *s, int64_t id, int64_t now_ms)
 
 #define TOKEN_FIELDS                                                                               \
 	"'id', id, 'name', name, 'role',"                                                              \
-	" json_extract('[\"none\",\"viewer\",\"operator\",\"admin\"]', '$[' || role || ']'), 'scope'," \
+	" CASE role WHEN 0 THEN 'none' WHEN 1 THEN 'viewer' WHEN 2 THEN 'operator' WHEN 3 THEN 'admin' END, 'scope'," \
 	" json(iif(scope = '', '[]', '[\"' || replace(scope, ',', '\",\"') || '\"]')),"                \
 	" 'state', CASE WHEN revoked_ms THEN 'revoked'"                                                \
 	" WHEN expires_ms AND expires_ms <= ?1 THEN 'expired' ELSE 'good' END,"                        \

@@ -22,7 +22,9 @@ struct doctor_input {
 	const struct json *servers;  /* GET /api/v1/dhcp/servers, NULL: this server cannot tell */
 	const struct json *roots;    /* GET /api/v1/roots, or NULL */
 	const struct json *channels; /* GET /api/v1/channels, or NULL */
-	const struct json *images, *rules, *hosts, *status; /* GET /api/v1/..., or NULL */
+	const struct json *images, *rules, *status; /* GET /api/v1/..., or NULL */
+	const struct json *const *hosts; /* all that are known, objects or of a brief list */
+	size_t n_hosts;
 	const struct json *tokens; /* GET /api/v1/tokens, which only admins may; or NULL */
 	enum doctor_clock clock;
 	int64_t now_ms;

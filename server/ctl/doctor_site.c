@@ -6,6 +6,7 @@
 #include "server/bytes.h"
 #include "server/ctl/doctor_inside.h"
 #include "server/ctl/format.h"
+#include "server/ctl/host_values.h"
 
 #define DAY_S	      (24 * 3600)
 #define SOON_S	      (14 * DAY_S) /* for who has to gather signatures */
@@ -238,22 +239,16 @@ static bool has_image(const struct exam *e, const char *image)
 	return false;
 }
 
-/* Of a list of things with an image: those whose image is not here. */
-static void lacking(const struct exam *e, const struct json *list, struct named *out)
-{
-	for (size_t i = 0; e->in->images && i < json_len(list); i++) {
-		const char *image = json_get_str(json_at(list, i), "image", "");
-
-		if (*image && !has_image(e, image))
-			name(out, json_get_str(json_at(list, i), "name", "?"));
-	}
-}
-
 void doctor_assigned(struct exam *e)
 {
 	struct named l = { 0 };
 
-	lacking(e, json_get(e->in->hosts, "hosts"), &l);
+	for (size_t i = 0; e->in->images && i < e->in->n_hosts; i++) {
+		const char *image = json_str(host_value(e->in->hosts[i], HOST_IMAGE), "");
+
+		if (*image && !has_image(e, image))
+			name(&l, hosts_name(e->in->hosts[i]));
+	}
 	if (l.n)
 		doctor_find(e, DOCTOR_FAIL, "muster image import DIR, or muster host set --image",
 			"the image of %zu hosts is not here: %s", l.n, l.text);
@@ -261,9 +256,15 @@ void doctor_assigned(struct exam *e)
 
 void doctor_rules(struct exam *e)
 {
+	const struct json *list = json_get(e->in->rules, "rules");
 	struct named l = { 0 };
 
-	lacking(e, json_get(e->in->rules, "rules"), &l);
+	for (size_t i = 0; e->in->images && i < json_len(list); i++) {
+		const char *image = json_get_str(json_at(list, i), "image", "");
+
+		if (*image && !has_image(e, image))
+			name(&l, json_get_str(json_at(list, i), "name", "?"));
+	}
 	if (l.n)
 		doctor_find(e, DOCTOR_FAIL,
 			"muster image import DIR, or muster rule set NAME --image",
@@ -272,17 +273,16 @@ void doctor_rules(struct exam *e)
 
 void doctor_failed(struct exam *e)
 {
-	const struct json *list = json_get(e->in->hosts, "hosts");
 	struct named l = { 0 };
 
-	for (size_t i = 0; i < json_len(list); i++) {
-		if (!strcmp(json_get_str(json_at(list, i), "stage", ""), "failed"))
-			name(&l, json_get_str(json_at(list, i), "name", "?"));
+	for (size_t i = 0; i < e->in->n_hosts; i++) {
+		if (!strcmp(json_str(host_value(e->in->hosts[i], HOST_STAGE), ""), "failed"))
+			name(&l, hosts_name(e->in->hosts[i]));
 	}
 	if (l.n)
 		doctor_find(e, DOCTOR_WARN, "muster host why NAME",
 			"the last boot of %zu hosts has failed: %s", l.n, l.text);
-	else if (json_len(list))
+	else if (e->in->n_hosts)
 		doctor_find(e, DOCTOR_OK, NULL, "the last boot of no host has failed");
 }
 

@@ -16,21 +16,93 @@
 
 /* ---- the list ---- */
 
+/* A name cut at its last number: "rack1-n07b" is "rack1-n", "07", "b". */
+struct cut {
+	int prefix, digits; /* bytes */
+	const char *number, *suffix;
+};
+
+static struct cut cut_name(const char *name)
+{
+	const char *end = name + strlen(name), *first;
+
+	while (end > name && (end[-1] < '0' || end[-1] > '9'))
+		end--;
+	if (end == name)
+		end += strlen(name); /* no number: all prefix */
+	for (first = end; first > name && first[-1] >= '0' && first[-1] <= '9';)
+		first--;
+	return (struct cut){ (int)(first - name), (int)(end - first), first, end };
+}
+
+/* Numbers by their value, of any length; leading zeros do not count. */
+static int compare_numbers(struct cut a, struct cut b)
+{
+	for (; a.digits > 1 && *a.number == '0'; a.digits--)
+		a.number++;
+	for (; b.digits > 1 && *b.number == '0'; b.digits--)
+		b.number++;
+	if (a.digits != b.digits)
+		return a.digits - b.digits;
+	return strncmp(a.number, b.number, (size_t)a.digits);
+}
+
+int hostlist_compare(const char *a, const char *b)
+{
+	struct cut x = cut_name(a), y = cut_name(b);
+	int d = strncasecmp(a, b, (size_t)(x.prefix < y.prefix ? x.prefix : y.prefix));
+
+	if (!d)
+		d = x.prefix - y.prefix;
+	if (!d)
+		d = strcasecmp(x.suffix, y.suffix);
+	if (!d)
+		d = compare_numbers(x, y);
+	return d ? d : strcasecmp(a, b);
+}
+
+/* Where the name is, or belongs. Most lists are made in their order: the end is tried first. */
+static size_t place_of(const struct hostlist *l, const char *name, bool *found)
+{
+	size_t low = 0, high = l->n;
+	int d = l->n ? hostlist_compare(name, l->names[l->n - 1]) : 1;
+
+	if (d > 0)
+		low = high;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		d = hostlist_compare(name, l->names[middle]);
+		if (d == 0)
+			low = high = middle;
+		else if (d > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*found = d == 0;
+	return low;
+}
+
 bool hostlist_has(const struct hostlist *l, const char *name)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		if (!strcasecmp(l->names[i], name))
-			return true;
-	}
-	return false;
+	bool found;
+
+	place_of(l, name, &found);
+	return found;
 }
 
 int hostlist_add_name(struct hostlist *l, const char *name)
 {
-	size_t len = strlen(name);
+	const size_t len = strlen(name);
+	bool found;
+	size_t at;
 
 	if (len >= HOSTLIST_NAME_MAX)
 		return -EINVAL;
+	at = place_of(l, name, &found);
+	if (found)
+		return 0;
 	if (l->n == HOSTLIST_MAX)
 		return -E2BIG;
 	if (l->n == l->size) {
@@ -42,27 +114,18 @@ int hostlist_add_name(struct hostlist *l, const char *name)
 		l->names = names;
 		l->size = size;
 	}
-	memcpy(l->names[l->n++], name, len + 1);
+	memmove(l->names[at + 1], l->names[at], (l->n++ - at) * sizeof *l->names);
+	memcpy(l->names[at], name, len + 1);
 	return 0;
-}
-
-static int add_once(struct hostlist *l, const char *name)
-{
-	return hostlist_has(l, name) ? 0 : hostlist_add_name(l, name);
 }
 
 static int remove_name(struct hostlist *l, const char *name)
 {
-	size_t kept = 0;
+	bool found;
+	const size_t at = place_of(l, name, &found);
 
-	for (size_t i = 0; i < l->n; i++) {
-		if (!strcasecmp(l->names[i], name))
-			continue;
-		if (kept != i)
-			memcpy(l->names[kept], l->names[i], sizeof *l->names);
-		kept++;
-	}
-	l->n = kept;
+	if (found)
+		memmove(l->names[at], l->names[at + 1], (--l->n - at) * sizeof *l->names);
 	return 0;
 }
 
@@ -79,7 +142,7 @@ typedef int name_fn(struct hostlist *l, const char *name);
 /* One walk over an expression: where results go, and where the sentence goes. */
 struct walk {
 	struct hostlist *l;
-	name_fn *fn; /* add_once or remove_name */
+	name_fn *fn; /* hostlist_add_name or remove_name */
 	size_t made; /* names so far, found or not */
 	const struct hostlist_known *known;
 	size_t n_known;
@@ -280,7 +343,7 @@ static int add_term(struct walk *w, const char *term)
 {
 	char name[HOSTLIST_NAME_MAX];
 
-	w->fn = *term == '-' ? remove_name : add_once;
+	w->fn = *term == '-' ? remove_name : hostlist_add_name;
 	term += *term == '-';
 	if (!*term)
 		return wrong(w, -EINVAL, "a term of the host list is empty");
@@ -305,56 +368,6 @@ int hostlist_add(struct hostlist *l, const char *expr, const struct hostlist_kno
 }
 
 /* ---- folding ---- */
-
-/* A name cut at its last number: "rack1-n07b" is "rack1-n", "07", "b". */
-struct cut {
-	int prefix, digits; /* bytes */
-	const char *number, *suffix;
-};
-
-static struct cut cut_name(const char *name)
-{
-	const char *end = name + strlen(name), *first;
-
-	while (end > name && (end[-1] < '0' || end[-1] > '9'))
-		end--;
-	if (end == name)
-		end += strlen(name); /* no number: all prefix */
-	for (first = end; first > name && first[-1] >= '0' && first[-1] <= '9';)
-		first--;
-	return (struct cut){ (int)(first - name), (int)(end - first), first, end };
-}
-
-/* Numbers by their value, of any length; leading zeros do not count. */
-static int compare_numbers(struct cut a, struct cut b)
-{
-	for (; a.digits > 1 && *a.number == '0'; a.digits--)
-		a.number++;
-	for (; b.digits > 1 && *b.number == '0'; b.digits--)
-		b.number++;
-	if (a.digits != b.digits)
-		return a.digits - b.digits;
-	return strncmp(a.number, b.number, (size_t)a.digits);
-}
-
-int hostlist_compare(const char *a, const char *b)
-{
-	struct cut x = cut_name(a), y = cut_name(b);
-	int d = strncmp(a, b, (size_t)(x.prefix < y.prefix ? x.prefix : y.prefix));
-
-	if (!d)
-		d = x.prefix - y.prefix;
-	if (!d)
-		d = strcmp(x.suffix, y.suffix);
-	if (!d)
-		d = compare_numbers(x, y);
-	return d ? d : strcmp(a, b);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-	return hostlist_compare(a, b);
-}
 
 /* Is b what follows a in one range: the same name with the next number, written the same way? */
 static bool follows(const char *a, const char *b, int width)
@@ -415,13 +428,11 @@ static void shorten(struct text *t, size_t n_hosts)
 	text_put(t, "%s", t->len ? tail : tail + 1);
 }
 
-char *hostlist_fold(struct hostlist *l, char *out, size_t size)
+char *hostlist_fold(const struct hostlist *l, char *out, size_t size)
 {
 	struct text t = { out, 0, size, false };
 
 	*out = 0;
-	if (l->n)
-		qsort(l->names, l->n, sizeof *l->names, compare_entries);
 	for (size_t i = 0; i < l->n;) {
 		if (i)
 			text_put(&t, ",");

@@ -21,6 +21,7 @@
 #define HOSTLIST_MAX	  20000 /* names in one list */
 #define HOSTLIST_NAME_MAX 64	/* bytes of a name, NUL included; letters, digits and . _ - */
 
+/* Each name once, in order. */
 struct hostlist {
 	char (*names)[HOSTLIST_NAME_MAX];
 	size_t n, size;
@@ -51,13 +52,13 @@ int hostlist_add(struct hostlist *l, const char *expr, const struct hostlist_kno
 int hostlist_add_name(struct hostlist *l, const char *name);
 
 bool hostlist_has(const struct hostlist *l, const char *name);
-int hostlist_compare(const char *a, const char *b); /* n2 before n10; for qsort */
+int hostlist_compare(const char *a, const char *b); /* n2 before n10; upper case is lower case */
 
 /*
- * Write the folded list, at most size bytes with its NUL; sorts it first. A list that does not fit
- * ends in ",... (N hosts)". Returns out.
+ * Write the folded list, at most size bytes with its NUL. A list that does not fit ends in
+ * ",... (N hosts)". Returns out.
  */
-char *hostlist_fold(struct hostlist *l, char *out, size_t size);
+char *hostlist_fold(const struct hostlist *l, char *out, size_t size);
 
 void hostlist_fini(struct hostlist *l);
 

@@ -18,11 +18,6 @@
 #define WHERE_MAX  1600 /* bytes of a path with a match in it: the server takes 2047 */
 #define ONE_BY_ONE 4	/* up to so many hosts are asked for singly, more by the whole list */
 
-const char *hosts_name(const struct json *host)
-{
-	return json_get_str(host, "name", "");
-}
-
 static void *room(size_t n, size_t size)
 {
 	void *p = calloc(n ? n : 1, size);
@@ -142,11 +137,28 @@ int hosts_resolve_codes(struct ctl *c, int argc, char **argv, struct hostlist *o
 
 /* ---- names -> hosts ---- */
 
-static int compare_nodes(const void *a, const void *b)
-{
-	const struct json *const *x = a, *const *y = b;
+struct named {
+	const char *name;
+	const struct json *node;
+};
 
-	return hostlist_compare(hosts_name(*x), hosts_name(*y));
+static int compare_named(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return hostlist_compare(x->name, y->name);
+}
+
+static void sort_nodes(struct hosts *h)
+{
+	struct named *all = room(h->n, sizeof *all);
+
+	for (size_t i = 0; i < h->n; i++)
+		all[i] = (struct named){ hosts_name(h->nodes[i]), h->nodes[i] };
+	qsort(all, h->n, sizeof *all, compare_named);
+	for (size_t i = 0; i < h->n; i++)
+		h->nodes[i] = all[i].node;
+	free(all);
 }
 
 static void *more_room(void *p, size_t n, size_t size)
@@ -223,26 +235,26 @@ static int fetched(int rc, struct hosts *out)
 	if (rc)
 		hosts_fini(out);
 	else
-		qsort(out->nodes, out->n, sizeof(struct json *), compare_nodes);
+		sort_nodes(out);
 	return rc;
+}
+
+static int fetch(struct ctl *c, const char *list, const struct hostlist *names, struct hosts *out)
+{
+	*out = (struct hosts){ 0 };
+	if (names && names->n <= ONE_BY_ONE)
+		return fetched(fetch_each(c, names, out), out);
+	return fetched(fetch_list(c, list, names, out), out);
 }
 
 int hosts_fetch(struct ctl *c, const struct hostlist *names, struct hosts *out)
 {
-	int rc;
-
-	*out = (struct hosts){ 0 };
-	if (names && names->n <= ONE_BY_ONE)
-		rc = fetch_each(c, names, out);
-	else
-		rc = fetch_list(c, "/api/v1/hosts", names, out);
-	return fetched(rc, out);
+	return fetch(c, "/api/v1/hosts", names, out);
 }
 
 int hosts_brief(struct ctl *c, const struct hostlist *names, struct hosts *out)
 {
-	*out = (struct hosts){ 0 };
-	return fetched(fetch_list(c, "/api/v1/hosts?brief=1", names, out), out);
+	return fetch(c, "/api/v1/hosts?brief=1", names, out);
 }
 
 int hosts_where(struct ctl *c, const char *match, const struct hostlist *names, struct hosts *out)
@@ -258,13 +270,17 @@ int hosts_where(struct ctl *c, const char *match, const struct hostlist *names, 
 	return fetched(fetch_list(c, path, names, out), out);
 }
 
+static int compare_name(const void *name, const void *node)
+{
+	return hostlist_compare(name, hosts_name(*(const struct json *const *)node));
+}
+
 const struct json *hosts_find(const struct hosts *h, const char *name)
 {
-	for (size_t i = 0; i < h->n; i++) {
-		if (!strcasecmp(hosts_name(h->nodes[i]), name))
-			return h->nodes[i];
-	}
-	return NULL;
+	const struct json *const *at =
+		bsearch(name, h->nodes, h->n, sizeof *h->nodes, compare_name);
+
+	return at ? *at : NULL;
 }
 
 const char *hosts_place(const struct json *place, char *out, size_t size)

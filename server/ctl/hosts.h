@@ -5,9 +5,13 @@
 #define MUSTER_SERVER_CTL_HOSTS_H
 
 #include "server/ctl/client.h"
+#include "server/ctl/host_values.h"
 #include "server/ctl/hostlist.h"
 
-/* Hosts as the server describes them, in order of their names; nodes borrow from the answers. */
+/*
+ * Hosts as the server describes them, in order of their names; nodes borrow from the answers. Each
+ * is an object, or of a brief list an array of what hosts_values() gives.
+ */
 struct hosts {
 	struct answer *answers;
 	size_t n_answers;
@@ -30,11 +34,9 @@ int hosts_fetch(struct ctl *c, const struct hostlist *names, struct hosts *out);
 /* Those that a match fits (docs/rules.md), and of them only `names` unless that is NULL. */
 int hosts_where(struct ctl *c, const char *match, const struct hostlist *names, struct hosts *out);
 
-/* The same, of each only what a list shows: name, stage, state, admitted, image, boot, addr, seen.
- */
+/* The same, of each only what a list shows. */
 int hosts_brief(struct ctl *c, const struct hostlist *names, struct hosts *out);
 
-const char *hosts_name(const struct json *host);
 const struct json *hosts_find(const struct hosts *h, const char *name); /* or NULL */
 /* Where a relay saw it, for people: "relay 10.9.0.1, circuit 0102"; "" when none did. */
 const char *hosts_place(const struct json *place, char *out, size_t size);

@@ -181,8 +181,18 @@ static const struct verb *find_verb(const char *noun, const char *name)
 	return NULL;
 }
 
+static const struct verb *under_any_noun(const char *name)
+{
+	for (size_t i = 0; i < n_verbs; i++) {
+		if (*verbs[i].noun && !strcmp(verbs[i].name, name))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
 static int unknown(const char *noun, const char *word)
 {
+	const struct verb *other = *noun ? under_any_noun(word) : NULL;
 	const char *best = NULL;
 	unsigned distance = FAR_WORD;
 
@@ -193,7 +203,9 @@ static int unknown(const char *noun, const char *word)
 			nearest_try(word, verbs[i].noun, &best, &distance);
 	}
 	ctl_fail(CTL_USAGE, "%s%sthere is no '%s'", noun, *noun ? ": " : "", word);
-	if (best)
+	if (other)
+		ctl_hint("did you mean 'muster %s %s'?", other->noun, other->name);
+	else if (best)
 		ctl_hint("did you mean 'muster %s%s%s'?", noun, *noun ? " " : "", best);
 	else
 		ctl_hint("'muster help' shows what there is");

@@ -67,16 +67,20 @@ static const char *cell_at(const struct table *t, size_t row, size_t col)
 	return t->cells[row * t->n_cols + col];
 }
 
-static void put_padded(const char *s, size_t width, const struct column *col, int last)
+static void put_blanks(size_t n)
 {
-	size_t blanks = width - format_width(s);
+	while (n--)
+		putc_unlocked(' ', stdout);
+}
 
-	if (col->align == COL_RIGHT)
-		printf("%*s%s", (int)blanks, "", s);
-	else
-		printf("%s%*s", s, last ? 0 : (int)blanks, "");
+static void put_padded(const char *s, size_t width, const struct column *col, bool last)
+{
+	const size_t blanks = width - format_width(s);
+
+	put_blanks(col->align == COL_RIGHT ? blanks : 0);
+	fputs_unlocked(s, stdout);
 	if (!last)
-		printf("%*s", GAP, "");
+		put_blanks((col->align == COL_RIGHT ? 0 : blanks) + GAP);
 }
 
 static void print_people(const struct table *t)

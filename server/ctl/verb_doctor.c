@@ -9,6 +9,7 @@
 #include "server/ctl/client.h"
 #include "server/ctl/doctor.h"
 #include "server/ctl/format.h"
+#include "server/ctl/hosts.h"
 #include "server/ctl/key.h"
 #include "server/ctl/snippet.h"
 #include "server/ctl/table.h"
@@ -141,11 +142,12 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 	static struct doctor_findings findings;
 	struct doctor_input in = { .setup = setup, .secret_here = "" };
 	static const char *const paths[] = { "/api/v1/dhcp/servers", "/api/v1/roots",
-		"/api/v1/channels", "/api/v1/images", "/api/v1/rules", "/api/v1/hosts?brief=1",
-		"/api/v1/status", "/api/v1/tokens" };
+		"/api/v1/channels", "/api/v1/images", "/api/v1/rules", "/api/v1/status",
+		"/api/v1/tokens" };
 	const struct json **const docs[] = { &in.servers, &in.roots, &in.channels, &in.images,
-		&in.rules, &in.hosts, &in.status, &in.tokens };
+		&in.rules, &in.status, &in.tokens };
 	struct answer answers[ARRAY_LEN(paths)] = { 0 };
+	struct hosts hosts = { 0 };
 	char dir[PATH_MAX], secrets[DOCTOR_TEXT_MAX];
 	int rc = CTL_OK;
 
@@ -157,6 +159,9 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 	}
 	if (rc)
 		goto out;
+	hosts_brief(c, NULL, &hosts);
+	in.hosts = hosts.nodes;
+	in.n_hosts = hosts.n;
 	in.now_ms = (int64_t)now_wall_ms();
 	if (!c->url) { /* this machine is the server */
 		key_secrets(dir, secrets, sizeof secrets);
@@ -169,6 +174,7 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 out:
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		answer_fini(&answers[i]);
+	hosts_fini(&hosts);
 	return rc;
 }
 

@@ -46,12 +46,19 @@ static const struct column host_columns[] = {
 	{ "REBOOT", COL_LEFT, COL_WIDE },
 };
 
+#define BRIEF_COLUMNS 7 /* of these, for which the server's brief list is enough */
+
 /* "-" for people, nothing for machines where the server has nothing. */
-static void text_cell(struct table *t, const struct json *o, const char *key)
+static void value_cell(struct table *t, const struct json *value)
 {
-	const char *s = json_get_str(o, key, "");
+	const char *s = json_str(value, "");
 
 	table_cell(t, *s ? s : "-", s);
+}
+
+static void text_cell(struct table *t, const struct json *o, const char *key)
+{
+	value_cell(t, json_get(o, key));
 }
 
 static void macs_cell(struct table *t, const struct json *macs)
@@ -146,24 +153,30 @@ static void reboot_cell(struct table *t, const struct json *reboot)
 }
 
 /* Its own, or in brackets what a rule or the default gave it last. */
-static void image_cell(struct table *t, const struct json *h)
+static void image_cell(struct table *t, const char *own, const char *ran)
 {
-	const char *own = json_get_str(h, "image", ""), *ran = json_get_str(h, "booted_image", "");
 	char text[128];
 
-	snprintf(text, sizeof text, "(%s)", ran);
+	if (!*own && *ran)
+		snprintf(text, sizeof text, "(%s)", ran);
 	table_cell(t, *own ? own : *ran ? text : "-", own);
+}
+
+static void brief_row(struct table *t, const struct json *h)
+{
+	table_cell(t, hosts_name(h), NULL);
+	value_cell(t, host_value(h, HOST_STAGE));
+	table_cell(t, json_bool(host_value(h, HOST_ADMITTED), false) ? "yes" : "no", NULL);
+	image_cell(t, json_str(host_value(h, HOST_IMAGE), ""),
+		json_str(host_value(h, HOST_BOOTED), ""));
+	value_cell(t, host_value(h, HOST_ADDR));
+	number_cell(t, host_value(h, HOST_BOOT));
+	seen_cell(t, json_int(host_value(h, HOST_SEEN), 0));
 }
 
 static void host_row(struct table *t, const struct json *h)
 {
-	table_cell(t, hosts_name(h), NULL);
-	text_cell(t, h, "stage");
-	table_cell(t, json_bool(json_get(h, "admitted"), false) ? "yes" : "no", NULL);
-	image_cell(t, h);
-	text_cell(t, h, "addr");
-	number_cell(t, json_get(h, "boot"));
-	seen_cell(t, json_get_int(h, "seen", 0));
+	brief_row(t, h);
 	text_cell(t, h, "channel");
 	text_cell(t, h, "profile");
 	pins_cell(t, json_get(h, "pins"));
@@ -202,13 +215,20 @@ static void print_json(const struct hosts *h, bool all)
 	jw_fini(&w);
 }
 
+/* All that they show of a host is in a brief list. */
+static bool wants_brief(const struct ctl *c)
+{
+	return c->format == CTL_TABLE || c->format == CTL_NAME;
+}
+
 static void print_hosts(const struct ctl *c, const struct hosts *h)
 {
+	const bool brief = wants_brief(c);
 	struct table t;
 
-	table_init(&t, c, host_columns, ARRAY_LEN(host_columns));
+	table_init(&t, c, host_columns, brief ? BRIEF_COLUMNS : ARRAY_LEN(host_columns));
 	for (size_t i = 0; i < h->n; i++)
-		host_row(&t, h->nodes[i]);
+		(brief ? brief_row : host_row)(&t, h->nodes[i]);
 	table_print(&t);
 	table_fini(&t);
 }
@@ -249,7 +269,7 @@ int verb_host_list(struct ctl *c, int argc, char **argv)
 	rc = hosts_resolve(c, argc - optind, argv + optind, &names);
 	if (!rc && where)
 		rc = hosts_where(c, where, all ? NULL : &names, &h);
-	else if (!rc && (c->format == CTL_TABLE || c->format == CTL_NAME))
+	else if (!rc && wants_brief(c))
 		rc = hosts_brief(c, all ? NULL : &names, &h);
 	else if (!rc)
 		rc = hosts_fetch(c, all ? NULL : &names, &h);

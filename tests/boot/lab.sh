@@ -460,9 +460,9 @@ lab_boot() {
 	[ -n "$id" ] && lab_api "/boots/$id" | jq -r "${2:-.}"
 }
 
-# lab_wait_up NAMES [SECONDS]: until the server has it on record that the hypervisor is up.
+# lab_wait_up NAMES [SECONDS [OPTIONS]]: until the server has it on record that the hypervisor is up.
 lab_wait_up() {
-	lab_muster host wait "$1" --appear --for up --timeout "${2:-240}s" >>"$LAB_DIR/log/wait.log" 2>&1
+	lab_muster host wait "$1" --appear --for up --timeout "${2:-240}s" "${@:3}" >>"$LAB_DIR/log/wait.log" 2>&1
 }
 
 # The proof of arrival: the server closed the boot as `up`, which it does only when the guest on
@@ -551,11 +551,12 @@ lab_chain() {
 # ---- hosts ----
 
 # lab_host NAME FIRMWARE [MEMORY_MB]: power on. FIRMWARE says how the host finds its first bytes:
-#   bios       SeaBIOS and the iPXE that QEMU's network card carries
-#   bios-tftp  the same, but the server sends undionly.kpxe by TFTP once (see [quirk rom])
-#   uefi       OVMF's own PXE: snponly.efi by TFTP
-#   uefi-secure  the same with Secure Boot on and Microsoft's keys
-#   uefi-http  OVMF's HTTP boot: the agent as one EFI file, no iPXE
+#   bios              SeaBIOS and the iPXE that QEMU's network card carries
+#   bios-tftp         the same, but the server sends undionly.kpxe by TFTP once (see [quirk rom])
+#   uefi              OVMF's own PXE: snponly.efi by TFTP
+#   uefi-http         OVMF's HTTP boot: the agent as one EFI file, no iPXE
+#   uefi-secure       as uefi, with Secure Boot on and Microsoft's keys
+#   uefi-secure-http  as uefi-http, likewise
 lab_host() {
 	local name=$1 firmware=$2 memory=${3:-1024} dir=$LAB_DIR/hosts/$1 class number code vars
 	local -a machine card=(virtio-net-pci,netdev=n0,bootindex=1)
@@ -566,6 +567,7 @@ lab_host() {
 	uefi) class=03 ;;
 	uefi-http) class=04 ;;
 	uefi-secure) class=05 ;;
+	uefi-secure-http) class=06 ;;
 	*) lab_die "$firmware: unknown firmware" ;;
 	esac
 	mkdir -p "$dir"
@@ -576,16 +578,16 @@ lab_host() {
 	fi
 	if [ "${firmware%%-*}" = uefi ]; then
 		code=OVMF_CODE_4M.fd vars=OVMF_VARS_4M.fd
-		[ "$firmware" != uefi-secure ] || code=OVMF_CODE_4M.secboot.fd vars=OVMF_VARS_4M.ms.fd
+		[[ $firmware != uefi-secure* ]] || code=OVMF_CODE_4M.secboot.fd vars=OVMF_VARS_4M.ms.fd
 		[ -e "$dir/vars.fd" ] || cp "$LAB_OVMF/$vars" "$dir/vars.fd"
 		machine=(-machine q35
 			-drive "if=pflash,format=raw,unit=0,readonly=on,file=$LAB_OVMF/$code"
 			-drive "if=pflash,format=raw,unit=1,file=$dir/vars.fd")
 		card[0]+=,romfile= # so that the firmware's own client runs
 	fi
-	[ "$firmware" != uefi-secure ] || machine+=(-machine smm=on
+	[[ $firmware != uefi-secure* ]] || machine+=(-machine smm=on
 		-global driver=cfi.pflash01,property=secure,value=on)
-	[ "$firmware" != uefi-http ] || machine+=(
+	[[ $firmware != uefi*-http ]] || machine+=(
 		-fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n
 		-fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n)
 	lab_qemu "$name" "$memory" "${machine[@]}" \

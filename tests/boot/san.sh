@@ -113,7 +113,7 @@ lab_main() {
 	lab_off n2
 	values n2 "$SECRET"
 	lab_host n2 uefi
-	lab_check 'UEFI, with the right one: up from its disk' lab_wait_up n2 280
+	lab_check 'UEFI, with the right one: up from its disk' lab_wait_up n2 280 --next
 	lab_check 'the Linux of the disk reported' lab_event n2 up 'done' "disk, from the host's address"
 	lab_off n2
 	! lab_soaks || spare_box

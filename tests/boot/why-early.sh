@@ -1,7 +1,7 @@
 #!/bin/bash
 # Machines that do not come as far as the agent, and what `muster host why` says of each: firmware with
-# Secure Boot on, which refuses a loader that it has no key for; a loader that hangs; a machine with
-# too little memory for the agent. Nobody asks until the server has noticed by itself.
+# Secure Boot on, which refuses what it has no key for, by PXE and by HTTP; a loader that hangs; a machine
+# with too little memory for the agent. Nobody asks until the server has noticed by itself.
 # takes: 95 s
 . "${0%/*}/lab.sh"
 
@@ -15,9 +15,10 @@ lab_main() {
 	# hlt and back, where iPXE would be
 	{ printf '\xf4\xeb\xfd'; head -c 4093 /dev/zero; } >"$LAB_DIR/loaders/undionly.kpxe"
 	lab_host secure uefi-secure
+	lab_host sealed uefi-secure-http
 	lab_host hangs bios-tftp 256
 	lab_host small bios 96
-	for host in secure hangs small; do
+	for host in secure sealed hangs small; do
 		lab_muster host add $host --mac "$(lab_mac $host)" >>"$LAB_DIR/log/wait.log" 2>&1
 	done
 	lab_failed_as hangs loader-dead 'a loader that hangs'
@@ -26,6 +27,8 @@ lab_main() {
 	lab_off small
 	lab_failed_as secure secure-boot 'Secure Boot refused the loader'
 	lab_off secure
+	lab_failed_as sealed secure-boot 'Secure Boot refused what came by HTTP'
+	lab_off sealed
 	lab_done
 }
 lab_enter "$@"

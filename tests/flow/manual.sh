@@ -84,4 +84,7 @@ check 'stages' is "$(completes muster host wait n01 --for h)" 'handoff '
 check '--watch of what changes something' sh -c "'$B/muster' host rm n01 --watch; [ \$? = 2 ]"
 check '--watch=0' sh -c "'$B/muster' host list --watch=0; [ \$? = 2 ]"
 check 'an inventory of something else' sh -c "'$B/muster' image list -o ansible; [ \$? = 2 ]"
+meant() { "$B/muster" "$@" 2>&1 | sed -n "s/.*did you mean 'muster \(.*\)'?$/\1/p"; }
+check 'a verb that is misspelt' is "$(meant host lisst)" 'host list'
+check 'a verb of another noun' is "$(meant host pin)" 'image pin'
 exit $failed

@@ -84,7 +84,7 @@ check 'the server starts again' server_start
 
 # ---- what is read
 
-for path in /status /setup /hosts '/hosts?limit=2' '/hosts?where=arch=x86_64' /boots '/boots?limit=2' /events '/events?after=1&limit=3' \
+for path in /status /setup /hosts '/hosts?limit=2' '/hosts?brief=1' '/hosts?where=arch=x86_64' /boots '/boots?limit=2' /events '/events?after=1&limit=3' \
 	/leases '/leases?limit=1' /dhcp/servers /images /images/log /blobs /sd/prometheus /rules /roots /profiles /channels /audit \
 	'/audit?after=0&limit=1' /audit/check '/audit/check?limit=1' /tokens; do
 	got "$path" "${path%%\?*}"

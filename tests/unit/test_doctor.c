@@ -495,10 +495,12 @@ static void test_site(void **state)
 			rows[i].rules ? read_json(rows[i].rules) : NULL,
 			rows[i].hosts ? read_json(rows[i].hosts) : NULL,
 			rows[i].status ? read_json(rows[i].status) : NULL };
+		const struct json *list = json_get(docs[3], "hosts"), *nodes[4];
 		const struct doctor_input in = { .setup = docs[0],
 			.images = docs[1],
 			.rules = docs[2],
-			.hosts = docs[3],
+			.hosts = nodes,
+			.n_hosts = json_len(list),
 			.status = docs[4],
 			.clock = rows[i].clock,
 			.now_ms = NOW,
@@ -506,6 +508,8 @@ static void test_site(void **state)
 		const struct doctor_finding *found;
 
 		print_message("row: %s %s\n", rows[i].check, rows[i].text ? rows[i].text : "-");
+		for (size_t k = 0; k < in.n_hosts; k++)
+			nodes[k] = json_at(list, k);
 		doctor_examine(&in, &f);
 		if (!rows[i].text) {
 			assert_int_equal(count(&f, rows[i].check), 0);
