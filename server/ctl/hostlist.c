@@ -61,18 +61,23 @@ int hostlist_compare(const char *a, const char *b)
 	return d ? d : strcasecmp(a, b);
 }
 
-/* Where the name is, or belongs. Most lists are made in their order: the end is tried first. */
+static const char *sorted(const struct hostlist *l, size_t i)
+{
+	return l->names[l->order[i]];
+}
+
+/* Where in the order the name is, or belongs. Most lists are made in it: the end is tried first. */
 static size_t place_of(const struct hostlist *l, const char *name, bool *found)
 {
 	size_t low = 0, high = l->n;
-	int d = l->n ? hostlist_compare(name, l->names[l->n - 1]) : 1;
+	int d = l->n ? hostlist_compare(name, sorted(l, l->n - 1)) : 1;
 
 	if (d > 0)
 		low = high;
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 
-		d = hostlist_compare(name, l->names[middle]);
+		d = hostlist_compare(name, sorted(l, middle));
 		if (d == 0)
 			low = high = middle;
 		else if (d > 0)
@@ -92,6 +97,25 @@ bool hostlist_has(const struct hostlist *l, const char *name)
 	return found;
 }
 
+static int make_room(struct hostlist *l)
+{
+	const size_t size = l->size ? 2 * l->size : 32;
+	void *names, *order;
+
+	if (l->n < l->size)
+		return 0;
+	names = reallocarray(l->names, size, sizeof *l->names);
+	if (!names)
+		return -ENOMEM;
+	l->names = names;
+	order = reallocarray(l->order, size, sizeof *l->order);
+	if (!order)
+		return -ENOMEM;
+	l->order = order;
+	l->size = size;
+	return 0;
+}
+
 int hostlist_add_name(struct hostlist *l, const char *name)
 {
 	const size_t len = strlen(name);
@@ -105,17 +129,11 @@ int hostlist_add_name(struct hostlist *l, const char *name)
 		return 0;
 	if (l->n == HOSTLIST_MAX)
 		return -E2BIG;
-	if (l->n == l->size) {
-		size_t size = l->size ? 2 * l->size : 32;
-		void *names = reallocarray(l->names, size, sizeof *l->names);
-
-		if (!names)
-			return -ENOMEM;
-		l->names = names;
-		l->size = size;
-	}
-	memmove(l->names[at + 1], l->names[at], (l->n++ - at) * sizeof *l->names);
-	memcpy(l->names[at], name, len + 1);
+	if (make_room(l) < 0)
+		return -ENOMEM;
+	memcpy(l->names[l->n], name, len + 1);
+	memmove(&l->order[at + 1], &l->order[at], (l->n - at) * sizeof *l->order);
+	l->order[at] = l->n++;
 	return 0;
 }
 
@@ -123,15 +141,23 @@ static int remove_name(struct hostlist *l, const char *name)
 {
 	bool found;
 	const size_t at = place_of(l, name, &found);
+	size_t gone;
 
-	if (found)
-		memmove(l->names[at], l->names[at + 1], (--l->n - at) * sizeof *l->names);
+	if (!found)
+		return 0;
+	gone = l->order[at];
+	l->n--;
+	memmove(&l->order[at], &l->order[at + 1], (l->n - at) * sizeof *l->order);
+	memmove(l->names[gone], l->names[gone + 1], (l->n - gone) * sizeof *l->names);
+	for (size_t i = 0; i < l->n; i++)
+		l->order[i] -= l->order[i] > gone;
 	return 0;
 }
 
 void hostlist_fini(struct hostlist *l)
 {
 	free(l->names);
+	free(l->order);
 	*l = (struct hostlist){ 0 };
 }
 
@@ -394,22 +420,22 @@ static bool same_family(const char *a, const char *b)
 /* Names [i, n) that differ in their number only. Returns where the next family begins. */
 static size_t fold_family(const struct hostlist *l, size_t i, struct text *t)
 {
-	struct cut c = cut_name(l->names[i]);
+	struct cut c = cut_name(sorted(l, i));
 	size_t first = i;
 
-	text_put(t, "%.*s[", c.prefix, l->names[i]);
+	text_put(t, "%.*s[", c.prefix, sorted(l, i));
 	do {
-		struct cut from = cut_name(l->names[i]), to;
+		struct cut from = cut_name(sorted(l, i)), to;
 		const char *comma = i == first ? "" : ",";
 
-		while (i + 1 < l->n && follows(l->names[i], l->names[i + 1], from.digits))
+		while (i + 1 < l->n && follows(sorted(l, i), sorted(l, i + 1), from.digits))
 			i++;
-		to = cut_name(l->names[i]);
+		to = cut_name(sorted(l, i));
 		text_put(t, "%s%.*s", comma, from.digits, from.number);
 		if (to.number != from.number)
 			text_put(t, "-%.*s", to.digits, to.number);
 		i++;
-	} while (i < l->n && same_family(l->names[first], l->names[i]));
+	} while (i < l->n && same_family(sorted(l, first), sorted(l, i)));
 	text_put(t, "]%s", c.suffix);
 	return i;
 }
@@ -436,10 +462,10 @@ char *hostlist_fold(const struct hostlist *l, char *out, size_t size)
 	for (size_t i = 0; i < l->n;) {
 		if (i)
 			text_put(&t, ",");
-		if (i + 1 < l->n && same_family(l->names[i], l->names[i + 1]))
+		if (i + 1 < l->n && same_family(sorted(l, i), sorted(l, i + 1)))
 			i = fold_family(l, i, &t);
 		else
-			text_put(&t, "%s", l->names[i++]);
+			text_put(&t, "%s", sorted(l, i++));
 	}
 	if (t.cut)
 		shorten(&t, l->n);

@@ -21,9 +21,10 @@
 #define HOSTLIST_MAX	  20000 /* names in one list */
 #define HOSTLIST_NAME_MAX 64	/* bytes of a name, NUL included; letters, digits and . _ - */
 
-/* Each name once, in order. */
+/* Each name once, as they were named. */
 struct hostlist {
 	char (*names)[HOSTLIST_NAME_MAX];
+	size_t *order; /* of names, by hostlist_compare() */
 	size_t n, size;
 };
 

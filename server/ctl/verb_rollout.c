@@ -1,4 +1,5 @@
 /* verb_rollout.c: `muster rollout …`: a new version of an image comes to hosts in waves. */
+#include <err.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -230,17 +231,31 @@ static void take_page(struct trial *t, const struct answer *a, int64_t *after)
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcasecmp(a, b);
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In the server's order, or as they were named; free() it. */
+static const char **in_order(const struct hostlist *l, bool named)
+{
+	const char **all = calloc(l->n + 1, sizeof *all);
+
+	if (!all)
+		err(CTL_FAILED, "rollout");
+	for (size_t i = 0; i < l->n; i++)
+		all[i] = l->names[i];
+	if (!named)
+		qsort(all, l->n, sizeof *all, compare_names);
+	return all;
 }
 
 /* "  wave 2   3 hosts  n[02-04]" */
-static void print_wave(size_t wave, const struct hostlist *all, size_t first, size_t end)
+static void print_wave(size_t wave, const char *const *all, size_t n, size_t first, size_t end)
 {
 	struct hostlist part = { 0 };
 	char folded[FOLDED_MAX];
 
-	for (size_t i = first; i < end && i < all->n; i++)
-		hostlist_add_name(&part, all->names[i]);
+	for (size_t i = first; i < end && i < n; i++)
+		hostlist_add_name(&part, all[i]);
 	printf("  wave %zu  %5zu host%s  %s\n", wave, end - first, end - first == 1 ? " " : "s",
 		hostlist_fold(&part, folded, sizeof folded));
 	hostlist_fini(&part);
@@ -248,19 +263,18 @@ static void print_wave(size_t wave, const struct hostlist *all, size_t first, si
 
 static void print_trial(struct trial *t, const struct json *ends, bool named)
 {
+	const char **all = in_order(&t->members, named);
 	char folded[FOLDED_MAX];
 	size_t first = 0;
 
-	/* as the server sorts them */
-	if (!named && t->members.n)
-		qsort(t->members.names, t->members.n, sizeof *t->members.names, compare_names);
 	printf("%s\n", t->head);
 	for (size_t i = 0; i < json_len(ends); i++) {
 		const size_t end = (size_t)json_int(json_at(ends, i), 0);
 
-		print_wave(i + 1, &t->members, first, end);
+		print_wave(i + 1, all, t->members.n, first, end);
 		first = end;
 	}
+	free(all);
 	if (!t->members.n)
 		puts("  no host would take part");
 	if (t->skipped.n)
