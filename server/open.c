@@ -82,6 +82,38 @@ static int lock_state(const char *path)
 	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
+/* No link is followed: root does this in a folder that is another user's. */
+static int make_private(const char *path, int flags, const struct passwd *owner)
+{
+	const int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
+	int rc = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fchmod(fd, 0600) < 0 ||
+		(geteuid() == 0 && owner && fchown(fd, owner->pw_uid, owner->pw_gid) < 0))
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* The database, and what SQLite puts beside it: secrets of disks are in it. */
+static int private_database(const char *state_dir, const struct passwd *owner)
+{
+	static const struct {
+		const char *name;
+		int flags;
+	} files[] = { { "", O_CREAT }, { "-wal", 0 }, { "-shm", 0 } };
+	char path[CONFIG_TEXT_MAX + 32];
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0] && !rc; i++) {
+		snprintf(path, sizeof path, "%s/muster.db%s", state_dir, files[i].name);
+		rc = make_private(path, files[i].flags, owner);
+	}
+	return rc;
+}
+
 static int open_folders(struct server *s, const struct errbuf *e)
 {
 	static const struct {
@@ -109,6 +141,9 @@ static int open_folders(struct server *s, const struct errbuf *e)
 	if (rc < 0)
 		return fail(e, rc, "%s is in use, by another musterd or by muster restore",
 			s->cfg.state_dir);
+	rc = private_database(s->cfg.state_dir, owner);
+	if (rc < 0)
+		return fail(e, rc, "%s/muster.db", s->cfg.state_dir);
 	rc = make_dir(s->cfg.run_dir, 0755, owner);
 	if (rc < 0)
 		return fail(e, rc, "%s", s->cfg.run_dir);

@@ -92,6 +92,11 @@ check "-T names the command that makes the user" says "adduser" musterd -T -c "$
 
 # ---- roles
 check "starts" start good.conf
+private() { # nobody else reads the database: it has secrets in it
+	local file
+	for file in "$work"/state/muster.db{,-wal,-shm}; do [ "$(stat -c %a "$file")" = 600 ] || { stat "$file"; return 1; }; done
+}
+check "its database is its own" private
 rights() { # ROLE: not root, no capability
 	local pid; pid=$(role_pid "$1") || return 1
 	grep -E '^(Uid|CapEff|CapPrm|NoNewPrivs)' "/proc/$pid/status"
