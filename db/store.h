@@ -79,6 +79,7 @@ struct store_host {
 	bool has_options; /* read only, see store_host_options */
 	uint8_t uuid[16];
 	int64_t created_ms, seen_ms;
+	int64_t rejected_ms; /* read only, see store_host_reject; 0: it is not */
 };
 
 /*

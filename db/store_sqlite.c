@@ -127,7 +127,7 @@ int store_keep(struct store *s)
 
 #define HOST_COLUMNS                                                                               \
 	"id, name, serial, vendor, product, image, code, uuid, admitted, created_ms, seen_ms,"     \
-	" options IS NOT NULL, channel, profile"
+	" options IS NOT NULL, channel, profile, rejected_ms"
 
 static void read_host(struct sql_row *r, struct store_host *h)
 {
@@ -145,6 +145,7 @@ static void read_host(struct sql_row *r, struct store_host *h)
 	h->has_options = sql_int(r, 11) != 0;
 	sql_text(r, 12, h->channel, sizeof h->channel);
 	sql_text(r, 13, h->profile, sizeof h->profile);
+	h->rejected_ms = sql_int(r, 14);
 }
 
 static int host_of(struct sql_row *r, struct store_host *out)

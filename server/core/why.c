@@ -196,6 +196,11 @@ static void v_asked_for(const struct why_facts *f, char *o, size_t n)
 	put_time(o, n, f->now_ms - f->reboot.asked_ms);
 }
 
+static void v_rejected_for(const struct why_facts *f, char *o, size_t n)
+{
+	put_time(o, n, f->now_ms - f->rejected_ms);
+}
+
 static void v_down_for(const struct why_facts *f, char *o, size_t n)
 {
 	put_time(o, n, f->now_ms - f->reboot.taken_ms);
@@ -376,6 +381,7 @@ static const struct {
 	{ "up_for", v_up_for },
 	{ "asked_by", v_asked_by },
 	{ "asked_for", v_asked_for },
+	{ "rejected_for", v_rejected_for },
 	{ "down_for", v_down_for },
 	{ "refused_why", v_refused_why },
 	{ "code", v_code },

@@ -191,6 +191,7 @@ static void gather_host(struct core *c, const struct store_host *h, const struct
 	f->known = true;
 	snprintf(f->name, sizeof f->name, "%s", h->name);
 	f->admitted = record_is_admitted(c, h) != 0;
+	f->rejected_ms = h->rejected_ms;
 	snprintf(f->code, sizeof f->code, "%s", h->code);
 	f->added_ms = h->created_ms;
 	if (n && !f->mac[0])

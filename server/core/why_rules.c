@@ -170,6 +170,12 @@ static bool waits_for_image(const struct why_facts *f, enum choice choice)
 	       f->boot.stage < STAGE_VERIFY && !f->boot.has_manifest;
 }
 
+/* Whatever it does meanwhile: nothing is given to it. */
+static bool is_rejected(const struct why_facts *f)
+{
+	return f->known && f->rejected_ms && !f->admitted;
+}
+
 static bool is_admission(const struct why_facts *f)
 {
 	return is_open(f) && f->known && !f->admitted && !why_is_hung(f) &&
@@ -429,6 +435,11 @@ const struct why_rule why_rules[] = {
 	  "There is no host named @{host}.",
 	  "`muster host list` has the names. For a machine that has none yet ask by its MAC address:"
 	  " muster host why 52:54:00:12:34:56." },
+
+	{ "rejected", is_rejected, WHY_WAITING, SHOW_EVENTS | SHOW_MACHINE,
+	  "@{host} was rejected @{rejected_for} ago, and nothing is given to it.",
+	  "`muster host approve @{host}` lets it in, `muster host reject @{host} --undo` has it wait again,"
+	  " `muster host rm @{host}` forgets it." },
 
 	/* its firmware asks, and does not get on */
 	{ "pool-full", is_pool_full, WHY_FAILED, SHOW_HEARD | SHOW_POOL,

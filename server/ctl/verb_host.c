@@ -478,7 +478,9 @@ static void show_host(struct ctl *c, const struct json *h)
 		snprintf(machine, sizeof machine, "%s=%s", key, json_str(value, "(not shown)"));
 		put_line(i ? "" : "values", machine);
 	}
-	put_line("admitted", admitted ? "yes" : "no, in the waiting room");
+	put_line("admitted", admitted			      ? "yes"
+			     : json_get_int(h, "rejected", 0) ? "no, rejected"
+							      : "no, in the waiting room");
 	put_line("code", admitted ? NULL : json_get_str(h, "code", NULL));
 	put_line("address", json_get_str(h, "addr", NULL));
 	put_line("reserved", json_get_str(h, "ip", NULL));

@@ -7,6 +7,7 @@ set -u
 # shellcheck source=tests/support/flow.sh
 . "${BASH_SOURCE[0]%/*}/../support/flow.sh"
 flow_enter "$@"
+. tests/support/because.sh
 
 muster() { MUSTER_KEYS=$work/keys "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 quiet() { "$@" >"$work/quiet" 2>&1 || { not_ok "in passing: $*"; sed 's/^/# /' "$work/quiet"; }; }
@@ -127,6 +128,8 @@ quiet muster host set "$name" --no-image --no-value chap-secret
 # ---- rejected, until it changes
 check 'it is rejected' muster host reject "$code"
 check 'and hidden' says 'nobody waits' muster waiting
+check 'and so explained' because "$name" rejected 'and nothing is given to it'
+check 'and shown' says 'no, rejected' muster host show "$name"
 check 'but not forgotten' says CZ2812-01 muster waiting --rejected
 check 'the log says so' grep -q "host rejected: host=$name" "$work/log"
 kill "$agent" 2>/dev/null; wait "$agent" 2>/dev/null
