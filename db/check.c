@@ -23,7 +23,7 @@
 	" 'hosts', (SELECT count(*) FROM host), 'leases', (SELECT count(*) FROM lease),"               \
 	" 'boots', (SELECT count(*) FROM boot),"                                                       \
 	" 'tokens', (SELECT count(*) FROM token WHERE NOT revoked_ms),"                                \
-	" 'audit', (SELECT count(*) FROM audit),"                                                      \
+	" 'audit', (SELECT count(*) FROM audit), 'audit_damage', nullif(?, ''),"                       \
 	" 'roots', (SELECT count(*) FROM root), 'channels', (SELECT count(*) FROM channel),"           \
 	" 'images', (SELECT json_group_array(json_object('name', name, 'version', version,"            \
 	" 'manifest', lower(hex(manifest)), 'files', (SELECT json_group_array(json_object("            \
@@ -68,21 +68,21 @@ static int has_schema(struct store *s, char *err, size_t err_size)
 	return rc;
 }
 
-static int has_chain(struct store *s, char *err, size_t err_size)
+/* "" when each row is as it was written. */
+static void check_chain(struct store *s, char *damage, size_t size)
 {
 	struct store_audit_check c = { 0 };
-	int rc = store_audit_check(s, 0, INT_MAX, &c);
 
-	if (!rc && !c.bad)
-		return 0;
-	snprintf(err, err_size, "row %lld of the audit log: %s", (long long)c.bad,
-		c.why ? c.why : store_error(s));
-	return -EBADMSG;
+	*damage = 0;
+	if (store_audit_check(s, 0, INT_MAX, &c) || c.bad)
+		snprintf(damage, size, "row %lld of the audit log: %s", (long long)c.bad,
+			c.why ? c.why : store_error(s));
 }
 
 int check_database(const char *file, char **json, char *err, size_t err_size)
 {
 	struct store *s = NULL;
+	char damage[300];
 	int rc = store_open_reader(file, &s, err, err_size);
 
 	if (rc)
@@ -91,8 +91,8 @@ int check_database(const char *file, char **json, char *err, size_t err_size)
 	if (!rc)
 		rc = has_schema(s, err, err_size);
 	if (!rc)
-		rc = has_chain(s, err, err_size);
-	if (!rc && sql_value(s->q, json, HELD, "") < 0) {
+		check_chain(s, damage, sizeof damage);
+	if (!rc && sql_value(s->q, json, HELD, "t", damage) < 0) {
 		snprintf(err, err_size, "the database cannot be read: %s", store_error(s));
 		rc = -EBADMSG;
 	}

@@ -458,6 +458,7 @@ static const struct {
 	{ "token-ends", doctor_token_ends },
 	{ "disk", doctor_disk },
 	{ "database", doctor_database },
+	{ "audit", doctor_audit },
 	{ "clock", doctor_clock },
 	{ "images", doctor_images },
 	{ "assigned", doctor_assigned },

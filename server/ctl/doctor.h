@@ -28,6 +28,7 @@ struct doctor_input {
 	const struct json *tokens; /* GET /api/v1/tokens, which only admins may; or NULL */
 	enum doctor_clock clock;
 	int64_t now_ms;
+	const char *audit;     /* what is wrong with the audit log; "" nothing, NULL: not asked */
 	const char *keys_here; /* the key folder of this machine when it is the server's, or NULL */
 	const char *secret_here; /* the secret keys found there, for people; "" none */
 };

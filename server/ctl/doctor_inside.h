@@ -22,7 +22,7 @@ typedef void doctor_check(struct exam *e);
 
 /* doctor_site.c: the machine, what expires, hosts and what is assigned to them. */
 doctor_check doctor_link, doctor_url, doctor_tftp, doctor_tls, doctor_tokens, doctor_token_ends,
-	doctor_disk, doctor_database, doctor_clock, doctor_probe, doctor_images, doctor_assigned,
-	doctor_rules, doctor_failed, doctor_waiting, doctor_archs;
+	doctor_disk, doctor_database, doctor_audit, doctor_clock, doctor_probe, doctor_images,
+	doctor_assigned, doctor_rules, doctor_failed, doctor_waiting, doctor_archs;
 
 #endif

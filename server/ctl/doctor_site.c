@@ -188,6 +188,16 @@ void doctor_database(struct exam *e)
 		doctor_find(e, DOCTOR_OK, NULL, "%s", size);
 }
 
+void doctor_audit(struct exam *e)
+{
+	if (e->in->audit && *e->in->audit)
+		doctor_find(e, DOCTOR_FAIL,
+			"muster audit verify, and the server's log; docs/audit.md says what it proves",
+			"%s", e->in->audit);
+	else if (e->in->audit)
+		doctor_find(e, DOCTOR_OK, NULL, "the audit log is as it was written");
+}
+
 void doctor_clock(struct exam *e)
 {
 	if (e->in->clock == DOCTOR_CLOCK_SYNCED)

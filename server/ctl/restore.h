@@ -18,6 +18,7 @@ struct backup_file {
 	struct json *about; /* backup.json */
 	struct json *held;  /* what the database has; after backup_unpack */
 	bool has_key;	    /* the site's private one */
+	bool any_audit; /* its audit log may be damaged: the caller's to set, after backup_open */
 };
 
 /* Its seal, its names, and backup.json. End it with backup_fini, also after a failure. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "images/digest.h"
+#include "server/ctl/audit_damage.h"
 #include "server/ctl/backup_pack.h"
 #include "server/ctl/client.h"
 #include "server/ctl/format.h"
@@ -256,6 +257,16 @@ static void say_done(const struct out *o, bool keys)
 		       "server has a new one, and hosts need an agent image that knows it.\n");
 }
 
+/* Better now than on the day when it is needed. */
+static void warn_of_audit(struct ctl *c)
+{
+	char damage[400];
+
+	if (audit_damage(c, damage, sizeof damage) == CTL_OK && *damage)
+		fprintf(stderr, "muster: warning: %s; muster restore asks for --any-audit then\n",
+			format_clean(damage));
+}
+
 int verb_backup(struct ctl *c, int argc, char **argv)
 {
 	char key[KEY_MAX];
@@ -287,5 +298,7 @@ int verb_backup(struct ctl *c, int argc, char **argv)
 	explicit_bzero(key, sizeof key);
 	if (!rc)
 		say_done(&out, keys);
+	if (!rc)
+		warn_of_audit(c);
 	return rc;
 }

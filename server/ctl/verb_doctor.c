@@ -6,6 +6,7 @@
 #include <sys/timex.h>
 
 #include "server/bytes.h"
+#include "server/ctl/audit_damage.h"
 #include "server/ctl/client.h"
 #include "server/ctl/doctor.h"
 #include "server/ctl/format.h"
@@ -148,7 +149,7 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 		&in.rules, &in.status, &in.tokens };
 	struct answer answers[ARRAY_LEN(paths)] = { 0 };
 	struct hosts hosts = { 0 };
-	char dir[PATH_MAX], secrets[DOCTOR_TEXT_MAX];
+	char audit[DOCTOR_TEXT_MAX], dir[PATH_MAX], secrets[DOCTOR_TEXT_MAX];
 	int rc = CTL_OK;
 
 	if (!quick)
@@ -159,6 +160,10 @@ static int examine(struct ctl *c, const struct json *setup, bool quick)
 	}
 	if (rc)
 		goto out;
+	rc = audit_damage(c, audit, sizeof audit);
+	if (rc)
+		goto out;
+	in.audit = audit;
 	hosts_brief(c, NULL, &hosts);
 	in.hosts = hosts.nodes;
 	in.n_hosts = hosts.n;

@@ -17,7 +17,7 @@
 
 #define CONFIG "/etc/muster/muster.conf"
 
-enum { OPT_CHECK = 256, OPT_REPLACE, OPT_STATE, OPT_CONFIG, OPT_KEEP };
+enum { OPT_CHECK = 256, OPT_REPLACE, OPT_STATE, OPT_CONFIG, OPT_KEEP, OPT_AUDIT };
 
 static const struct option options[] = {
 	{ "check", no_argument, NULL, OPT_CHECK },
@@ -25,12 +25,13 @@ static const struct option options[] = {
 	{ "state-dir", required_argument, NULL, OPT_STATE },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "keep-config", no_argument, NULL, OPT_KEEP },
+	{ "any-audit", no_argument, NULL, OPT_AUDIT },
 	{ 0 },
 };
 
 struct wish {
 	const char *file, *state, *config;
-	bool check, replace, keep_config;
+	bool check, replace, keep_config, any_audit;
 };
 
 static int read_wish(struct ctl *c, int argc, char **argv, struct wish *w)
@@ -54,6 +55,9 @@ static int read_wish(struct ctl *c, int argc, char **argv, struct wish *w)
 			break;
 		case OPT_KEEP:
 			w->keep_config = true;
+			break;
+		case OPT_AUDIT:
+			w->any_audit = true;
 			break;
 		default:
 			return ctl_usage(c, NULL);
@@ -143,6 +147,8 @@ static void put_held(const struct backup_file *b)
 		printf("%s%" PRId64 " %s", i ? ", " : "", n, n == 1 ? what[i].one : what[i].many);
 	}
 	putchar('\n');
+	if (json_get_str(b->held, "audit_damage", NULL))
+		printf("damaged   %s\n", json_get_str(b->held, "audit_damage", ""));
 }
 
 static void put_about(const struct backup_file *b)
@@ -173,6 +179,7 @@ static int print_json(const struct backup_file *b, const char *blobs)
 	jw_int(&w, "made_at", json_get_int(b->about, "made_at", 0));
 	for (size_t i = 0; i < ARRAY_LEN(held); i++)
 		jw_int(&w, held[i], json_get_int(b->held, held[i], 0));
+	jw_str(&w, "audit_damage", json_get_str(b->held, "audit_damage", NULL));
 	jw_bool(&w, "key", b->has_key);
 	jw_arr(&w, "import");
 	put_missing(b, blobs, &w);
@@ -295,6 +302,7 @@ int verb_restore(struct ctl *c, int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = backup_open(w.file, &b);
+	b.any_audit = w.any_audit;
 	if (!rc)
 		rc = w.check ? check(c, &w, &b) : restore(c, &w, &b);
 	backup_fini(&b);

@@ -48,6 +48,7 @@ const struct verb verbs[] = {
 		"  --state-dir DIR    where to (default: where it was)\n"
 		"  --config FILE      of the server (default /etc/muster/muster.conf); conf.d is beside it\n"
 		"  --keep-config      leave the configuration that is here alone\n"
+		"  --any-audit        also when rows of its audit log are not what was written\n"
 		"Killed at any moment it leaves the old or the new. It says which images have to be\n"
 		"imported again.\n" },
 	{ "", "waiting", verb_waiting, "[--rejected]",

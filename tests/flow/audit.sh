@@ -158,6 +158,10 @@ tampered() {
 	server_start || return 1
 	check "$1" says "row $2 of the audit log" muster audit verify
 	check "$1: exit 1" exits 1 muster audit verify
+	if [ "$2" = 3 ]; then
+		check 'doctor says so' says "row $2 of the audit log" muster doctor --quick
+		check 'a backup warns of it' says 'restore asks for --any-audit' muster backup "$work/damaged.tar.zst"
+	fi
 	kill "$server"
 	wait "$server"
 }

@@ -272,6 +272,7 @@ for kind in symlink hardlink device folder; do no $kind 'links, folders or devic
 for kind in trigger table; do no $kind 'has not the tables'; done
 no newer 'not of schema'
 no log 'row 2 of the audit log'
+check 'unless that is taken' says 0 'damaged   row 2 of the audit log' judge "$work/made/log" --any-audit
 no page 'database'
 no no-database 'muster.db'
 no without 'there is no database'
