@@ -55,6 +55,15 @@ static bool parse_after(const char *query, int64_t *out)
 	return *text && !*end && *out >= 0;
 }
 
+/* A number of an event that is not there yet is of a database from before a backup was restored. */
+static int64_t begin_after(struct core *c, const char *query)
+{
+	int64_t newest, after;
+
+	core_must(c, store_event_newest(c->store, &newest), "newest event");
+	return parse_after(query, &after) && after < newest ? after : newest;
+}
+
 void api_get_feed(struct call *k)
 {
 	struct core *c = k->c;
@@ -65,8 +74,7 @@ void api_get_feed(struct call *k)
 	char again[4], *text = NULL;
 
 	query_get(query, "host", f.host, sizeof f.host);
-	if (!parse_after(query, &f.after))
-		core_must(c, store_event_newest(c->store, &f.after), "newest event");
+	f.after = begin_after(c, query);
 	if (read_feed(c, &f, &text)) {
 		answer_feed(k->a, text, f.after);
 	} else if (!query_get(query, "feed", again, sizeof again)) {

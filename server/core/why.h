@@ -52,8 +52,8 @@ struct why_facts {
 	bool is_mac;		  /* asked for by MAC address */
 	bool admitted;
 	int64_t rejected_ms; /* 0: it is not */
-	char code[8];	  /* that its screen shows while it waits */
-	int64_t added_ms; /* to the inventory */
+	char code[8];	     /* that its screen shows while it waits */
+	int64_t added_ms;    /* to the inventory */
 	/* the server */
 	char server[64], url[CONFIG_TEXT_MAX];
 	enum dhcp_mode mode;

@@ -63,6 +63,13 @@ check 'of one host' wait_for 5 has "$work/c" 2
 
 check 'a list does not hear of it' eval "[ \"\$(curl -sS --unix-socket \"$work/run/muster.sock\" http://m/api/v1/hosts -H 'Last-Event-ID: 99999' | jq '.hosts | length')\" -gt 0 ]"
 
+stream "$work/d" -H 'Last-Event-ID: 99999999'
+check 'from after what there is, as a server has it that was restored' wait_for 5 grep -q '^: listening' "$work/d"
+script 2
+check 'what is new comes' wait_for 5 has "$work/d" 1
+kill "$reader"; wait "$reader" 2>/dev/null
+reader=$one
+
 # ---- the role that answers ends
 pkill -KILL -P "$server" -x musterd-view
 script 3
