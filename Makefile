@@ -123,8 +123,8 @@ boot: $(TESTED)
 unit: $(UNIT)
 	@B=$(abspath $(B)) tests/run unit
 # Not where tests wait, or other people's programs work: there is nothing for the sanitizers to see.
-SAN_SKIP := backup caches dhcp_fault dhcp_kill full_disk install manual media metrics minisign runner \
-            setup simulate transfers why_silence
+SAN_SKIP := backup caches dhcp_clients dhcp_fault dhcp_kill full_disk install manual media metrics \
+            minisign power_cut runner setup simulate transfers why_silence
 san:
 	@$(MAKE) $(ALL_CPUS) MODE=san check SKIP="$(SAN_SKIP)"
 

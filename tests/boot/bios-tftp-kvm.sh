@@ -1,5 +1,6 @@
 #!/bin/bash
-# SeaBIOS, undionly.kpxe by TFTP from tftp-hpa, KVM.
+# SeaBIOS, undionly.kpxe by TFTP from tftp-hpa, KVM: by itself, as a host of kill.sh comes up among others.
+# soak
 # takes: 55 s
 . "${0%/*}/lab.sh"
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# OVMF with HTTP boot: the agent as one EFI file, no iPXE, KVM.
+# OVMF with HTTP boot: the agent as one EFI file, no iPXE, KVM. As the demonstration of .ci/run.
+# soak
 . "${0%/*}/lab.sh"
 
 LAB_IMAGE=kvm
