@@ -346,7 +346,8 @@ static bool came_from_another(const struct why_facts *f)
 	const struct store_past *p = f->past;
 
 	return f->n_past && is_uefi(p->firmware) && strcmp(p->firmware, f->boot.firmware) &&
-	       (!strcmp(p->reason, "secure-boot") || !strcmp(p->reason, "loader-dead")) &&
+	       (!strcmp(p->reason, "secure-boot") || !strcmp(p->reason, "loader-dead") ||
+		       !strcmp(p->reason, "agent-efi-silent")) &&
 	       f->boot.started_ms - p->started_ms < ENTRIES_MS;
 }
 
@@ -354,6 +355,15 @@ static bool is_secure_boot(const struct why_facts *f)
 {
 	return hung_at(f, STAGE_LOADER) && is_uefi(f->boot.firmware) &&
 	       (went_on(f) || came_from_another(f) || f->secure_boot);
+}
+
+/* The agent as one EFI file, and no other boot entry to go on to: refused, or mute. */
+static bool is_agent_efi_silent(const struct why_facts *f)
+{
+	const struct why_event *e = why_event_of(f, STAGE_LOADER, NULL);
+
+	return hung_at(f, STAGE_LOADER) && is_uefi(f->boot.firmware) && e &&
+	       !strcmp(e->detail, "agent.efi");
 }
 
 static bool is_loader_dead(const struct why_facts *f)
@@ -740,6 +750,12 @@ const struct why_rule why_rules[] = {
 	  " that it has no key for.",
 	  "Switch Secure Boot off, or enrol the site's key and boot the signed agent.efi by HTTP;"
 	  " SECURITY.md says what that protects." },
+	{ "agent-efi-silent", is_agent_efi_silent, WHY_FAILED, BOOTED,
+	  "UEFI on @{host} read @{loader}, and its agent never spoke@{then}: Secure Boot refused it, or its"
+	  " Linux has no driver for the network card.",
+	  "Look at its screen: 'Access Denied' or 'Security Violation' is Secure Boot, which starts what the"
+	  " site's key signed once that is enrolled (SECURITY.md), or switch it off; else kernel messages say"
+	  " what is missing." },
 	{ "loader-dead", is_loader_dead, WHY_FAILED, BOOTED,
 	  "@{host} read its loader @{loader}, and it never spoke@{then}.",
 	  "Its card's driver may fail in it: muster tries the next loader at the next boot, or a [quirk]"

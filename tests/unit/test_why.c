@@ -237,7 +237,7 @@ static const struct row {
 				.reason = "loader-dead",
 				.firmware = "uefi" } },
 			EVENTS(EVENT(STAGE_LOADER, "finished", 900, "agent.efi")) } },
-	{ "an EFI file that was read and is silent", "loader-dead", WHY_FAILED, "never spoke",
+	{ "an EFI file that was read and is silent", "agent-efi-silent", WHY_FAILED, "never spoke",
 		{ HOST, HUNG(STAGE_LOADER), .boot.firmware = "uefi-http",
 			EVENTS(EVENT(STAGE_LOADER, "finished", 900, "agent.efi")) } },
 	{ "the card's own iPXE reads a loader that hangs", "loader-dead", WHY_FAILED, "never spoke",
