@@ -393,6 +393,7 @@ static int supervise(struct parent *p)
 
 	if (rc < 0)
 		return rc;
+	p->server.started_ms = (int64_t)now_mono_ms();
 	p->signals = block_signals();
 	p->timer = loop_timer(p->loop, 1, keep_running, p);
 	if (p->signals < 0 || p->timer < 0)

@@ -33,6 +33,7 @@ enum http_link { HTTP_IMPORT, HTTP_VIEW, HTTP_BACKUP, HTTP_LINKS };
 
 struct server {
 	struct config cfg;
+	int64_t started_ms; /* monotonic: roles come and go meanwhile */
 	size_t n_endpoints;
 	struct endpoint endpoints[CONFIG_INTERFACES_MAX];
 	int icmp;	/* raw: to ask hosts behind relays */

@@ -112,7 +112,7 @@ static void get_status(struct call *k)
 	jw_obj(&w, NULL);
 	jw_str(&w, "server", cfg->name);
 	jw_str(&w, "version", MUSTER_VERSION);
-	jw_int(&w, "uptime_s", (k->c->mono_ms - k->c->started_ms) / 1000);
+	jw_int(&w, "uptime_s", (k->c->mono_ms - k->c->server->started_ms) / 1000);
 	jw_str(&w, "url", k->c->server->url);
 	jw_str(&w, "state_dir", cfg->state_dir);
 	jw_str(&w, "blobs", path);

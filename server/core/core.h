@@ -104,7 +104,7 @@ struct core {
 	struct turns turns;		     /* whose boots fetch an image, and whose wait for it */
 	struct out_queue out[LINKS], offers; /* offers: to net, before the commit */
 	int64_t wall_ms, mono_ms;	     /* of this round */
-	int64_t started_ms;		     /* monotonic */
+	int64_t started_ms;		     /* monotonic, of this role */
 	int64_t listens_ms; /* wall: since then, or since the clock was set, nobody went unheard */
 	int64_t ignored_next_ms; /* monotonic: from when on an unknown host may be put on
 				    record as one that ignores a proxy */

@@ -220,7 +220,8 @@ void metrics_write(struct core *c)
 	write_dhcp();
 	write_stages();
 	set_pools(c);
-	set("muster_start_time_seconds", c->wall_ms / 1000 - (c->mono_ms - c->started_ms) / 1000);
+	set("muster_start_time_seconds",
+		c->wall_ms / 1000 - (c->mono_ms - c->server->started_ms) / 1000);
 	set("muster_certificate_expires_seconds", c->server->tls_expires_s);
 	for (size_t i = 0; i < n_counters; i++) {
 		if (!counters[i].changed)
