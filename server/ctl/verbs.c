@@ -232,9 +232,10 @@ const struct verb verbs[] = {
 		"  --dry-run, --yes  as with `rule add`\n" },
 	{ "rule", "test", verb_rule_test, "HOSTS|--facts FILE",
 		"which rule fits a host, and why the others do not",
-		"  --facts FILE     a host that is described: JSON as an agent sends it (the member\n"
-		"                   `facts` of `muster host show -o json`), and name, macs, addr, relay,\n"
-		"                   circuit, switch, port, labels; FILE - is standard input\n" },
+		"  --facts FILE     a host that is described, in JSON: what `muster host show -o json`\n"
+		"                   prints, or an object of facts by their names in a match and labels:\n"
+		"                   {\"vendor\": \"HPE\", \"memory\": \"64G\", \"labels\": {\"rack\": \"r3\"}}\n"
+		"                   (docs/rules.md); FILE - is standard input\n" },
 
 	{ "profile", "list", verb_profile_list, "",
 		"what hosts may be told beside their image: values, kernel arguments, files",
