@@ -165,14 +165,15 @@ check 'ends with 1' refused 1 'row 2 of the audit log' muster audit verify -o js
 
 # ---- a server that is started anew, while somebody waits
 waiting() { # ARGUMENTS...: until it has asked once, and said what is reached already
+	rm -f "$work/waits"
 	muster host wait "$one" "$@" --appear --for discover >"$work/waits" 2>&1 &
 	waits=$!
 	wait_for 10 grep -q "^$one: agent" "$work/waits"
 }
 away() { # the server, until somebody has knocked and got no answer
 	server_kill
-	timeout 20 socat -u UNIX-LISTEN:"$work/run/muster.sock",unlink-early CREATE:"$work/knock"
-	wait_for 5 grep -q 'GET /api/v1/hosts/' "$work/knock"
+	timeout 20 socat -t0.1 UNIX-LISTEN:"$work/run/muster.sock",unlink-early SYSTEM:"head -n 1 >$work/knock"
+	grep -q 'GET /api/v1/hosts/' "$work/knock"
 }
 server_kill
 check 'no server from the start' refused 5 'no answer from the server' muster host wait n01 --timeout 20s
