@@ -611,6 +611,21 @@ static void let_go(struct comparing *c, const struct json *is, const struct json
 		jw_fini(&body);
 }
 
+/* With its address a host has let go of its circuit, which it is to keep. */
+static const struct json *kept_circuit(
+	const struct comparing *c, const struct json *is, const struct json *want)
+{
+	const struct json *b = json_get(want, "circuit");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!strcmp(keys[i].key, "ip") && lets_go(c, i, is, want) &&
+			!is_nothing(json_get(want, "ip")) &&
+			(!b || same(b, json_get(is, "circuit"))))
+			return json_get(is, "circuit");
+	}
+	return NULL;
+}
+
 static void compare_host(
 	struct comparing *c, const char *host, const struct json *is, const struct json *want)
 {
@@ -637,6 +652,8 @@ static void compare_host(
 				put_node(&body, key, b);
 		}
 	}
+	if (!is_nothing(kept_circuit(c, is, want)))
+		put_node(&body, "circuit", kept_circuit(c, is, want));
 	jw_end_obj(&body);
 	if (p->n > rows)
 		call(p, "PATCH", path, &body);

@@ -121,6 +121,17 @@ check 'with one wrong behind it' refused 1 'is a network' muster apply -f "$work
 check 'all is as it was' is "$(ips)" '{"n01":"10.77.0.11","n02":"10.77.0.12"}'
 check 'and each is held' refused 4 n02 muster host set n01 --ip 10.77.0.12
 
+quiet muster host set n01 n02 --no-ip
+quiet muster host add c01 --client-id aa01 --circuit bb01 --ip 10.77.0.31
+quiet muster host add c02 --client-id aa02 --circuit bb02 --ip 10.77.0.32
+held() { muster export | jq -c '.hosts | [.c01, .c02] | map([.ip, .circuit, .client_id])'; }
+hosts '{c01: {ip: "10.77.0.32"}, c02: {ip: "10.77.0.31"}}'
+check 'addresses of two ports are swapped' quiet muster apply -f "$work/doc.json"
+check 'ports stay' is "$(held)" '[["10.77.0.32","bb01","aa01"],["10.77.0.31","bb02","aa02"]]'
+hosts '{c01: {circuit: "bb02", client_id: "aa02"}, c02: {circuit: "bb01", client_id: "aa01"}}'
+check 'ports and client identifiers are swapped' quiet muster apply -f "$work/doc.json"
+check 'addresses stay' is "$(held)" '[["10.77.0.32","bb02","aa02"],["10.77.0.31","bb01","aa01"]]'
+
 # ---- one host twice
 hosts '{n02: {image: "kvm"}, N02: {image: "xen"}}'
 check 'a document' refused 1 'hosts.n02 and hosts.N02: a host is there twice' muster apply -f "$work/doc.json"
