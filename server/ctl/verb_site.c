@@ -330,41 +330,6 @@ static int check_columns(const char *file, const struct csv *csv)
 	return CTL_OK;
 }
 
-struct place {
-	const char *name;
-	unsigned line;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-	const int d = strcasecmp(x->name, y->name);
-
-	return d ? d : x->line < y->line ? -1 : 1;
-}
-
-/* Each host has one row: which of two would count? */
-static int check_twice(const char *file, const struct csv *csv)
-{
-	struct place *all = calloc(csv->n_rows + 1, sizeof *all);
-	int rc = all ? CTL_OK : ctl_fail(CTL_FAILED, "out of memory");
-
-	for (size_t i = 0; !rc && i < csv->n_rows; i++) {
-		const char *name = csv_cell(csv, i, "name");
-
-		all[i] = (struct place){ name ? name : "", csv->lines[i] };
-	}
-	if (!rc)
-		qsort(all, csv->n_rows, sizeof *all, by_name);
-	for (size_t i = 1; !rc && i < csv->n_rows; i++) {
-		if (*all[i].name && !strcasecmp(all[i - 1].name, all[i].name))
-			rc = ctl_fail(CTL_FAILED, "%s: lines %u and %u: %s is there twice", file,
-				all[i - 1].line, all[i].line, all[i].name);
-	}
-	free(all);
-	return rc;
-}
-
 /* The document of the rows; json_free it. NULL, having said why. */
 static struct json *doc_of(const char *file, const struct csv *csv)
 {
@@ -418,8 +383,8 @@ int verb_host_import(struct ctl *c, int argc, char **argv)
 		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
 	else
 		rc = check_columns(file, &csv);
-	if (!rc)
-		rc = check_twice(file, &csv);
+	if (!rc && csv_twice(&csv, "name", err, sizeof err))
+		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
 	if (!rc) {
 		doc = doc_of(file, &csv);
 		rc = doc ? apply_doc(c, file, doc, &how) : CTL_FAILED;

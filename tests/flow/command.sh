@@ -136,6 +136,7 @@ check 'addresses stay' is "$(held)" '[["10.77.0.32","bb02","aa02"],["10.77.0.31"
 hosts '{n02: {image: "kvm"}, N02: {image: "xen"}}'
 check 'a document' refused 1 'hosts.n02 and hosts.N02: a host is there twice' muster apply -f "$work/doc.json"
 check 'a spreadsheet' refused 1 'lines 2 and 4: X03 is there twice' muster host import <(printf 'name,image\nx03,kvm\nx04,kvm\nX03,xen\n')
+check 'serial numbers' refused 1 'lines 1 and 3: cz-1 is there twice' muster host approve --csv <(printf 'CZ-1,x05\nCZ-2\ncz-1,x06\n')
 check 'nobody was added' refused 3 x04 muster host show x04
 
 # ---- one boot
