@@ -234,6 +234,14 @@ static void add_written(struct rule_facts *f, enum rule_key key, const char *tex
 		rule_add_bytes(f, key, (const uint8_t *)text, strlen(text));
 }
 
+/* One text, or a list of them. */
+static void add_texts(struct rule_facts *f, enum rule_key key, const struct json *texts)
+{
+	add_once(f, key, json_str(texts, ""));
+	for (size_t i = 0; i < json_len(texts); i++)
+		add_once(f, key, json_str(json_at(texts, i), ""));
+}
+
 void facts_of_file(const struct json *doc, struct rule_facts *f)
 {
 	const struct json *labels = json_get(doc, "labels"), *macs = json_get(doc, "macs"), *v;
@@ -247,8 +255,8 @@ void facts_of_file(const struct json *doc, struct rule_facts *f)
 	add_addr(f, RULE_RELAY, json_get_str(doc, "relay", ""));
 	add_written(f, RULE_CIRCUIT, json_get_str(doc, "circuit", ""));
 	add_written(f, RULE_REMOTE, json_get_str(doc, "remote", ""));
-	rule_add_text(f, RULE_SWITCH, json_get_str(doc, "switch", ""));
-	rule_add_text(f, RULE_PORT, json_get_str(doc, "port", ""));
+	add_texts(f, RULE_SWITCH, json_get(doc, "switch"));
+	add_texts(f, RULE_PORT, json_get(doc, "port"));
 	for (size_t i = 0; (v = json_member(labels, i, &name)); i++)
 		rule_add_label(f, name, json_str(v, ""));
 	facts_of_agent(doc, f);

@@ -16,7 +16,7 @@ void facts_of_agent(const struct json *doc, struct rule_facts *out);
 
 /*
  * The facts of a file that people wrote: what an agent sends, and name, macs, addr, relay, circuit,
- * remote (hex or text), switch, port, labels ({"rack": "r3"}). Pure.
+ * remote (hex or text), switch and port (one or a list), labels ({"rack": "r3"}). Pure.
  */
 void facts_of_file(const struct json *doc, struct rule_facts *out);
 

@@ -92,6 +92,8 @@ int host_approve_csv(struct ctl *c, const char *file, bool dry_run)
 		return CTL_FAILED;
 	if (csv_read(text, len, columns, &csv, err, sizeof err) < 0)
 		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
+	else if (csv_twice(&csv, "serial", err, sizeof err))
+		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
 	else
 		rc = send_rows(c, file, &csv, dry_run);
 	csv_fini(&csv);

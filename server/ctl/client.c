@@ -213,6 +213,10 @@ static int take_answer(const struct ctl *c, CURLcode code, struct answer *a, str
 {
 	char why[160];
 
+	if (c->patient && (code || a->status == 503)) {
+		answer_fini(a);
+		return CTL_UNREACHABLE;
+	}
 	if (code) {
 		answer_fini(a);
 		return unreachable(c, code);

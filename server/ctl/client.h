@@ -28,7 +28,8 @@ int client_call(
 int client_get(struct ctl *c, const char *path, struct answer *out);
 
 /*
- * The same, but any HTTP status is an answer: CTL_OK, or CTL_UNREACHABLE having said so.
+ * The same, but any HTTP status is an answer: CTL_OK, or CTL_UNREACHABLE having said so. Where
+ * c->patient is set, status 503 is no answer, and neither it nor a server that is away is said.
  * client_problem then tells people what the answer's problem is and returns its exit code.
  */
 int client_ask(

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,4 +210,43 @@ const char *csv_cell(const struct csv *c, size_t row, const char *col)
 			return c->cells[row * c->n_cols + i];
 	}
 	return NULL;
+}
+
+struct place {
+	const char *word;
+	unsigned line;
+};
+
+static int by_word(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	const int d = strcasecmp(x->word, y->word);
+
+	return d ? d : x->line < y->line ? -1 : 1;
+}
+
+bool csv_twice(const struct csv *c, const char *col, char *err, size_t err_size)
+{
+	struct place *all = calloc(c->n_rows + 1, sizeof *all);
+	size_t i;
+
+	if (!all) {
+		snprintf(err, err_size, "out of memory");
+		return true;
+	}
+	for (i = 0; i < c->n_rows; i++) {
+		const char *word = csv_cell(c, i, col);
+
+		all[i] = (struct place){ word ? word : "", c->lines[i] };
+	}
+	qsort(all, c->n_rows, sizeof *all, by_word);
+	for (i = 1; i < c->n_rows; i++) {
+		if (*all[i].word && !strcasecmp(all[i - 1].word, all[i].word))
+			break;
+	}
+	if (i < c->n_rows)
+		snprintf(err, err_size, "lines %u and %u: %s is there twice", all[i - 1].line,
+			all[i].line, all[i].word);
+	free(all);
+	return i < c->n_rows;
 }

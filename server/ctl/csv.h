@@ -5,6 +5,7 @@
 #ifndef MUSTER_SERVER_CTL_CSV_H
 #define MUSTER_SERVER_CTL_CSV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CSV_COLS_MAX 32
@@ -30,5 +31,11 @@ void csv_fini(struct csv *c); /* accepts a zeroed one */
 
 /* The cell of that column; "" where it is empty, NULL where there is no such column. */
 const char *csv_cell(const struct csv *c, size_t row, const char *col);
+
+/*
+ * Has the column a word twice, in upper or lower case? Empty cells do not count. Then, or without
+ * memory to tell, one sentence is in err: which of two rows would count?
+ */
+bool csv_twice(const struct csv *c, const char *col, char *err, size_t err_size);
 
 #endif

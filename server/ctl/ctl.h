@@ -35,9 +35,10 @@ struct ctl {
 	bool utf8;		/* the locale says so */
 	unsigned columns;	/* width of the output, 100 where unknown */
 	unsigned watch_ms;	/* between two showings, 0: show once */
-	const char *socket;	/* path of muster.sock */
-	const char *url;	/* instead of the socket, or NULL */
-	const char *ca_file;	/* PEM certificates that url's is checked by, NULL: the system's */
+	bool patient;	     /* a server that is away will be asked again: nothing is said of it */
+	const char *socket;  /* path of muster.sock */
+	const char *url;     /* instead of the socket, or NULL */
+	const char *ca_file; /* PEM certificates that url's is checked by, NULL: the system's */
 	const char *token_file; /* bearer token for url, or NULL */
 	const struct verb *verb;
 	struct client *client; /* made by the first request, see client.h */

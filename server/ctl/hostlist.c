@@ -8,11 +8,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "db/stage.h"
 #include "server/ctl/text.h"
+#include "server/nearest.h"
 
 #define DIGITS_MAX 6	/* of a number in a range */
 #define TERM_MAX   1024 /* bytes */
 #define GROUPS_MAX 8	/* [...] in one term */
+#define FAR_WORD   4	/* edits from which a stage is no longer a slip of the finger */
 
 /* ---- the list ---- */
 
@@ -134,6 +137,7 @@ int hostlist_add_name(struct hostlist *l, const char *name)
 	memcpy(l->names[l->n], name, len + 1);
 	memmove(&l->order[at + 1], &l->order[at], (l->n - at) * sizeof *l->order);
 	l->order[at] = l->n++;
+	l->begun = true;
 	return 0;
 }
 
@@ -313,10 +317,31 @@ static bool selects(const char *term, const struct hostlist_known *k, bool *know
 	return is && (!want || !strcasecmp(is, want));
 }
 
+/* A stage that there is none of would select nobody for ever. */
+static int check_stage(const struct walk *w, const char *term)
+{
+	const char *best = NULL, *word = term + strlen("stage=");
+	unsigned distance = FAR_WORD;
+	enum boot_stage stage;
+
+	if (strncmp(term, "stage=", 6) || !boot_stage_parse(word, &stage))
+		return 0;
+	for (int i = 0; i < STAGES; i++) {
+		if (!strcasecmp(word, boot_stage_name((enum boot_stage)i)))
+			return 0;
+		nearest_try(word, boot_stage_name((enum boot_stage)i), &best, &distance);
+	}
+	return wrong(w, -EINVAL, "there is no stage '%s'%s%s", word, best ? "; is it " : "",
+		best ? best : "; a label of that name is @stage=...");
+}
+
 static int select_known(struct walk *w, const char *term)
 {
 	bool any = !w->n_known, known;
+	int bad = check_stage(w, term);
 
+	if (bad)
+		return bad;
 	for (size_t i = 0; i < w->n_known; i++) {
 		bool fits = selects(term, &w->known[i], &known);
 		int rc = fits ? take_name(w, w->known[i].name) : 0;
@@ -369,10 +394,16 @@ static int add_term(struct walk *w, const char *term)
 {
 	char name[HOSTLIST_NAME_MAX];
 
-	w->fn = *term == '-' ? remove_name : hostlist_add_name;
-	term += *term == '-';
+	const bool out = *term == '-';
+
+	w->fn = out ? remove_name : hostlist_add_name;
+	term += out;
 	if (!*term)
 		return wrong(w, -EINVAL, "a term of the host list is empty");
+	if (out && !w->l->begun)
+		return wrong(w, -EINVAL,
+			"-%s stands before what it is to be taken out of: n[01-40],-n07", term);
+	w->l->begun = true;
 	return is_selector(term) ? select_known(w, term) : expand(w, term, name, 0, 0);
 }
 

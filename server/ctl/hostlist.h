@@ -5,10 +5,10 @@
  * An expression is a list of terms with commas between them, read from the left:
  *   NAME            a name; each [...] in it stands for numbers and ranges: n[1-3,7] n[08-10]
  *   all             every known host
- *   image=X stage=X every known host whose newest state says so
+ *   image=X stage=X every known host whose newest state says so; X is a stage of a boot (stage.h)
  *   @LABEL          every known host with that label
  *   @LABEL=X        or LABEL=X: with that value of it
- *   -TERM           takes what the term names out again
+ *   -TERM           takes what the term names out of what stands before it: it is no first term
  * A range's first number says how many digits are written: n[08-10] is n08 n09 n10. Upper and
  * lower case are the same name.
  */
@@ -26,6 +26,7 @@ struct hostlist {
 	char (*names)[HOSTLIST_NAME_MAX];
 	size_t *order; /* of names, by hostlist_compare() */
 	size_t n, size;
+	bool begun; /* something was named, whether or not there was a host of it */
 };
 
 struct hostlist_label {

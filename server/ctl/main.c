@@ -120,7 +120,8 @@ const char ctl_global_help[] =
 	"  -h, --help                   this verb's arguments\n"
 	"A server on another machine: MUSTER_URL=https://..., MUSTER_TOKEN_FILE with what `token\n"
 	"create` gave, MUSTER_CA with its certificate where the system does not know who signed it\n"
-	"NAMES: n01,n02  n[01-40,51]  all  image=kvm  stage=failed  n[01-40],-n07\n"
+	"NAMES: n01,n02  n[01-40,51]  all  image=kvm  stage=failed  @rack=r3  n[01-40],-n07 (what\n"
+	"follows a - is taken out of what stands before it)\n"
 	"Exit: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 no server, 6 timed out\n";
 
 static void put_verbs(FILE *f, const char *noun)
@@ -418,6 +419,14 @@ static int watch(struct ctl *c, const struct verb *v, int argc, char **argv)
 	}
 }
 
+/* What was to be said has to get out, too. */
+static int written(int rc)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return rc ? rc : ctl_fail(CTL_FAILED, "cannot write the output");
+	return rc;
+}
+
 static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
 {
 	int rc;
@@ -430,9 +439,7 @@ static int run(struct ctl *c, const struct verb *v, int argc, char **argv)
 		return ctl_usage(c, "--watch is for verbs that only show something");
 	rc = c->watch_ms ? watch(c, v, argc, argv) : call(c, v, argc, argv);
 	client_free(c->client);
-	if (fflush(stdout) || ferror(stdout))
-		return rc ? rc : ctl_fail(CTL_FAILED, "cannot write the output");
-	return rc;
+	return written(rc);
 }
 
 int main(int argc, char **argv)
@@ -449,11 +456,11 @@ int main(int argc, char **argv)
 	argc--;
 	argv++;
 	if (argc && !strcmp(argv[0], "help"))
-		return help(argc - 1, argv + 1, stdout);
+		return written(help(argc - 1, argv + 1, stdout));
 	if (argc && (!strcmp(argv[0], "--version") || !strcmp(argv[0], "version")))
-		return puts("muster " MUSTER_VERSION) < 0;
+		return written(puts("muster " MUSTER_VERSION) < 0);
 	if (want_help)
-		return help(argc, argv, stdout);
+		return written(help(argc, argv, stdout));
 	v = argc ? find_verb("", argv[0]) : NULL;
 	if (v)
 		return run(&c, v, argc, argv);

@@ -7,17 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/bytes.h"
+#include "server/ctl/batch.h"
 #include "server/ctl/format.h"
 #include "server/ctl/hosts.h"
+#include "server/ctl/rule_facts.h"
 #include "server/ctl/table.h"
 #include "server/ctl/text.h"
 #include "server/ctl/verbs.h"
 
 #define FOLDED_MAX 400
 #define ASK_ABOVE  10 /* hosts that get another image */
-#define FACTS_MAX  (60 * 1024)
 
 /* ---- which image, in words ---- */
 
@@ -190,6 +192,8 @@ static int parse(struct ctl *c, int argc, char **argv, const struct option *opti
 	*rule = argv[optind];
 	if (ch->before && ch->at)
 		return ctl_usage(c, "--before and --at exclude each other");
+	if (ch->before && !strcasecmp(ch->before, *rule))
+		return ctl_usage(c, "a rule does not stand before itself");
 	if (ch->at && !ch->at[strspn(ch->at, "0123456789")] && *ch->at && strlen(ch->at) < 6)
 		return CTL_OK;
 	return ch->at ? ctl_usage(c, "--at takes a place from 1 on, not '%s'", ch->at) : CTL_OK;
@@ -419,27 +423,23 @@ static int test_one(struct ctl *c, const char *key, const char *text, bool raw)
 
 static int test_file(struct ctl *c, const char *file)
 {
-	char *text = malloc(FACTS_MAX + 1), err[120];
-	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	char err[300] = "", *text;
+	struct jw facts = { 0 };
 	struct json *doc;
-	size_t n;
+	size_t len;
 	int rc;
 
-	if (!text || !f) {
-		free(text);
-		return ctl_fail(CTL_FAILED, "%s: %s", file, strerror(errno));
-	}
-	n = fread(text, 1, FACTS_MAX + 1, f);
-	if (f != stdin)
-		fclose(f);
-	doc = n > FACTS_MAX ? NULL : json_read(text, n, err, sizeof err);
-	if (n > FACTS_MAX)
-		rc = ctl_fail(CTL_FAILED, "%s is longer than %d KiB", file, FACTS_MAX / 1024);
-	else if (!json_is_object(doc))
-		rc = ctl_fail(
-			CTL_FAILED, "%s is no JSON object: %s", file, doc ? "another type" : err);
+	text = batch_file(file, &len);
+	if (!text)
+		return CTL_FAILED;
+	doc = json_read(text, len, err, sizeof err);
+	rc = doc ? rule_facts_read(doc, &facts, err, sizeof err) : -EINVAL;
+	if (rc == -ENOMEM)
+		rc = ctl_fail(CTL_FAILED, "out of memory");
 	else
-		rc = test_one(c, "facts", (text[n] = 0, text), true);
+		rc = rc ? ctl_fail(CTL_FAILED, "%s: %s", file, err)
+			: test_one(c, "facts", facts.buf, true);
+	jw_fini(&facts);
 	json_free(doc);
 	free(text);
 	return rc;
@@ -457,6 +457,8 @@ int verb_rule_test(struct ctl *c, int argc, char **argv)
 			return ctl_usage(c, NULL);
 		file = optarg;
 	}
+	if (c->format == CTL_CSV || c->format == CTL_NAME)
+		return ctl_usage(c, "this is a table or, with -o json, an object");
 	if ((optind == argc) == !file)
 		return ctl_usage(c, "which host? HOSTS or --facts FILE");
 	if (file)

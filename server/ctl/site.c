@@ -18,6 +18,7 @@
 enum kind {
 	IDENTITY, /* for a host that is added; later it is learned */
 	PLAIN,
+	HELD, /* what one host alone can have: it is let go of before another one gets it */
 	MAP,  /* names with values: labels, values */
 	PINS, /* versions of images */
 };
@@ -29,9 +30,9 @@ static const struct {
 	{ "macs", IDENTITY },
 	{ "uuid", IDENTITY },
 	{ "serial", IDENTITY },
-	{ "client_id", PLAIN },
-	{ "ip", PLAIN },
-	{ "circuit", PLAIN },
+	{ "client_id", HELD },
+	{ "ip", HELD },
+	{ "circuit", HELD },
 	{ "admitted", PLAIN },
 	{ "image", PLAIN },
 	{ "channel", PLAIN },
@@ -61,6 +62,11 @@ static int by_name(const void *a, const void *b)
 {
 	return strcasecmp(
 		name_of(*(const struct json *const *)a), name_of(*(const struct json *const *)b));
+}
+
+static int by_letters(const void *a, const void *b)
+{
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* ---- out ---- */
@@ -289,8 +295,15 @@ void site_print(const struct json *doc, struct jw *out)
 
 /* ---- comparing ---- */
 
+/* Words of the document, in order; they borrow from it. */
+struct words {
+	const char **of;
+	size_t n;
+};
+
 struct comparing {
 	struct site_plan *plan;
+	struct words names, held; /* of hosts; what HELD keys say */
 	char *err;
 	size_t err_size;
 };
@@ -561,10 +574,63 @@ static void compare_pins(
 	}
 }
 
-static void compare_host(
-	struct site_plan *p, const char *host, const struct json *is, const struct json *want)
+static bool is_wanted(const struct comparing *c, const struct json *n)
 {
-	const size_t rows = p->n;
+	const char *word = json_str(n, "");
+
+	return *word && bsearch(&word, c->held.of, c->held.n, sizeof word, by_letters);
+}
+
+/* Does the host let go of what another one gets? */
+static bool lets_go(
+	const struct comparing *c, size_t key, const struct json *is, const struct json *want)
+{
+	const struct json *a = json_get(is, keys[key].key), *b = json_get(want, keys[key].key);
+
+	return keys[key].kind == HELD && b && !same(a, b) && is_wanted(c, a);
+}
+
+static void let_go(struct comparing *c, const struct json *is, const struct json *want)
+{
+	struct jw body = { 0 };
+	char path[128];
+	bool any = false;
+
+	snprintf(path, sizeof path, "/api/v1/hosts/%s", name_of(is));
+	jw_obj(&body, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!lets_go(c, i, is, want))
+			continue;
+		any = true;
+		jw_null(&body, keys[i].key);
+	}
+	jw_end_obj(&body);
+	if (any)
+		call(c->plan, "PATCH", path, &body);
+	else
+		jw_fini(&body);
+}
+
+/* With its address a host has let go of its circuit, which it is to keep. */
+static const struct json *kept_circuit(
+	const struct comparing *c, const struct json *is, const struct json *want)
+{
+	const struct json *b = json_get(want, "circuit");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!strcmp(keys[i].key, "ip") && lets_go(c, i, is, want) &&
+			!is_nothing(json_get(want, "ip")) &&
+			(!b || same(b, json_get(is, "circuit"))))
+			return json_get(is, "circuit");
+	}
+	return NULL;
+}
+
+static void compare_host(
+	struct comparing *c, const char *host, const struct json *is, const struct json *want)
+{
+	struct site_plan *p = c->plan;
+	size_t rows = p->n; /* that are nothing to send: said before, or let go of */
 	struct jw body = { 0 };
 	char path[128];
 
@@ -580,9 +646,14 @@ static void compare_host(
 			compare_map(p, "host", host, key, a, b, &body);
 		} else if (!same(a, b)) {
 			row(p, SITE_CHANGE, "host", host, key, words(p, a), words(p, b));
-			put_node(&body, key, b);
+			if (is_nothing(b) && lets_go(c, i, is, want))
+				rows++;
+			else
+				put_node(&body, key, b);
 		}
 	}
+	if (!is_nothing(kept_circuit(c, is, want)))
+		put_node(&body, "circuit", kept_circuit(c, is, want));
 	jw_end_obj(&body);
 	if (p->n > rows)
 		call(p, "PATCH", path, &body);
@@ -628,47 +699,128 @@ static const struct json *find(const struct json **list, size_t n, const char *n
 	return NULL;
 }
 
-static int compare_hosts(
-	struct comparing *c, const struct json *want, const struct json **is, size_t n)
+static int check_hosts(struct comparing *c, const struct json *want)
 {
 	const struct json *h;
 	const char *host;
 	int rc = 0;
 
 	for (size_t i = 0; !rc && (h = json_member(want, i, &host)); i++) {
-		const struct json *had = find(is, n, host);
-
 		rc = check_keys(c, host, h);
 		for (size_t k = 0; !rc && k < ARRAY_LEN(keys); k++) {
 			if (keys[k].kind >= MAP)
 				rc = check_map(c, host, keys[k].key, json_get(h, keys[k].key));
 		}
-		if (rc)
-			return rc;
-		if (had)
-			compare_host(c->plan, name_of(had), had, h);
-		else
-			add_host(c->plan, host, h);
 	}
 	return rc;
 }
 
-/* Hosts that the document does not have; strangers are nobody's to remove. */
-static void prune_hosts(
-	struct site_plan *p, const struct json *want, const struct json **is, size_t n)
+/* The names of all hosts of the document, and what they shall hold. */
+static void gather(struct comparing *c, const struct json *want)
 {
+	const size_t n = json_len(want);
+	const struct json *h;
+	const char *host;
+
+	c->names.of = calloc(n + 1, sizeof *c->names.of);
+	c->held.of = calloc(n * ARRAY_LEN(keys) + 1, sizeof *c->held.of);
+	c->plan->no_memory |= !c->names.of || !c->held.of;
+	for (size_t i = 0; !c->plan->no_memory && (h = json_member(want, i, &host)); i++) {
+		c->names.of[c->names.n++] = host;
+		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+			const char *word = json_get_str(h, keys[k].key, "");
+
+			if (keys[k].kind == HELD && *word)
+				c->held.of[c->held.n++] = word;
+		}
+	}
+	if (c->plan->no_memory)
+		return;
+	qsort(c->names.of, c->names.n, sizeof *c->names.of, by_letters);
+	qsort(c->held.of, c->held.n, sizeof *c->held.of, by_letters);
+}
+
+/* Upper and lower case are the same host. */
+static int check_twice(struct comparing *c)
+{
+	for (size_t i = 1; i < c->names.n; i++) {
+		if (!strcasecmp(c->names.of[i - 1], c->names.of[i]))
+			return wrong(c, "hosts.%s and hosts.%s: a host is there twice",
+				c->names.of[i - 1], c->names.of[i]);
+	}
+	return 0;
+}
+
+static void let_all_go(
+	struct comparing *c, const struct json *want, const struct json **is, size_t n)
+{
+	const struct json *h;
+	const char *host;
+
+	for (size_t i = 0; (h = json_member(want, i, &host)); i++) {
+		const struct json *had = find(is, n, host);
+
+		if (had)
+			let_go(c, had, h);
+	}
+}
+
+static void compare_each(
+	struct comparing *c, const struct json *want, const struct json **is, size_t n)
+{
+	const struct json *h;
+	const char *host;
+
+	for (size_t i = 0; (h = json_member(want, i, &host)); i++) {
+		const struct json *had = find(is, n, host);
+
+		if (had)
+			compare_host(c, name_of(had), had, h);
+		else
+			add_host(c->plan, host, h);
+	}
+}
+
+/* Hosts that the document does not have; strangers are nobody's to remove. */
+static void prune_hosts(struct comparing *c, const struct json **is, size_t n)
+{
+	struct site_plan *p = c->plan;
 	char path[128];
 
 	for (size_t i = 0; i < n; i++) {
 		const char *name = name_of(is[i]);
 
-		if (json_get(want, name) || !is_known(is[i]))
+		if (bsearch(&name, c->names.of, c->names.n, sizeof name, by_letters) ||
+			!is_known(is[i]))
 			continue;
 		row(p, SITE_REMOVE, "host", name, "", words(p, json_get(is[i], "image")), NULL);
 		snprintf(path, sizeof path, "/api/v1/hosts/%s", name);
 		call(p, "DELETE", path, NULL);
 		p->removed++;
 	}
+}
+
+/*
+ * What goes comes first, so that what it held is free for others: an address can move to any host,
+ * and two hosts can swap theirs.
+ */
+static int compare_hosts(
+	struct comparing *c, const struct json *want, const struct json **is, size_t n, bool prune)
+{
+	int rc = check_hosts(c, want);
+
+	if (rc)
+		return rc;
+	gather(c, want);
+	if (!c->plan->no_memory)
+		rc = check_twice(c);
+	if (rc || c->plan->no_memory)
+		return rc;
+	if (prune && want)
+		prune_hosts(c, is, n);
+	let_all_go(c, want, is, n);
+	compare_each(c, want, is, n);
+	return 0;
 }
 
 /* ---- profiles ---- */
@@ -976,14 +1128,14 @@ int site_compare(const struct json *doc, const struct site_is *is, bool prune,
 	if (!rc)
 		rc = compare_profiles(&c, is->profiles, profiles);
 	if (!rc && list)
-		rc = compare_hosts(&c, want, list, is->n_hosts);
-	if (!rc && list && prune && want)
-		prune_hosts(out, want, list, is->n_hosts);
+		rc = compare_hosts(&c, want, list, is->n_hosts, prune);
 	if (!rc && json_get(doc, "rules"))
 		rc = compare_rules(&c, is->rules, json_get(doc, "rules"));
 	if (!rc && prune && profiles)
 		prune_profiles(out, is->profiles, profiles);
 	free(list);
+	free(c.names.of);
+	free(c.held.of);
 	if (!rc && out->no_memory)
 		rc = wrong(&c, "out of memory");
 	if (rc)

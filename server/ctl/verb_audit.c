@@ -2,6 +2,7 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,8 @@ struct walk {
 	char hash[HASH_HEX + 1];
 	const char *head_hash;
 	bool end;
+	int64_t bad; /* the first row that is not as it was written, 0: none is known */
+	char why[300];
 };
 
 /* "ID:HASH", as verify prints it. */
@@ -212,25 +215,39 @@ static bool read_head(char *text, struct walk *w)
 	return true;
 }
 
+/* Keep what is wrong, say it. */
+__attribute__((format(printf, 3, 4))) static int bad(
+	struct walk *w, int64_t row, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->why, sizeof w->why, fmt, ap);
+	va_end(ap);
+	w->bad = row;
+	return ctl_fail(CTL_FAILED, "%s", w->why);
+}
+
 static int take_page(const struct answer *a, struct walk *w)
 {
 	const struct json *next = json_get(a->doc, "next");
+	const int64_t row = json_get_int(a->doc, "bad", 0);
 
 	if (!json_bool(json_get(a->doc, "good"), false))
-		return ctl_fail(CTL_FAILED, "row %" PRId64 " of the audit log: %s",
-			json_get_int(a->doc, "bad", 0), json_get_str(a->doc, "why", "?"));
+		return bad(w, row, "row %" PRId64 " of the audit log: %s", row,
+			json_get_str(a->doc, "why", "?"));
 	w->rows += json_get_int(a->doc, "rows", 0);
 	w->last = json_get_int(a->doc, "last", 0);
 	w->end = !json_is_int(next);
 	snprintf(w->hash, sizeof w->hash, "%s", json_get_str(a->doc, "hash", ""));
 	if (w->last == w->head && w->head && strcmp(w->hash, w->head_hash) != 0)
-		return ctl_fail(CTL_FAILED,
+		return bad(w, w->head,
 			"row %" PRId64
 			" of the audit log has another hash than the one that you have: "
 			"it or one before it was made anew",
 			w->head);
 	if (w->end && w->last < w->head)
-		return ctl_fail(CTL_FAILED,
+		return bad(w, w->head,
 			"the audit log ends with row %" PRId64 ", and you know row %" PRId64
 			": it was cut",
 			w->last, w->head);
@@ -255,6 +272,18 @@ static int check_page(struct ctl *c, struct walk *w)
 	return rc;
 }
 
+static void print_bad(const struct walk *w)
+{
+	struct jw out = { 0 };
+
+	jw_obj(&out, NULL);
+	jw_bool(&out, "good", false);
+	jw_int(&out, "bad", w->bad);
+	jw_str(&out, "why", w->why);
+	jw_end_obj(&out);
+	ctl_print_json(&out);
+}
+
 int verb_audit_verify(struct ctl *c, int argc, char **argv)
 {
 	struct walk w = { 0 };
@@ -270,6 +299,8 @@ int verb_audit_verify(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c, "it takes no arguments");
 	while (!rc && !w.end)
 		rc = check_page(c, &w);
+	if (w.bad && c->format == CTL_JSON)
+		print_bad(&w);
 	if (rc)
 		return rc;
 	if (c->format == CTL_JSON)

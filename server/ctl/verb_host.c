@@ -1,9 +1,11 @@
 /* verb_host.c: `muster host list|show|add|set|approve|rm`. */
+#include <err.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "server/bytes.h"
@@ -673,11 +675,22 @@ static int add_value(struct ctl *c, struct change *ch, bool has_value, const cha
 	return CTL_OK;
 }
 
+static bool is_label(const char *word, const char *name)
+{
+	const size_t n = strcspn(word, "=");
+
+	return n == strlen(name) && !strncasecmp(word, name, n);
+}
+
 static int add_label(struct ctl *c, struct change *ch, bool gone, const char *word)
 {
 	if (*word == '=' || !*word || (gone && strchr(word, '=')))
 		return ctl_usage(
 			c, "--label takes NAME or NAME=VALUE, --no-label NAME, not '%s'", word);
+	if (!gone && (is_label(word, "image") || is_label(word, "stage")))
+		return ctl_usage(c,
+			"image= and stage= select hosts by what they boot and how far they are, "
+			"so no label has such a name");
 	if (ch->n_labels == VALUES_MAX)
 		return ctl_usage(c, "at most %d labels at once", VALUES_MAX);
 	ch->labels[ch->n_labels].word = word;
@@ -871,19 +884,33 @@ static char *change_body(const struct change *ch, const char *name)
 	return w.buf;
 }
 
-/* Send one change, or with --dry-run say what would be sent. */
+static void say_sent(const char *method, const char *path, const char *body)
+{
+	printf("would send: %s %s%s%s\n", method, path, body ? " " : "", body ? body : "");
+}
+
+/* Send one change; with --dry-run the server only tries it, and what would be sent is said. */
+static int send_body(
+	struct ctl *c, const char *method, const char *path, const char *body, bool dry)
+{
+	struct answer a = { 0 };
+	char tried[160];
+	int rc;
+
+	snprintf(tried, sizeof tried, "%s%s", path, dry ? "?dry_run=1" : "");
+	rc = client_call(c, method, tried, body, &a);
+	if (!rc && dry)
+		say_sent(method, path, body);
+	answer_fini(&a);
+	return rc;
+}
+
 static int send_change(struct ctl *c, const char *method, const char *path, const struct change *ch,
 	const char *name)
 {
-	struct answer a = { 0 };
 	char *body = strcmp(method, "DELETE") ? change_body(ch, name) : NULL;
-	int rc = CTL_OK;
+	int rc = send_body(c, method, path, body, ch->dry_run);
 
-	if (ch->dry_run)
-		printf("would send: %s %s%s%s\n", method, path, body ? " " : "", body ? body : "");
-	else
-		rc = client_call(c, method, path, body, &a);
-	answer_fini(&a);
 	free(body);
 	return rc;
 }
@@ -907,28 +934,76 @@ static char *batch_call(const char *method, const char *name, const struct chang
 	return w.buf;
 }
 
-/* One is a change as any; several are made in a batch, all or none. */
+static void say_each(const char *method, const struct change *ch, const struct hostlist *names)
+{
+	char *body = strcmp(method, "DELETE") ? change_body(ch, ch->name) : NULL, path[128];
+
+	for (size_t i = 0; i < names->n; i++) {
+		snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[i]);
+		say_sent(method, path, body);
+	}
+	free(body);
+}
+
+/* All or none of them. */
+static int send_batch(
+	struct ctl *c, const char *method, const struct change *ch, const struct hostlist *names)
+{
+	char **calls = calloc(names->n, sizeof *calls);
+	int rc = calls ? CTL_OK : ctl_fail(CTL_FAILED, "out of memory");
+
+	for (size_t i = 0; !rc && i < names->n; i++) {
+		calls[i] = batch_call(method, names->names[i], ch);
+		rc = calls[i] ? CTL_OK : ctl_fail(CTL_FAILED, "out of memory");
+	}
+	if (!rc)
+		rc = batch_send(c, calls, names->n, ch->dry_run);
+	if (!rc && ch->dry_run)
+		say_each(method, ch, names);
+	for (size_t i = 0; calls && i < names->n; i++)
+		free(calls[i]);
+	free(calls);
+	return rc;
+}
+
+/* One is a change as any; several are made in a batch. */
 static int send_all(
 	struct ctl *c, const char *method, const struct change *ch, const struct hostlist *names)
 {
-	char **calls = calloc(names->n, sizeof *calls), path[128];
-	size_t n = 0;
-	int rc = CTL_OK;
+	char path[128];
 
 	snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[0]);
-	if (names->n > 1)
-		for (; calls && n < names->n; n++)
-			calls[n] = batch_call(method, names->names[n], ch);
-	for (size_t i = 0; i < n; i++)
-		rc = calls[i] ? rc : ctl_fail(CTL_FAILED, "out of memory");
-	if (!calls)
-		rc = ctl_fail(CTL_FAILED, "out of memory");
-	if (!rc)
-		rc = n ? batch_send(c, calls, n, false)
-		       : send_change(c, method, path, ch, ch->name);
-	for (size_t i = 0; i < n; i++)
-		free(calls[i]);
-	free(calls);
+	return names->n > 1 ? send_batch(c, method, ch, names)
+			    : send_change(c, method, path, ch, ch->name);
+}
+
+static void take_name(struct hostlist *l, const char *name)
+{
+	if (hostlist_add_name(l, name))
+		errx(CTL_FAILED, "out of memory");
+}
+
+/* Leave those in *names that are not admitted, and say who is; CTL_CONFLICT when all are. */
+static int leave_waiting(struct hostlist *names, const struct hosts *have)
+{
+	struct hostlist wait = { 0 }, in = { 0 };
+	char folded[FOLDED_MAX];
+	int rc = CTL_OK;
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct json *h = hosts_find(have, names->names[i]);
+
+		take_name(json_bool(host_value(h, HOST_ADMITTED), false) ? &in : &wait,
+			names->names[i]);
+	}
+	if (in.n)
+		rc = ctl_fail(wait.n ? CTL_OK : CTL_CONFLICT, "%s %s admitted already",
+			hostlist_fold(&in, folded, sizeof folded), in.n == 1 ? "is" : "are");
+	if (rc)
+		ctl_hint("muster host set changes hosts that are admitted");
+	hostlist_fini(&in);
+	hostlist_fini(names);
+	*names = wait;
 	return rc;
 }
 
@@ -939,7 +1014,7 @@ static int send_all(
 static int change_all(struct ctl *c, const char *method, const struct change *ch,
 	struct hostlist *names, const char *what)
 {
-	char path[128], folded[FOLDED_MAX];
+	char folded[FOLDED_MAX];
 	struct hosts have = { 0 };
 	int rc;
 
@@ -948,13 +1023,11 @@ static int change_all(struct ctl *c, const char *method, const struct change *ch
 	rc = hosts_brief(c, names, &have);
 	if (!rc)
 		rc = missing(names, &have);
+	if (!rc && (ch->admitted || ch->undo))
+		rc = leave_waiting(names, &have);
 	hosts_fini(&have);
-	if (!rc && !ch->dry_run)
+	if (!rc)
 		rc = send_all(c, method, ch, names);
-	for (size_t i = 0; i < names->n && !rc && ch->dry_run; i++) {
-		snprintf(path, sizeof path, "/api/v1/hosts/%s", names->names[i]);
-		rc = send_change(c, method, path, ch, ch->name);
-	}
 	if (!rc && !ch->dry_run)
 		printf("%s: %s\n", hostlist_fold(names, folded, sizeof folded), what);
 	return rc;
@@ -1078,7 +1151,6 @@ int verb_host_replace(struct ctl *c, int argc, char **argv)
 {
 	struct change ch = { 0 };
 	struct hostlist names = { 0 };
-	struct answer a = { 0 };
 	struct jw w = { 0 };
 	char path[128];
 	int rc = parse_change(c, argc, argv, replace_options, &ch, &names);
@@ -1092,16 +1164,11 @@ int verb_host_replace(struct ctl *c, int argc, char **argv)
 		if (ch.force)
 			jw_bool(&w, "force", true);
 		jw_end_obj(&w);
-		if (w.bad)
-			rc = ctl_fail(CTL_FAILED, "out of memory");
-		else if (ch.dry_run)
-			printf("would send: POST %s %s\n", path, w.buf);
-		else
-			rc = client_call(c, "POST", path, w.buf, &a);
+		rc = w.bad ? ctl_fail(CTL_FAILED, "out of memory")
+			   : send_body(c, "POST", path, w.buf, ch.dry_run);
 	}
 	if (!rc && !ch.dry_run)
 		printf("%s: its role has the box %s now\n", names.names[0], ch.by);
-	answer_fini(&a);
 	jw_fini(&w);
 	hostlist_fini(&names);
 	return rc;

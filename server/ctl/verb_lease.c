@@ -279,13 +279,14 @@ int verb_lease_show(struct ctl *c, int argc, char **argv)
 
 /* ---- release ---- */
 
-static int release_one(struct ctl *c, const char *addr, bool forget)
+static int release_one(struct ctl *c, const char *addr, bool forget, bool dry_run)
 {
 	struct answer a = { 0 };
 	char path[64];
 	int rc;
 
-	snprintf(path, sizeof path, LEASES_PATH "/%s%s", addr, forget ? "?forget=1" : "");
+	snprintf(path, sizeof path, LEASES_PATH "/%s%s%s%s", addr, forget || dry_run ? "?" : "",
+		forget ? "forget=1&" : "", dry_run ? "dry_run=1" : "");
 	rc = client_call(c, "DELETE", path, NULL, &a);
 	answer_fini(&a);
 	return rc;
@@ -314,15 +315,15 @@ static int confirm(const struct leases *l)
 		json_get_str(first, "host", json_get_str(first, "mac", "?")));
 }
 
-static int release_all(struct ctl *c, const struct leases *l, bool forget)
+static int release_all(struct ctl *c, const struct leases *l, bool forget, bool dry_run)
 {
 	int first = CTL_OK;
 
 	for (size_t i = 0; i < l->n && first != CTL_UNREACHABLE; i++) {
 		const char *addr = json_get_str(l->nodes[i], "addr", "");
-		int rc = release_one(c, addr, forget);
+		int rc = release_one(c, addr, forget, dry_run);
 
-		if (!rc)
+		if (!rc && !dry_run)
 			printf("%s: %s\n", addr, forget ? "ended and forgotten" : "ended");
 		else if (!first)
 			first = rc;
@@ -357,8 +358,8 @@ int verb_lease_release(struct ctl *c, int argc, char **argv)
 		print_leases(c, l.nodes, l.n);
 	if (!rc && !dry_run && l.n && !yes)
 		rc = confirm(&l);
-	if (!rc && !dry_run)
-		rc = release_all(c, &l, forget);
+	if (!rc)
+		rc = release_all(c, &l, forget, dry_run);
 	leases_fini(&l);
 	hostlist_fini(&names);
 	return rc;

@@ -383,6 +383,8 @@ int verb_host_import(struct ctl *c, int argc, char **argv)
 		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
 	else
 		rc = check_columns(file, &csv);
+	if (!rc && csv_twice(&csv, "name", err, sizeof err))
+		rc = ctl_fail(CTL_FAILED, "%s: %s", file, err);
 	if (!rc) {
 		doc = doc_of(file, &csv);
 		rc = doc ? apply_doc(c, file, doc, &how) : CTL_FAILED;

@@ -144,6 +144,12 @@ static void print_new_events(const struct watch *w, struct row *row, const struc
 	fflush(stdout);
 }
 
+/* With --boot: is it one of the hosts that were named, where any were? */
+static bool is_of(const struct watch *w, const struct json *boot)
+{
+	return !w->boot || !w->names.n || hostlist_has(&w->names, json_get_str(boot, "host", ""));
+}
+
 /* Fetch one boot into the row; print it where the format is for machines. */
 static int load(struct watch *w, struct row *row, int64_t boot)
 {
@@ -153,6 +159,11 @@ static int load(struct watch *w, struct row *row, int64_t boot)
 
 	snprintf(path, sizeof path, "/api/v1/boots/%" PRId64, boot);
 	rc = client_get(w->c, path, &a);
+	if (!rc && !is_of(w, a.doc)) {
+		rc = ctl_fail(CTL_NOT_FOUND, "boot %" PRId64 " is one of %s", boot,
+			json_get_str(a.doc, "host", "another host"));
+		answer_fini(&a);
+	}
 	if (rc)
 		return rc;
 	take_boot(&row->t, a.doc);

@@ -141,7 +141,7 @@ static void token_row(struct table *t, const struct json *o)
 	const int64_t now = (int64_t)now_wall_ms(), expires = json_get_int(o, "expires", 0),
 		      used = json_get_int(o, "used", 0);
 	const struct json *scope = json_get(o, "scope");
-	char text[256] = "", number[FORMAT_MAX];
+	char text[256] = "", number[FORMAT_MAX], exact[FORMAT_MAX] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < json_len(scope) && n < sizeof text; i++)
@@ -154,7 +154,9 @@ static void token_row(struct table *t, const struct json *o)
 	table_cell(t, *text ? text : "all", text);
 	table_cell(t, json_get_str(o, "state", ""), NULL);
 	table_cell(t, expires ? format_date((uint64_t)expires / 1000, number) : "never", NULL);
-	table_cell(t, used ? format_age(now - used, number) : "never", NULL);
+	if (used)
+		snprintf(exact, sizeof exact, "%" PRId64, used);
+	table_cell(t, used ? format_age(now - used, number) : "never", exact);
 	table_cell(t, json_get_str(o, "used_from", "-"), json_get_str(o, "used_from", ""));
 }
 

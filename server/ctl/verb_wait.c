@@ -20,10 +20,10 @@ struct wait {
 	struct hostlist names; /* empty: any host */
 	size_t count;	       /* so many of them */
 	enum boot_stage stage;
-	bool appear;	  /* also for hosts that nobody knows yet */
-	bool next;	  /* boots up to `baseline` do not count */
-	int64_t baseline; /* the newest boot when we began */
-	uint64_t deadline_ms;
+	bool appear;		       /* also for hosts that nobody knows yet */
+	bool next;		       /* boots up to `baseline` do not count */
+	int64_t baseline;	       /* the newest boot when we began */
+	uint64_t deadline_ms, away_ms; /* since when the server is away, 0: it is there */
 	struct hostlist reached, failed;
 };
 
@@ -189,7 +189,7 @@ static int look(struct wait *w, bool first)
 
 static int timed_out(const struct wait *w)
 {
-	char folded[400] = "";
+	char folded[400] = "", away[FORMAT_MAX];
 	struct hostlist left = { 0 };
 	int rc;
 
@@ -201,8 +201,24 @@ static int timed_out(const struct wait *w)
 		w->count, boot_stage_name(w->stage));
 	if (left.n)
 		ctl_hint("still missing: %s", hostlist_fold(&left, folded, sizeof folded));
+	if (w->away_ms)
+		ctl_hint("the server was away: it has given no answer for %s",
+			format_seconds((int64_t)(now_mono_ms() - w->away_ms), away));
 	hostlist_fini(&left);
 	return rc;
+}
+
+/* A server that has answered once may be started anew meanwhile: it is waited for, too. */
+static int look_again(struct wait *w)
+{
+	const uint64_t now_ms = now_mono_ms();
+	int rc = look(w, false);
+
+	if (rc != CTL_UNREACHABLE)
+		w->away_ms = 0;
+	else if (!w->away_ms)
+		w->away_ms = now_ms;
+	return rc == CTL_UNREACHABLE ? CTL_OK : rc;
 }
 
 int verb_host_wait(struct ctl *c, int argc, char **argv)
@@ -212,8 +228,8 @@ int verb_host_wait(struct ctl *c, int argc, char **argv)
 
 	w.deadline_ms = now_mono_ms() + TIMEOUT_MS;
 	rc = parse(&w, argc, argv);
-	for (bool first = true; !rc; first = false) {
-		rc = look(&w, first);
+	for (; !rc; c->patient = true) {
+		rc = c->patient ? look_again(&w) : look(&w, true);
 		if (rc || w.reached.n >= w.count)
 			break;
 		if (hopeless(&w))

@@ -50,7 +50,7 @@ static void row(struct table *t, const struct json *h)
 	cell(t, hosts_place(json_get(h, "place"), place, sizeof place));
 	cell(t, hosts_neighbours(json_get(h, "neighbours"), place, sizeof place));
 	snprintf(exact, sizeof exact, "%" PRId64, seen);
-	table_cell(t, format_age((int64_t)now_wall_ms() - seen, age), exact);
+	table_cell(t, seen ? format_age((int64_t)now_wall_ms() - seen, age) : "never", exact);
 }
 
 static void print_json(const struct hosts *h, bool rejected, bool open)

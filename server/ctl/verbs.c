@@ -113,7 +113,7 @@ const struct verb verbs[] = {
 		"  --channel NAME   which channel of its image it follows\n"
 		"  --profile NAME   what it is told beside its image\n"
 		"  --value NAME=VALUE, --label NAME=VALUE  as with `host set`\n"
-		"  --dry-run        only say what would be sent\n" },
+		"  --dry-run        have it checked, and only say what would be sent\n" },
 	{ "host", "set", verb_host_set,
 		"NAMES --image IMAGE|--channel NAME|--ip ADDRESS|--option SETTING",
 		"change what is known or wanted",
@@ -137,11 +137,11 @@ const struct verb verbs[] = {
 		"  --label NAME[=VALUE]  what rules and ranges of hosts call it by: rack=r3, gpu;\n"
 		"                   repeatable. `muster host list @gpu,rack=r3` finds them\n"
 		"  --no-label NAME  take it away\n"
-		"  --dry-run        only say what would be sent\n" },
+		"  --dry-run        have it checked, and only say what would be sent\n" },
 	{ "host", "reject", verb_host_reject, "NAMES|CODES [--undo]",
 		"hide hosts from the waiting room until their hardware changes",
 		"  --undo           show them again\n"
-		"  --dry-run        only say what would be sent\n"
+		"  --dry-run        have it checked, and only say what would be sent\n"
 		"They go on waiting: nothing else is given to them.\n" },
 	{ "host", "approve", verb_host_approve, "NAMES|CODES|--csv FILE [--image IMAGE]",
 		"let hosts out of the waiting room",
@@ -149,13 +149,14 @@ const struct verb verbs[] = {
 		"  --csv FILE       by serial number: lines SERIAL[,NAME[,IMAGE]], or columns as a first\n"
 		"                   line names them; also of machines that have not come yet. All or none\n"
 		"  --image IMAGE    and assign this image\n"
-		"  --dry-run        only say who would be let in\n" },
+		"  --dry-run        have it checked, and only say who would be let in\n"
+		"Hosts that are admitted already are left as they are and named: exit 4 where all are.\n" },
 	{ "host", "replace", verb_host_replace, "NAME --by BOX",
 		"give the role of a host (name, image, address, values) to another box",
 		"  --by BOX         a MAC address, a UUID, a serial number, the code on the screen of a\n"
 		"                   host that waits, or a host's name\n"
 		"  --force          even if that box has a role of its own\n"
-		"  --dry-run        only say what would be sent\n"
+		"  --dry-run        have it checked, and only say what would be sent\n"
 		"The box that had the role stays on record under another name, not admitted.\n" },
 	{ "host", "import", verb_host_import, "FILE.csv [--dry-run]",
 		"hosts from a spreadsheet; all of them or none",
@@ -175,7 +176,7 @@ const struct verb verbs[] = {
 		"agent. `muster host wait NAMES --next` waits for the boots that come of it.\n" },
 	{ "host", "rm", verb_host_rm, "NAMES [--yes]", "forget hosts and their record",
 		"  --yes            do not ask\n"
-		"  --dry-run        only say who would be forgotten\n" },
+		"  --dry-run        have it checked, and only say who would be forgotten\n" },
 	{ "host", "why", verb_host_why, "NAMES|MAC", "why a host is not up, and what to do next",
 		"One sentence, what it rests on and who saw that, the next step, and a code that\n"
 		"stays the same (docs/why.md lists them). A MAC address asks for a machine that has\n"
@@ -199,7 +200,8 @@ const struct verb verbs[] = {
 		"  --appear         also for hosts that are not known yet; else exit 3 at once\n"
 		"  --next           only boots that begin after this command\n"
 		"  --timeout TIME   90s, 10m, 1h30m; then exit 6 (default 10m)\n"
-		"Exit 1 as soon as a failed host makes it impossible.\n" },
+		"Exit 1 as soon as a failed host makes it impossible. A server that was there and goes\n"
+		"away is waited for, too.\n" },
 
 	{ "rule", "list", verb_rule_list, "", "which hosts get which image and profile, in order",
 		NULL },
@@ -233,9 +235,10 @@ const struct verb verbs[] = {
 		"  --dry-run, --yes  as with `rule add`\n" },
 	{ "rule", "test", verb_rule_test, "HOSTS|--facts FILE",
 		"which rule fits a host, and why the others do not",
-		"  --facts FILE     a host that is described: JSON as an agent sends it (the member\n"
-		"                   `facts` of `muster host show -o json`), and name, macs, addr, relay,\n"
-		"                   circuit, switch, port, labels; FILE - is standard input\n" },
+		"  --facts FILE     a host that is described, in JSON: what `muster host show -o json`\n"
+		"                   prints, or an object of facts by their names in a match and labels:\n"
+		"                   {\"vendor\": \"HPE\", \"memory\": \"64G\", \"labels\": {\"rack\": \"r3\"}}\n"
+		"                   (docs/rules.md); FILE - is standard input\n" },
 
 	{ "profile", "list", verb_profile_list, "",
 		"what hosts may be told beside their image: values, kernel arguments, files",

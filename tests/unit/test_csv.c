@@ -93,11 +93,40 @@ static void many_rows(void **state)
 	csv_fini(&c);
 }
 
+static void twice(void **state)
+{
+	static const struct {
+		const char *text, *err;
+	} rows[] = {
+		{ "serial,name\nA1,n1\nA2,n2\n", "" },
+		{ "serial,name\n,n1\n,n2\n", "" },
+		{ "name\nn1\n", "" },
+		{ "serial\n", "" },
+		{ "serial,name\nA1,n1\nB1,n2\n\na1,n3\nA1,n4\n",
+			"lines 2 and 5: a1 is there twice" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct csv c = { 0 };
+		char err[160] = "";
+
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(
+			csv_read(rows[i].text, strlen(rows[i].text), first, &c, err, sizeof err),
+			0);
+		assert_int_equal(csv_twice(&c, "serial", err, sizeof err), *rows[i].err != 0);
+		assert_string_equal(err, rows[i].err);
+		csv_fini(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files),
 		cmocka_unit_test(many_rows),
+		cmocka_unit_test(twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -82,6 +83,14 @@ static void plans(void **state)
 		{ "{\"muster\":1,\"hosts\":{\"n04\":{\"macs\":[\"52:54:00:00:00:04\"],\"image\":\"kvm\"}}}",
 			false, 1, "add host n04  ->kvm" },
 		{ "{\"muster\":1,\"hosts\":{\"n02\":{}}}", true, 1, "remove host N03  ->-" },
+		{ "{\"muster\":1,\"hosts\":{\"N02\":{}}}", true, 1, "remove host N03  ->-" },
+		{ "{\"muster\":1,\"hosts\":{\"n01\":{\"ip\":\"10.0.0.3\"},\"n03\":{\"ip\":null}}}",
+			false, 2, "change host n01 ip ->10.0.0.3; change host N03 ip 10.0.0.3>-" },
+		{ "{\"muster\":1,\"hosts\":{\"n01\":{\"ip\":\"10.0.0.3\"},\"n03\":{\"ip\":\"10.0.0.4\"}}}",
+			false, 3,
+			"change host n01 ip ->10.0.0.3; change host N03 ip 10.0.0.3>10.0.0.4" },
+		{ "{\"muster\":1,\"hosts\":{\"n03\":{\"ip\":\"10.0.0.4\"}}}", false, 1,
+			"change host N03 ip 10.0.0.3>10.0.0.4" },
 		{ "{\"muster\":1,\"hosts\":{}}", true, 2,
 			"remove host n02  kvm>-; remove host N03  ->-" },
 		{ "{\"muster\":1,\"rules\":[{\"name\":\"a\",\"match\":\"x\",\"image\":\"kvm\"},{\"name\":\"b\","
@@ -120,6 +129,59 @@ static void plans(void **state)
 	json_free(rules);
 }
 
+/* What is let go of comes first; a circuit goes with its address, and comes back with the next. */
+static void swaps(void **state)
+{
+	static const struct {
+		const char *doc, *calls;
+	} rows[] = {
+		{ "{\"n1\":{\"ip\":\"10.0.0.2\"},\"n2\":{\"ip\":\"10.0.0.1\"}}",
+			"n1{\"ip\":null} n2{\"ip\":null} "
+			"n1{\"ip\":\"10.0.0.2\",\"circuit\":\"aa01\"} n2{\"ip\":\"10.0.0.1\"} " },
+		{ "{\"n1\":{\"ip\":null,\"image\":\"kvm\"},\"n2\":{\"ip\":\"10.0.0.1\"}}",
+			"n1{\"ip\":null} n1{\"image\":\"kvm\"} n2{\"ip\":\"10.0.0.1\"} " },
+		{ "{\"n1\":{\"circuit\":null},\"n2\":{\"circuit\":\"aa01\"}}",
+			"n1{\"circuit\":null} n2{\"circuit\":\"aa01\"} " },
+		{ "{\"n1\":{\"ip\":\"10.0.0.3\"}}", "n1{\"ip\":\"10.0.0.3\"} " },
+		{ "{\"n1\":{\"ip\":\"10.0.0.2\",\"circuit\":\"aa02\"},"
+		  "\"n2\":{\"ip\":\"10.0.0.1\",\"circuit\":\"aa01\"}}",
+			"n1{\"ip\":null,\"circuit\":null} n2{\"ip\":null} "
+			"n1{\"ip\":\"10.0.0.2\",\"circuit\":\"aa02\"} "
+			"n2{\"ip\":\"10.0.0.1\",\"circuit\":\"aa01\"} " },
+	};
+	struct json *hosts = read("[{\"name\":\"n1\",\"ip\":\"10.0.0.1\",\"circuit\":\"aa01\"},"
+				  "{\"name\":\"n2\",\"ip\":\"10.0.0.2\",\"circuit\":null}]");
+	const struct json *list[8];
+	const size_t n = nodes(hosts, list);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[400], err[200], calls[600] = "";
+		struct site_plan p;
+		struct json *doc;
+		size_t len = 0;
+
+		snprintf(text, sizeof text, "{\"muster\":1,\"hosts\":%s}", rows[i].doc);
+		doc = read(text);
+		assert_int_equal(site_compare(doc, &(struct site_is){ list, n, NULL, NULL }, false,
+					 &p, err, sizeof err),
+			0);
+		for (size_t k = 0; k < p.n_calls; k++) {
+			struct json *call = read(p.calls[k]);
+			char *body = json_text(json_get(call, "body"));
+
+			len += (size_t)snprintf(calls + len, sizeof calls - len, "%s%s ",
+				json_get_str(call, "path", "") + strlen("/api/v1/hosts/"), body);
+			free(body);
+			json_free(call);
+		}
+		assert_string_equal(calls, rows[i].calls);
+		site_fini(&p);
+		json_free(doc);
+	}
+	json_free(hosts);
+}
+
 static void what_is_wrong(void **state)
 {
 	static const struct {
@@ -141,6 +203,8 @@ static void what_is_wrong(void **state)
 			"hosts.n1.labels.a: a value is text" },
 		{ "{\"muster\":1,\"hosts\":{\"n1\":{\"values\":{\"chap-secret\":\"x\"}}}}",
 			"hosts.n1.values.chap-secret: a secret does not belong in a file" },
+		{ "{\"muster\":1,\"hosts\":{\"n1\":{},\"n2\":{},\"N1\":{}}}",
+			"hosts.n1 and hosts.N1: a host is there twice" },
 		{ "{\"muster\":1,\"rules\":{}}", "rules: that is a list" },
 		{ "{\"muster\":1,\"rules\":[7]}", "rules[0]: a rule has a name" },
 		{ "{\"muster\":1,\"rules\":[{\"name\":\"a\"},{\"name\":\"A\"}]}",
@@ -210,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans),
+		cmocka_unit_test(swaps),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(out_and_in),
 	};
