@@ -415,21 +415,27 @@ static bool is_of_memory(const char *pattern)
 	return false;
 }
 
+static uint8_t methods_of(const struct api_route *r)
+{
+	return (uint8_t)(1U << r->method | (r->method == HTTP_GET ? 1U << HTTP_HEAD : 0));
+}
+
 /* The row for the request, with what stands for '*' in arg; NULL with the answer made. */
 static const struct api_route *find_route(
 	const struct http_request *h, struct answer *a, char *arg, size_t size)
 {
 	enum http_method method = h->method == HTTP_HEAD ? HTTP_GET : h->method;
-	bool path_known = false;
+	uint8_t allow = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		if (!fits(routes[i].path, h->path, arg, size))
 			continue;
-		path_known = true;
 		if (routes[i].method == method)
 			return &routes[i];
+		allow |= methods_of(&routes[i]);
 	}
-	if (path_known)
+	a->allow = allow;
+	if (allow)
 		answer_problem(a, 405, "method", NULL, "%s takes another method", h->path);
 	else
 		answer_problem(a, 404, "path", "docs/openapi.yaml lists what there is",

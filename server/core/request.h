@@ -20,6 +20,7 @@ struct answer {
 	unsigned status;
 	unsigned retry_after_s; /* 0: no header */
 	enum http_challenge challenge;
+	uint8_t allow; /* as in struct http_answer */
 	bool later;    /* sent when the sign role has answered */
 	uint64_t feed; /* as in struct http_answer */
 	char type[48];

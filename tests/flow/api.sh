@@ -163,4 +163,10 @@ check 'and by stage' is "$(api '/hosts?stage=failed' | jq -r '.hosts[].name')" h
 check 'events of a stage' is "$(api '/events?stage=verify' | jq '.events | length')" 4
 check 'of a host, from one on' is "$(api '/events?host=h3&after=12&limit=1' | jq -c '[[.events[].id], .last]')" '[[13],13]'
 check 'muster sees every page' is "$(muster -o name host list | wc -l)" "$(sql 'SELECT count(*) FROM host')"
+
+# ---- another method
+
+allow() { sed -n 's/^[Aa]llow: \(.*\)\r$/\1/p' "$work/head"; }
+check 'another method: 405, with those that it takes' is "$(http DELETE /hosts) $(allow)" '405 GET, HEAD, POST'
+check 'of one host' is "$(http POST /hosts/h3 --data-binary '{}') $(allow)" '405 GET, HEAD, PUT, PATCH, DELETE'
 exit $failed
