@@ -103,6 +103,10 @@ static int change_host(struct call *k, struct store_host *h)
 			json_str(name, ""));
 		return 0;
 	}
+	if (name && host_name_is_word(json_str(name, ""))) {
+		answer_problem(k->a, 422, "name", NULL, HOST_NAME_IS_WORD, json_str(name, ""));
+		return 0;
+	}
 	if (name)
 		snprintf(h->name, sizeof h->name, "%s", json_str(name, ""));
 	/* null and "" mean: the server's default */
@@ -186,11 +190,18 @@ bool api_read_identity(struct call *k, struct host_identity *id)
 {
 	const char *mac = json_get_str(k->body, "mac", NULL);
 	const char *uuid = json_get_str(k->body, "uuid", NULL);
+	const char *serial = json_get_str(k->body, "serial", "");
 	const struct json *macs = json_get(k->body, "macs");
 	uint8_t bytes[6];
 
 	*id = (struct host_identity){ 0 };
-	snprintf(id->serial, sizeof id->serial, "%s", json_get_str(k->body, "serial", ""));
+	if (!host_serial_fits(serial)) {
+		answer_problem(k->a, 422, "serial", NULL,
+			"serial has at most %d letters, and no control characters",
+			HOST_TEXT_MAX - 1);
+		return false;
+	}
+	snprintf(id->serial, sizeof id->serial, "%s", serial);
 	if (mac && host_mac_parse(mac, bytes) < 0) {
 		answer_problem(k->a, 422, "mac", NULL, "'%s' is no MAC address of a host", mac);
 		return false;

@@ -95,11 +95,13 @@ static bool read_identity(struct row *r, const struct json *body)
 	if (uuid && host_uuid_parse(uuid, r->id.uuid) < 0)
 		return refuse(r, ROW_BAD, "'%s' is no UUID of a host", uuid);
 	r->id.has_uuid = uuid != NULL;
-	if (*serial && (!host_serial_ok(serial) || strlen(serial) >= sizeof r->id.serial))
+	if (*serial && (!host_serial_ok(serial) || !host_serial_fits(serial)))
 		return refuse(r, ROW_BAD, "'%s' is no serial number", serial);
 	snprintf(r->id.serial, sizeof r->id.serial, "%s", serial);
 	if (*name && !host_name_ok(name))
 		return refuse(r, ROW_BAD, "'%s' is no host's name", name);
+	if (host_name_is_word(name))
+		return refuse(r, ROW_BAD, HOST_NAME_IS_WORD, name);
 	snprintf(r->h.name, sizeof r->h.name, "%s", name);
 	r->id.client_id_len = (uint8_t)(n > 0 ? n : 0); /* a wrong one is refused later */
 	return read_macs(r, json_get(body, "macs"));
