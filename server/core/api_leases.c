@@ -331,7 +331,7 @@ static void store_end(struct core *c, uint32_t addr)
 void api_delete_lease(struct call *k)
 {
 	const struct lease *l = lease_of_path(k);
-	char flag[8], mac[HOST_MAC_TEXT];
+	char mac[HOST_MAC_TEXT];
 	uint32_t addr;
 	bool forget;
 
@@ -339,7 +339,7 @@ void api_delete_lease(struct call *k)
 		return;
 	addr = l->addr;
 	host_mac_print(l->mac, mac);
-	forget = query_get(k->q->h->query, "forget", flag, sizeof flag) && !strcmp(flag, "1");
+	forget = api_query_flag(k, "forget");
 	if (!lease_held(l, (uint64_t)k->c->wall_ms) && !(forget && has_owner(l))) {
 		answer_problem(
 			k->a, 404, "not-held", "muster lease list", "nobody holds %s", k->arg);

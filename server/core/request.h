@@ -49,4 +49,11 @@ void answer_problem(struct answer *a, unsigned status, const char *code, const c
  */
 int query_get(const char *query, const char *key, char *out, size_t size);
 
+/*
+ * The next parameter of a query, which is moved behind it: its key as it stands there, its value
+ * decoded, "" where it has none or a bad one; each cut to size. 1; 0 at the end; -EBADMSG when the
+ * value is not printable ASCII, with the key all the same. Pure.
+ */
+int query_next(const char **query, char *key, size_t key_size, char *value, size_t value_size);
+
 #endif
