@@ -127,9 +127,15 @@ void api_get_diff(struct call *k)
 		api_answer_store(k, rc, NULL, "host");
 		return;
 	}
-	core_must(k->c, store_facts_each(k->c->store, h.id, take_report, &r), "facts");
 	query_get(k->q->h->query, "from", from, sizeof from);
 	query_get(k->q->h->query, "to", to, sizeof to);
+	if (!*from != !*to) {
+		answer_problem(k->a, 422, *from ? "to" : "from", "muster host diff NAME --boots",
+			"%s is missing: a difference is one between two boots",
+			*from ? "to" : "from");
+		return;
+	}
+	core_must(k->c, store_facts_each(k->c->store, h.id, take_report, &r), "facts");
 	if (*from && *to)
 		answer_two(k, &h, &r, from, to);
 	else

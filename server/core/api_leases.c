@@ -243,8 +243,8 @@ static int read_page(struct call *k, uint32_t *after, uint32_t *limit)
 
 	if (query_get(k->q->h->query, "after", text, sizeof text) &&
 		inet_pton(AF_INET, text, &a) != 1) {
-		answer_problem(k->a, 422, "address", "such as 10.77.0.100",
-			"'%s' is no IPv4 address", text);
+		answer_problem(k->a, 422, "after", "such as 10.77.0.100",
+			"after is an IPv4 address, not '%s'", text);
 		return 0;
 	}
 	if (query_get(k->q->h->query, "limit", text, sizeof text))

@@ -217,6 +217,10 @@ host GET /boots?host=12345678901234567890123456789012345678901234567890123456789
 where GET /hosts?where=arch%3Dx86_64&brief=1
 where GET /hosts?where=arch%3Dx86_64&state=up
 from GET /hosts/h3/diff?from=a&to=2
+to GET /hosts/h3/diff?from=1
+from GET /hosts/h3/diff?to=1
+after GET /leases?after=1
+limit GET /leases?limit=x
 port GET /sd/prometheus?port=http
 count POST /rollouts?dry_run=1&count=x {"image":"kvm"}
 name POST /hosts {"name":5,"serial":"S9"}
