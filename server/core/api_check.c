@@ -92,6 +92,8 @@ static const struct parameter {
 	{ "object", TEXT, API_OBJECT_MAX - 1 },
 };
 
+_Static_assert(ARRAY_LEN(parameters) <= 32, "those that were seen are bits");
+
 static const char *names_of(enum http_method method, const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
