@@ -146,6 +146,20 @@ int host_serial_ok(const char *serial)
 	return varied;
 }
 
+int host_serial_fits(const char *serial)
+{
+	size_t n = 0;
+
+	while ((unsigned char)serial[n] >= 0x20 && serial[n] != 0x7f)
+		n++;
+	return !serial[n] && n < HOST_TEXT_MAX;
+}
+
+int host_name_is_word(const char *name)
+{
+	return !strcasecmp(name, "all");
+}
+
 int host_name_ok(const char *name)
 {
 	size_t n = strlen(name);

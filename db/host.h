@@ -53,8 +53,18 @@ void host_mac_add(struct host_identity *id, const uint8_t mac[6]);
 /* 1 for a serial number that tells hosts apart; 0 for "", "None", "To Be Filled By O.E.M." … */
 int host_serial_ok(const char *serial);
 
+/* 1 when it is stored as it is: at most HOST_TEXT_MAX - 1 bytes, no control characters. */
+int host_serial_fits(const char *serial);
+
 /* 1 for a name that a host may have: letters, digits, '-', '.', 1 to 63 bytes, no '-' or '.' first.
  */
 int host_name_ok(const char *name);
+
+/*
+ * 1 for "all", in any case: lists of hosts own that word, so no host may have it for a name. With a
+ * sentence for who is told so.
+ */
+int host_name_is_word(const char *name);
+#define HOST_NAME_IS_WORD "%s is no name of a host: in a list of hosts it stands for every one"
 
 #endif

@@ -96,6 +96,11 @@ bool json_is_int(const struct json *n)
 	return n && json_typeof(node(n)) == JSON_INTEGER;
 }
 
+bool json_is_bool(const struct json *n)
+{
+	return n && json_is_boolean(node(n));
+}
+
 bool json_is_null(const struct json *n)
 {
 	return n && json_typeof(node(n)) == JSON_NULL;
@@ -140,7 +145,7 @@ int64_t json_int(const struct json *n, int64_t def)
 
 bool json_bool(const struct json *n, bool def)
 {
-	return n && json_is_boolean(node(n)) ? json_boolean_value(node(n)) : def;
+	return json_is_bool(n) ? json_boolean_value(node(n)) : def;
 }
 
 const char *json_get_str(const struct json *n, const char *key, const char *def)

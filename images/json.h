@@ -31,6 +31,7 @@ int64_t json_int(const struct json *n, int64_t def);
 bool json_bool(const struct json *n, bool def);
 bool json_is_str(const struct json *n);
 bool json_is_int(const struct json *n);
+bool json_is_bool(const struct json *n);
 bool json_is_null(const struct json *n);
 /* Shorthands for json_str(json_get(n, key), def). */
 const char *json_get_str(const struct json *n, const char *key, const char *def);

@@ -135,7 +135,8 @@ struct http_answer {
 	uint32_t body_len;    /* bytes after this struct */
 	char type[48];	      /* Content-Type */
 	char etag[24];	      /* ETag, with its quotes; "" = no header */
-	uint32_t pad;
+	uint8_t allow;	      /* Allow: bits 1 << enum http_method; 0 = no header */
+	uint8_t pad[3];
 };
 
 /* A status that view answers with to what core alone can answer (RFC 9110: misdirected). */

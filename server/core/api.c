@@ -25,28 +25,17 @@ void api_answer_store(struct call *k, int rc, char *json, const char *what)
 	answer_json(k->a, 200, json);
 }
 
-int api_has_unknown_key(struct call *k, const char *const *known)
+bool api_query_flag(const struct call *k, const char *key)
 {
-	const char *key;
+	char flag[8];
 
-	for (size_t i = 0; json_member(k->body, i, &key); i++) {
-		const char *const *n = known;
-
-		while (*n && strcmp(*n, key))
-			n++;
-		if (!*n) {
-			answer_problem(k->a, 422, "unknown-key", NULL, "unknown key '%s'", key);
-			return 1;
-		}
-	}
-	return 0;
+	return query_get(k->q->h->query, key, flag, sizeof flag) &&
+	       (!strcmp(flag, "1") || !strcmp(flag, "true"));
 }
 
 bool api_is_dry_run(const struct call *k)
 {
-	char flag[8];
-
-	return query_get(k->q->h->query, "dry_run", flag, sizeof flag) && !strcmp(flag, "1");
+	return api_query_flag(k, "dry_run");
 }
 
 int64_t api_number(const char *text, int64_t def)
@@ -88,7 +77,7 @@ struct store_page api_read_page(const struct call *k, int limit, struct api_page
 		.state = query_text(k, "state", room->state, sizeof room->state),
 		.image = query_text(k, "image", room->image, sizeof room->image),
 		.q = query_text(k, "q", room->q, sizeof room->q),
-		.brief = api_query_int(k, "brief", 0) == 1,
+		.brief = api_query_flag(k, "brief"),
 	};
 }
 
@@ -141,11 +130,7 @@ static void get_ready(struct call *k)
 /* May the bytes of a blob come? They go from http to import, which asks here first. */
 static void get_leave(struct call *k)
 {
-	if (api_is_dry_run(k))
-		answer_problem(k->a, 422, "dry-run", "POST asks how much of it is there",
-			"the bytes of a blob cannot be sent as a trial");
-	else
-		answer_empty(k->a);
+	answer_empty(k->a);
 }
 
 /* ---- the table ---- */
@@ -381,6 +366,7 @@ static bool is_changed_by_itself(const struct api_route *get)
 
 static void call(struct call *k, const struct api_route *r)
 {
+	static const struct api_member why[] = { { "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	char err[200] = "it is empty";
 
 	if (has_body(k, r)) {
@@ -394,7 +380,7 @@ static void call(struct call *k, const struct api_route *r)
 	}
 	if (r->method == HTTP_GET || r->least == ROLE_VIEWER || r->body == BODY_ELSEWHERE)
 		r->handle(k);
-	else
+	else if (r->method != HTTP_DELETE || api_check_body(k, why))
 		change(k, r);
 	if (r->method == HTTP_GET && k->a->status == 200 && is_changed_by_itself(r))
 		object_etag(k->a->body, k->a->etag);
@@ -415,21 +401,27 @@ static bool is_of_memory(const char *pattern)
 	return false;
 }
 
+static uint8_t methods_of(const struct api_route *r)
+{
+	return (uint8_t)(1U << r->method | (r->method == HTTP_GET ? 1U << HTTP_HEAD : 0));
+}
+
 /* The row for the request, with what stands for '*' in arg; NULL with the answer made. */
 static const struct api_route *find_route(
 	const struct http_request *h, struct answer *a, char *arg, size_t size)
 {
 	enum http_method method = h->method == HTTP_HEAD ? HTTP_GET : h->method;
-	bool path_known = false;
+	uint8_t allow = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		if (!fits(routes[i].path, h->path, arg, size))
 			continue;
-		path_known = true;
 		if (routes[i].method == method)
 			return &routes[i];
+		allow |= methods_of(&routes[i]);
 	}
-	if (path_known)
+	a->allow = allow;
+	if (allow)
 		answer_problem(a, 405, "method", NULL, "%s takes another method", h->path);
 	else
 		answer_problem(a, 404, "path", "docs/openapi.yaml lists what there is",
@@ -452,6 +444,8 @@ static void route_as(
 		return;
 	}
 	k.arg = strchr(r->path, '*') ? arg : NULL;
+	if (!api_check_query(&k, r->method, r->path))
+		return;
 	if (c->reads && is_of_memory(r->path))
 		a->status = HTTP_ASK_CORE;
 	else

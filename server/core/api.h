@@ -86,6 +86,8 @@ void api_call(struct call *k, const struct request *q, struct answer *a);
 /* For what takes its role call by call: true with the answer made for who may change nothing. */
 bool api_is_only_viewer(struct call *k);
 
+/* Does the query say 1 or true for the flag? */
+bool api_query_flag(const struct call *k, const char *key);
 /*
  * Does the query say that nothing shall change (?dry_run=1)? What a handler then writes to the
  * store is taken back behind it, so its answer says what would be; what is in memory, on the disk
@@ -97,20 +99,55 @@ bool api_is_dry_run(const struct call *k);
 int64_t api_number(const char *text, int64_t def);
 /* A number of the query that is not negative, or the default. */
 int64_t api_query_int(const struct call *k, const char *key, int64_t def);
-/* ?limit=: 1 to max; max where nothing, or nothing sensible, is said. */
+/* ?limit=: 1 to max; max where nothing, or more, is said. */
 int api_limit(const struct call *k, int max);
 
-/* 0, or 1 with the answer made when the body has a key that is none of `known` (NULL ends it). */
-int api_has_unknown_key(struct call *k, const char *const *known);
+#define API_Q_MAX 64 /* bytes of ?q=, with NUL */
 
 /* What of the query a page has to do with; its texts are those of *room. */
 struct api_page {
-	char host[HOST_TEXT_MAX], stage[16], state[16], image[MANIFEST_NAME_MAX], q[64];
+	char host[HOST_TEXT_MAX], stage[16], state[16], image[MANIFEST_NAME_MAX], q[API_Q_MAX];
 };
 struct store_page api_read_page(const struct call *k, int limit, struct api_page *room);
 
 /* mac, uuid and serial of the body. false with the answer made when one is wrong. */
 bool api_read_identity(struct call *k, struct host_identity *id);
+
+/* ---- api_check.c: may the request say what it says? ---- */
+
+#define API_KEY_MAX    24 /* bytes of a parameter's name, with NUL */
+#define API_WHO_MAX    64 /* of ?who= */
+#define API_OBJECT_MAX 128
+
+/*
+ * Does the query have what the route of that method and path knows, each once, and as it can be?
+ * false with the answer made, which names the parameter and says what it may be.
+ */
+bool api_check_query(struct call *k, enum http_method method, const char *path);
+
+/* What a member of a body may be: bits. */
+enum api_type {
+	API_TEXT = 1,
+	API_BOOL = 2,
+	API_INT = 4,
+	API_TEXTS = 8, /* a list of them */
+	API_LIST = 16, /* of what the handler looks at */
+	API_OBJECT = 32,
+	API_NULL = 64,
+	API_NEEDED = 128, /* it may not be missing */
+};
+
+struct api_member {
+	const char *name; /* NULL ends a list of them */
+	unsigned type;
+};
+
+/*
+ * Has the object these members only, each of its type? false with the answer made, which names the
+ * member and says what it should be.
+ */
+bool api_check_members(struct call *k, const struct json *obj, const struct api_member *known);
+bool api_check_body(struct call *k, const struct api_member *known);
 
 /* ---- api_values.c: values of a host ---- */
 

@@ -10,7 +10,7 @@
 void api_get_audit(struct call *k)
 {
 	const char *query = k->q->h->query;
-	char who[64], object[128], *json = NULL;
+	char who[API_WHO_MAX], object[API_OBJECT_MAX], *json = NULL;
 	struct store_audit_filter f = { .after = api_query_int(k, "after", -1),
 		.since_ms = api_query_int(k, "since", 0),
 		.limit = api_limit(k, LIMIT) };

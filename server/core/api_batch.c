@@ -531,14 +531,33 @@ static struct batch *batch_of(struct call *k, const char *id, int64_t part)
 	return b;
 }
 
+/* Of each call what it is made of; its body is looked at when it is made. */
+static bool check_calls(struct call *k)
+{
+	static const struct api_member known[] = { { "method", API_TEXT | API_NEEDED },
+		{ "path", API_TEXT | API_NEEDED }, { "body", API_OBJECT }, { NULL, 0 } };
+	const struct json *calls = json_get(k->body, "calls"), *call;
+
+	for (size_t i = 0; (call = json_at(calls, i)); i++) {
+		if (!json_is_object(call)) {
+			answer_problem(k->a, 422, "calls", NULL, "calls are objects");
+			return false;
+		}
+		if (!api_check_members(k, call, known))
+			return false;
+	}
+	return true;
+}
+
 void api_post_batch(struct call *k)
 {
-	static const char *const known[] = { "id", "part", "calls", "more", NULL };
+	static const struct api_member known[] = { { "id", API_TEXT }, { "part", API_INT },
+		{ "calls", API_LIST }, { "more", API_BOOL }, { NULL, 0 } };
 	const char *id = json_get_str(k->body, "id", "");
 	const bool more = json_bool(json_get(k->body, "more"), false);
 	struct batch *b;
 
-	if (api_has_unknown_key(k, known) || api_is_only_viewer(k))
+	if (!api_check_body(k, known) || !check_calls(k) || api_is_only_viewer(k))
 		return;
 	if (!*id || strlen(id) >= sizeof b->id || !json_is_array(json_get(k->body, "calls"))) {
 		answer_problem(k->a, 422, "batch", NULL,

@@ -73,10 +73,10 @@ static int collect(struct gc *g)
 
 static bool read_wish(struct call *k, struct gc *g)
 {
-	static const char *const known[] = { "older_s", NULL };
+	static const struct api_member known[] = { { "older_s", API_INT }, { NULL, 0 } };
 	const int64_t older_s = json_get_int(k->body, "older_s", KEEP_S);
 
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return false;
 	if (older_s < KEEP_MIN_S) {
 		answer_problem(k->a, 422, "older", NULL,

@@ -14,6 +14,10 @@ void api_get_dhcp_servers(struct call *k)
 /* Who answers is heard like any other server, and appears in the list. */
 void api_post_dhcp_probe(struct call *k)
 {
+	static const struct api_member known[] = { { NULL, 0 } };
+
+	if (!api_check_body(k, known))
+		return;
 	if (k->c->cfg->dhcp_mode == DHCP_OFF) {
 		answer_problem(k->a, 409, "dhcp-off", NULL, "DHCP is off on this server");
 		return;

@@ -103,6 +103,10 @@ static int change_host(struct call *k, struct store_host *h)
 			json_str(name, ""));
 		return 0;
 	}
+	if (name && host_name_is_word(json_str(name, ""))) {
+		answer_problem(k->a, 422, "name", NULL, HOST_NAME_IS_WORD, json_str(name, ""));
+		return 0;
+	}
 	if (name)
 		snprintf(h->name, sizeof h->name, "%s", json_str(name, ""));
 	/* null and "" mean: the server's default */
@@ -145,8 +149,13 @@ static void apply_reject(struct call *k, const struct store_host *h, bool reject
 
 void api_patch_host(struct call *k)
 {
-	static const char *const known[] = { "name", "image", "channel", "profile", "admitted",
-		"ip", "circuit", "client_id", "options", "values", "labels", "rejected", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT },
+		{ "image", API_TEXT | API_NULL }, { "channel", API_TEXT | API_NULL },
+		{ "profile", API_TEXT | API_NULL }, { "admitted", API_BOOL },
+		{ "ip", API_TEXT | API_NULL }, { "circuit", API_TEXT | API_NULL },
+		{ "client_id", API_TEXT | API_NULL }, { "options", API_TEXTS | API_NULL },
+		{ "values", API_OBJECT }, { "labels", API_OBJECT }, { "rejected", API_BOOL },
+		{ NULL, 0 } };
 	struct store_host h, other;
 	struct reserve_wish wish;
 	char *json = NULL;
@@ -157,7 +166,7 @@ void api_patch_host(struct call *k)
 		api_answer_store(k, rc, NULL, "host");
 		return;
 	}
-	if (api_has_unknown_key(k, known) || !read_reject(k, &h, &reject) || !change_host(k, &h) ||
+	if (!api_check_body(k, known) || !read_reject(k, &h, &reject) || !change_host(k, &h) ||
 		!read_options(k))
 		return;
 	rc = store_host_by_name(k->c->store, h.name, &other);
@@ -186,11 +195,18 @@ bool api_read_identity(struct call *k, struct host_identity *id)
 {
 	const char *mac = json_get_str(k->body, "mac", NULL);
 	const char *uuid = json_get_str(k->body, "uuid", NULL);
+	const char *serial = json_get_str(k->body, "serial", "");
 	const struct json *macs = json_get(k->body, "macs");
 	uint8_t bytes[6];
 
 	*id = (struct host_identity){ 0 };
-	snprintf(id->serial, sizeof id->serial, "%s", json_get_str(k->body, "serial", ""));
+	if (!host_serial_fits(serial)) {
+		answer_problem(k->a, 422, "serial", NULL,
+			"serial has at most %d letters, and no control characters",
+			HOST_TEXT_MAX - 1);
+		return false;
+	}
+	snprintf(id->serial, sizeof id->serial, "%s", serial);
 	if (mac && host_mac_parse(mac, bytes) < 0) {
 		answer_problem(k->a, 422, "mac", NULL, "'%s' is no MAC address of a host", mac);
 		return false;
@@ -233,16 +249,20 @@ static int body_identity(struct call *k, const struct reserve_wish *wish, struct
 
 void api_post_host(struct call *k)
 {
-	static const char *const known[] = { "name", "mac", "macs", "uuid", "serial", "image",
-		"channel", "profile", "admitted", "ip", "circuit", "client_id", "options", "values",
-		"labels", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT }, { "mac", API_TEXT },
+		{ "macs", API_TEXTS }, { "uuid", API_TEXT }, { "serial", API_TEXT },
+		{ "image", API_TEXT | API_NULL }, { "channel", API_TEXT | API_NULL },
+		{ "profile", API_TEXT | API_NULL }, { "admitted", API_BOOL },
+		{ "ip", API_TEXT | API_NULL }, { "circuit", API_TEXT | API_NULL },
+		{ "client_id", API_TEXT | API_NULL }, { "options", API_TEXTS | API_NULL },
+		{ "values", API_OBJECT }, { "labels", API_OBJECT }, { NULL, 0 } };
 	struct store_host h = { .admitted = true }, other;
 	struct host_identity id;
 	struct reserve_wish wish;
 	char *json = NULL;
 	int rc;
 
-	if (api_has_unknown_key(k, known) || !api_read_reservation(k, 0, &wish) ||
+	if (!api_check_body(k, known) || !api_read_reservation(k, 0, &wish) ||
 		!body_identity(k, &wish, &id) || !change_host(k, &h) || !read_options(k) ||
 		!api_check_values(k, 0) || !api_check_required(k, &h) || !api_check_labels(k, 0))
 		return;

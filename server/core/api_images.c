@@ -86,6 +86,9 @@ static int judge_image(
 
 void api_post_image(struct call *k)
 {
+	static const struct api_member known[] = { { "manifest", API_TEXT },
+		{ "signatures", API_TEXTS }, { "hold", API_BOOL },
+		{ "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	struct digest digest;
 	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct root_walk w;
@@ -94,7 +97,7 @@ void api_post_image(struct call *k)
 	char *json = NULL;
 	int n, rc, is_new;
 
-	if (!trust_read(k, "manifest", &t) || trust_root(k, &w) != 1 ||
+	if (!api_check_body(k, known) || !trust_read(k, "manifest", &t) || trust_root(k, &w) != 1 ||
 		!judge_image(k, &w.root, &t, &m))
 		return;
 	if (!strcmp(m.name, "log")) { /* of GET /api/v1/images/log */

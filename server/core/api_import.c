@@ -95,11 +95,13 @@ static bool read_identity(struct row *r, const struct json *body)
 	if (uuid && host_uuid_parse(uuid, r->id.uuid) < 0)
 		return refuse(r, ROW_BAD, "'%s' is no UUID of a host", uuid);
 	r->id.has_uuid = uuid != NULL;
-	if (*serial && (!host_serial_ok(serial) || strlen(serial) >= sizeof r->id.serial))
+	if (*serial && (!host_serial_ok(serial) || !host_serial_fits(serial)))
 		return refuse(r, ROW_BAD, "'%s' is no serial number", serial);
 	snprintf(r->id.serial, sizeof r->id.serial, "%s", serial);
 	if (*name && !host_name_ok(name))
 		return refuse(r, ROW_BAD, "'%s' is no host's name", name);
+	if (host_name_is_word(name))
+		return refuse(r, ROW_BAD, HOST_NAME_IS_WORD, name);
 	snprintf(r->h.name, sizeof r->h.name, "%s", name);
 	r->id.client_id_len = (uint8_t)(n > 0 ? n : 0); /* a wrong one is refused later */
 	return read_macs(r, json_get(body, "macs"));
@@ -232,14 +234,15 @@ static enum verdict compare(const struct row *r)
 
 static bool judge(struct call *k, struct json *body, struct row *r)
 {
-	static const char *const known[] = { "name", "macs", "ip", "uuid", "serial", "client_id",
-		"circuit", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT }, { "macs", API_TEXTS },
+		{ "ip", API_TEXT }, { "uuid", API_TEXT }, { "serial", API_TEXT },
+		{ "client_id", API_TEXT }, { "circuit", API_TEXT }, { NULL, 0 } };
 	struct answer a = { 0 };
 	struct call one = { .c = k->c, .q = k->q, .a = &a, .body = body };
 
 	if (!json_is_object(body))
 		return refuse(r, ROW_BAD, "a row is an object");
-	if (api_has_unknown_key(&one, known))
+	if (!api_check_body(&one, known))
 		return refuse_answered(r, &a);
 	if (!read_identity(r, body) || !find_host(k->c, r, body) || !merge(k->c, r))
 		return false;
@@ -424,14 +427,14 @@ static void answer_rows(
 
 void api_post_import(struct call *k)
 {
-	static const char *const known[] = { "rows", NULL };
+	static const struct api_member known[] = { { "rows", API_LIST }, { NULL, 0 } };
 	const struct json *list = json_get(k->body, "rows");
 	const size_t n = json_len(list);
 	struct row *rows;
 	const bool dry = api_is_dry_run(k);
 	size_t wrong;
 
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return;
 	if (!json_is_array(list) || !n || n > ROWS_MAX) {
 		answer_problem(

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/bytes.h"
 #include "server/core/api.h"
 #include "server/core/facts.h"
 #include "server/core/facts_diff.h"
@@ -126,9 +127,15 @@ void api_get_diff(struct call *k)
 		api_answer_store(k, rc, NULL, "host");
 		return;
 	}
-	core_must(k->c, store_facts_each(k->c->store, h.id, take_report, &r), "facts");
 	query_get(k->q->h->query, "from", from, sizeof from);
 	query_get(k->q->h->query, "to", to, sizeof to);
+	if (!*from != !*to) {
+		answer_problem(k->a, 422, *from ? "to" : "from", "muster host diff NAME --boots",
+			"%s is missing: a difference is one between two boots",
+			*from ? "to" : "from");
+		return;
+	}
+	core_must(k->c, store_facts_each(k->c->store, h.id, take_report, &r), "facts");
 	if (*from && *to)
 		answer_two(k, &h, &r, from, to);
 	else
@@ -176,6 +183,23 @@ static void put_fitting(struct call *k, const struct rule_match *m, struct store
 		jw_null(w, "next");
 }
 
+/* What such a list has no choice of, and would be passed over. */
+static bool is_alone(struct call *k)
+{
+	static const char *const others[] = { "limit", "stage", "state", "image", "q", "brief",
+		"host" };
+	char text[4];
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (!query_get(k->q->h->query, others[i], text, sizeof text))
+			continue;
+		answer_problem(k->a, 422, "where", "docs/rules.md lists the facts",
+			"where and %s exclude each other", others[i]);
+		return false;
+	}
+	return true;
+}
+
 bool api_hosts_where(struct call *k)
 {
 	struct store_host *hosts;
@@ -185,6 +209,8 @@ bool api_hosts_where(struct call *k)
 
 	if (!query_get(k->q->h->query, "where", where, sizeof where))
 		return false;
+	if (!is_alone(k))
+		return true;
 	if (rule_read(where, &m, err, sizeof err) < 0) {
 		answer_problem(k->a, 422, "where", "docs/rules.md lists the facts", "%s", err);
 		return true;

@@ -53,10 +53,6 @@ bool api_check_labels(struct call *k, int64_t host)
 
 	if (!labels)
 		return true;
-	if (!json_is_object(labels)) {
-		answer_problem(k->a, 422, "labels", NULL, "labels is no object");
-		return false;
-	}
 	for (size_t i = 0; (v = json_member(labels, i, &name)); i++) {
 		if (!label_ok(k, name, v))
 			return false;

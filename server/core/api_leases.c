@@ -243,8 +243,8 @@ static int read_page(struct call *k, uint32_t *after, uint32_t *limit)
 
 	if (query_get(k->q->h->query, "after", text, sizeof text) &&
 		inet_pton(AF_INET, text, &a) != 1) {
-		answer_problem(k->a, 422, "address", "such as 10.77.0.100",
-			"'%s' is no IPv4 address", text);
+		answer_problem(k->a, 422, "after", "such as 10.77.0.100",
+			"after is an IPv4 address, not '%s'", text);
 		return 0;
 	}
 	if (query_get(k->q->h->query, "limit", text, sizeof text))
@@ -331,7 +331,7 @@ static void store_end(struct core *c, uint32_t addr)
 void api_delete_lease(struct call *k)
 {
 	const struct lease *l = lease_of_path(k);
-	char flag[8], mac[HOST_MAC_TEXT];
+	char mac[HOST_MAC_TEXT];
 	uint32_t addr;
 	bool forget;
 
@@ -339,7 +339,7 @@ void api_delete_lease(struct call *k)
 		return;
 	addr = l->addr;
 	host_mac_print(l->mac, mac);
-	forget = query_get(k->q->h->query, "forget", flag, sizeof flag) && !strcmp(flag, "1");
+	forget = api_query_flag(k, "forget");
 	if (!lease_held(l, (uint64_t)k->c->wall_ms) && !(forget && has_owner(l))) {
 		answer_problem(
 			k->a, 404, "not-held", "muster lease list", "nobody holds %s", k->arg);

@@ -136,7 +136,9 @@ static void take_away(struct call *k, const struct pin *p)
 
 void api_post_pin(struct call *k)
 {
-	static const char *const known[] = { "image", "version", "release", "reason", NULL };
+	static const struct api_member known[] = { { "image", API_TEXT | API_NULL },
+		{ "version", API_TEXT | API_NULL }, { "release", API_INT },
+		{ "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	struct pin p = { 0 };
 	int rc = store_host_by_name(k->c->store, k->arg, &p.h);
 
@@ -148,7 +150,7 @@ void api_post_pin(struct call *k)
 	p.version = json_get_str(k->body, "version", NULL);
 	p.release = (uint64_t)json_get_int(k->body, "release", 0);
 	versions_why(k, p.why);
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return;
 	if (p.image && !p.version && !p.release) {
 		answer_problem(k->a, 422, "version", NULL, "which version of %s?", p.image);

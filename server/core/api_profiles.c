@@ -109,19 +109,18 @@ static unsigned read_mode(const char *text)
 static bool take_file(
 	struct call *k, struct store_profile *p, const char *path, const struct json *v)
 {
+	static const struct api_member known[] = { { "content", API_TEXT }, { "mode", API_TEXT },
+		{ NULL, 0 } };
 	const char *content = json_get_str(v, "content", NULL);
 	struct store_profile_file *at;
 	bool found;
 	size_t i = file_at(p, path, &found);
 	unsigned mode;
-	const char *key;
 	char *copy;
 
 	at = &p->files[i];
-	for (size_t m = 0; json_member(v, m, &key); m++) {
-		if (strcmp(key, "content") != 0 && strcmp(key, "mode") != 0)
-			return refuse(k, "files", "a file has content and mode, and nothing else");
-	}
+	if (!api_check_members(k, v, known))
+		return false;
 	if (json_is_null(v)) {
 		if (found) {
 			free(at->content);
@@ -160,8 +159,6 @@ static bool take_each(struct call *k, const char *key, struct store_profile *p,
 	const struct json *all = json_get(k->body, key), *v;
 	const char *name;
 
-	if (all && !json_is_object(all))
-		return refuse(k, key, "values and files are objects");
 	for (size_t i = 0; (v = json_member(all, i, &name)); i++) {
 		if (!take(k, p, name, v))
 			return false;
@@ -176,7 +173,7 @@ static bool take_body(struct call *k, struct store_profile *p)
 	const char *text = json_str(args, "");
 	char why[PROFILE_WHY_MAX];
 
-	if (args && (strlen(text) >= sizeof p->args || !(json_is_str(args) || json_is_null(args))))
+	if (args && strlen(text) >= sizeof p->args)
 		return refuse(k, "args", "kernel arguments are text of at most 383 letters");
 	if (args)
 		snprintf(p->args, sizeof p->args, "%s", text);
@@ -217,11 +214,13 @@ static bool check_name(struct call *k, const char *name)
 
 void api_post_profile(struct call *k)
 {
-	static const char *const known[] = { "name", "args", "values", "files", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT },
+		{ "args", API_TEXT | API_NULL }, { "values", API_OBJECT }, { "files", API_OBJECT },
+		{ NULL, 0 } };
 	const char *name = json_get_str(k->body, "name", "");
 	struct store_profile p = { 0 };
 
-	if (api_has_unknown_key(k, known) || !check_name(k, name))
+	if (!api_check_body(k, known) || !check_name(k, name))
 		return;
 	if (core_must(k->c, store_profile_has(k->c->store, name), "profile")) {
 		answer_problem(k->a, 409, "name-taken", "muster profile set NAME …",
@@ -254,10 +253,11 @@ static bool has_null(struct call *k, const char *key)
 /* All that the profile is from now on. */
 void api_put_profile(struct call *k)
 {
-	static const char *const known[] = { "args", "values", "files", NULL };
+	static const struct api_member known[] = { { "args", API_TEXT | API_NULL },
+		{ "values", API_OBJECT }, { "files", API_OBJECT }, { NULL, 0 } };
 	struct store_profile p = { 0 };
 
-	if (api_has_unknown_key(k, known) || !check_name(k, k->arg) || has_null(k, "values") ||
+	if (!api_check_body(k, known) || !check_name(k, k->arg) || has_null(k, "values") ||
 		has_null(k, "files"))
 		return;
 	snprintf(p.name, sizeof p.name, "%s", k->arg);
@@ -284,10 +284,11 @@ static bool find(struct call *k, const char *name, struct store_profile *out)
 
 void api_patch_profile(struct call *k)
 {
-	static const char *const known[] = { "args", "values", "files", NULL };
+	static const struct api_member known[] = { { "args", API_TEXT | API_NULL },
+		{ "values", API_OBJECT }, { "files", API_OBJECT }, { NULL, 0 } };
 	struct store_profile p = { 0 };
 
-	if (api_has_unknown_key(k, known) || !find(k, k->arg, &p))
+	if (!api_check_body(k, known) || !find(k, k->arg, &p))
 		return;
 	if (take_body(k, &p))
 		put(k, &p, 200);

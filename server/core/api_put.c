@@ -148,16 +148,20 @@ static void create(struct call *k)
 
 void api_put_host(struct call *k)
 {
-	static const char *const known[] = { "name", "mac", "uuid", "serial", "image", "channel",
-		"profile", "admitted", "ip", "circuit", "client_id", "options", "values", "labels",
-		NULL };
+	static const struct api_member known[] = { { "name", API_TEXT }, { "mac", API_TEXT },
+		{ "macs", API_TEXTS }, { "uuid", API_TEXT }, { "serial", API_TEXT },
+		{ "image", API_TEXT | API_NULL }, { "channel", API_TEXT | API_NULL },
+		{ "profile", API_TEXT | API_NULL }, { "admitted", API_BOOL },
+		{ "ip", API_TEXT | API_NULL }, { "circuit", API_TEXT | API_NULL },
+		{ "client_id", API_TEXT | API_NULL }, { "options", API_TEXTS | API_NULL },
+		{ "values", API_OBJECT }, { "labels", API_OBJECT }, { NULL, 0 } };
 	const char *name = json_get_str(k->body, "name", k->arg);
 	char *text = NULL, err[80];
 	struct store_host h;
 	struct json *host;
 	int rc;
 
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return;
 	if (strcmp(name, k->arg) != 0) {
 		answer_problem(k->a, 422, "name", "PATCH renames a host",

@@ -101,11 +101,11 @@ static bool find(struct call *k, struct store_host *h, struct store_boot *b)
 
 void api_post_reboot(struct call *k)
 {
-	static const char *const known[] = { "reason", NULL };
+	static const struct api_member known[] = { { "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	struct store_host h;
 	struct store_boot b;
 
-	if (!find(k, &h, &b) || api_has_unknown_key(k, known) || !can_be_asked(k, &h, &b))
+	if (!find(k, &h, &b) || !api_check_body(k, known) || !can_be_asked(k, &h, &b))
 		return;
 	if (!is_asked(k, &b))
 		ask(k, &b);

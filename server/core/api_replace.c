@@ -88,7 +88,8 @@ static void swap(struct call *k, struct store_host *role, struct store_host *box
 
 void api_post_replace(struct call *k)
 {
-	static const char *const known[] = { "by", "force", NULL };
+	static const struct api_member known[] = { { "by", API_TEXT | API_NEEDED },
+		{ "force", API_BOOL }, { NULL, 0 } };
 	const char *by = json_get_str(k->body, "by", "");
 	struct store_host role, box;
 	struct host_identity id;
@@ -99,7 +100,7 @@ void api_post_replace(struct call *k)
 		api_answer_store(k, rc, NULL, "host");
 		return;
 	}
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return;
 	rc = find_box(k->c, by, &id, &box);
 	if (rc < 0 && !id.n_macs && !id.has_uuid) {

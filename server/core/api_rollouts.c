@@ -301,13 +301,16 @@ static bool read_numbers(struct call *k, struct start *s)
 
 static bool read_start(struct call *k, struct start *s)
 {
-	static const char *const known[] = { "image", "version", "release", "channel", "hosts",
-		"waves", "max_failures", "bake_s", "reboot", "reason", NULL };
+	static const struct api_member known[] = { { "image", API_TEXT },
+		{ "version", API_TEXT | API_NULL }, { "release", API_INT }, { "channel", API_TEXT },
+		{ "hosts", API_TEXTS | API_NULL }, { "waves", API_TEXT },
+		{ "max_failures", API_INT }, { "bake_s", API_INT }, { "reboot", API_BOOL },
+		{ "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	const char *waves = json_get_str(k->body, "waves", "1,10%,50%,100%");
 	const char *image = json_get_str(k->body, "image", "");
 	char err[120];
 
-	if (api_has_unknown_key(k, known) || !read_numbers(k, s))
+	if (!api_check_body(k, known) || !read_numbers(k, s))
 		return false;
 	versions_why(k, s->r.why);
 	s->version = json_get_str(k->body, "version", NULL);
@@ -578,11 +581,11 @@ static bool find_in(struct call *k, unsigned states, struct store_rollout *out)
 
 void api_post_rollout_pause(struct call *k)
 {
-	static const char *const known[] = { "reason", NULL };
+	static const struct api_member known[] = { { "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	char why[VERSIONS_WHY_MAX];
 	struct store_rollout r;
 
-	if (api_has_unknown_key(k, known) || !find_in(k, 1U << ROLLOUT_RUNNING, &r))
+	if (!api_check_body(k, known) || !find_in(k, 1U << ROLLOUT_RUNNING, &r))
 		return;
 	rollouts_pause(k->c, &r, k->who->name, versions_why(k, why));
 	answer_rollout(k, &r, 200);
@@ -590,10 +593,11 @@ void api_post_rollout_pause(struct call *k)
 
 void api_post_rollout_resume(struct call *k)
 {
-	static const char *const known[] = { "reason", "retry", NULL };
+	static const struct api_member known[] = { { "reason", API_TEXT | API_NULL },
+		{ "retry", API_BOOL }, { NULL, 0 } };
 	struct store_rollout r;
 
-	if (api_has_unknown_key(k, known) || !find_in(k, 1U << ROLLOUT_PAUSED, &r))
+	if (!api_check_body(k, known) || !find_in(k, 1U << ROLLOUT_PAUSED, &r))
 		return;
 	rollouts_resume(k->c, &r, json_bool(json_get(k->body, "retry"), false));
 	answer_rollout(k, &r, 200);
@@ -601,11 +605,11 @@ void api_post_rollout_resume(struct call *k)
 
 void api_post_rollout_abort(struct call *k)
 {
-	static const char *const known[] = { "reason", NULL };
+	static const struct api_member known[] = { { "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	char why[VERSIONS_WHY_MAX], by[80];
 	struct store_rollout r;
 
-	if (api_has_unknown_key(k, known) ||
+	if (!api_check_body(k, known) ||
 		!find_in(k, 1U << ROLLOUT_STARTING | 1U << ROLLOUT_RUNNING | 1U << ROLLOUT_PAUSED,
 			&r))
 		return;

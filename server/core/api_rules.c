@@ -269,14 +269,16 @@ static int find(struct call *k)
 
 void api_post_rule(struct call *k)
 {
-	static const char *const known[] = { "name", "match", "image", "channel", "profile",
-		"before", "at", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT },
+		{ "match", API_TEXT | API_NEEDED }, { "image", API_TEXT | API_NULL },
+		{ "channel", API_TEXT | API_NULL }, { "profile", API_TEXT | API_NULL },
+		{ "before", API_TEXT }, { "at", API_INT }, { NULL, 0 } };
 	struct rules_one one = { 0 };
 	struct rules new;
 	char what[HOST_TEXT_MAX + 16];
 	int at;
 
-	if (api_has_unknown_key(k, known) || !read_rule(k, &one))
+	if (!api_check_body(k, known) || !read_rule(k, &one))
 		return;
 	if (rules_find(&k->c->rules, one.r.name) >= 0) {
 		answer_problem(k->a, 409, "name-taken", "muster rule set NAME …",
@@ -297,14 +299,16 @@ void api_post_rule(struct call *k)
 
 void api_patch_rule(struct call *k)
 {
-	static const char *const known[] = { "name", "match", "image", "channel", "profile",
-		"before", "at", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT }, { "match", API_TEXT },
+		{ "image", API_TEXT | API_NULL }, { "channel", API_TEXT | API_NULL },
+		{ "profile", API_TEXT | API_NULL }, { "before", API_TEXT }, { "at", API_INT },
+		{ NULL, 0 } };
 	struct rules_one one;
 	struct rules new;
 	char what[HOST_TEXT_MAX + 16];
 	int i = find(k), other;
 
-	if (i < 0 || api_has_unknown_key(k, known) || !copy_rules(k, &new))
+	if (i < 0 || !api_check_body(k, known) || !copy_rules(k, &new))
 		return;
 	take_out(&new, (size_t)i, &one);
 	if (!read_rule(k, &one)) {
@@ -343,7 +347,8 @@ void api_delete_rule(struct call *k)
 
 void api_post_rule_test(struct call *k)
 {
-	static const char *const known[] = { "host", "facts", NULL };
+	static const struct api_member known[] = { { "host", API_TEXT }, { "facts", API_OBJECT },
+		{ NULL, 0 } };
 	const char *name = json_get_str(k->body, "host", NULL);
 	struct rule_facts facts = { 0 };
 	struct store_host h = { 0 };
@@ -351,7 +356,7 @@ void api_post_rule_test(struct call *k)
 	struct jw w = { 0 };
 	int rc;
 
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return;
 	if (name) {
 		rc = store_host_by_name(k->c->store, name, &h);

@@ -62,6 +62,11 @@ static int read_scope(struct call *k, char out[STORE_TOKEN_SCOPE_MAX])
 	size_t n = 0;
 
 	api_families(families, sizeof families);
+	if (list && !json_len(list)) {
+		answer_problem(k->a, 422, "scope", families,
+			"scope names nothing: leave it out for a token of all families");
+		return 0;
+	}
 	for (size_t i = 0; i < json_len(list); i++) {
 		const char *word = json_str(json_at(list, i), "");
 
@@ -94,13 +99,14 @@ static int within_callers(struct call *k, const struct store_token *t)
 
 static int read_body(struct call *k, struct store_token *t)
 {
-	static const char *const known[] = { "name", "role", "scope", "life_s", NULL };
+	static const struct api_member known[] = { { "name", API_TEXT }, { "role", API_TEXT },
+		{ "scope", API_TEXTS }, { "life_s", API_INT }, { NULL, 0 } };
 	const char *name = json_get_str(k->body, "name", "");
 	const char *role = json_get_str(k->body, "role", "");
 	const int64_t life_s = json_get_int(k->body, "life_s", LIFE_S);
 
 	*t = (struct store_token){ .role = (int)role_parse(role), .created_ms = k->c->wall_ms };
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return 0;
 	if (!host_name_ok(name))
 		return bad(k, "name", "1 to 63 letters, digits, '-' and '.'", name);

@@ -68,6 +68,8 @@ static size_t both_keys(
 
 void api_post_root(struct call *k)
 {
+	static const struct api_member known[] = { { "root", API_TEXT },
+		{ "signatures", API_TEXTS }, { "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	struct minisig_public keys[2 * ROOT_KEYS_MAX];
 	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct root_walk before = { 0 }, after;
@@ -75,7 +77,7 @@ void api_post_root(struct call *k)
 	struct signed_text t;
 	int n, any;
 
-	if (!trust_read(k, "root", &t))
+	if (!api_check_body(k, known) || !trust_read(k, "root", &t))
 		return;
 	any = trust_root_if_any(k, &before);
 	if (any < 0 || !judge_root(k, &t, &before, any, &after))
@@ -139,6 +141,9 @@ static int judge_channel_now(
 
 void api_post_channel(struct call *k)
 {
+	static const struct api_member known[] = { { "channel", API_TEXT },
+		{ "signatures", API_TEXTS }, { "hold", API_BOOL },
+		{ "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 	struct store_sig sigs[QUORUM_SIGS_MAX];
 	struct store_channel c = { 0 }, old;
 	struct root_walk w;
@@ -147,7 +152,7 @@ void api_post_channel(struct call *k)
 	bool any;
 	int n;
 
-	if (!trust_read(k, "channel", &t) || trust_root(k, &w) != 1 ||
+	if (!api_check_body(k, known) || !trust_read(k, "channel", &t) || trust_root(k, &w) != 1 ||
 		!judge_channel_now(k, &w.root, &t, &c.ch))
 		return;
 	any = find_old(k, &c.ch, &old);

@@ -56,10 +56,6 @@ bool api_check_values(struct call *k, int64_t host)
 
 	if (!values)
 		return true;
-	if (!json_is_object(values)) {
-		answer_problem(k->a, 422, "values", NULL, "values is no object");
-		return false;
-	}
 	for (size_t i = 0; (v = json_member(values, i, &name)); i++) {
 		if (!api_value_ok(k, name, v))
 			return false;

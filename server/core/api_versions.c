@@ -171,9 +171,11 @@ static bool find_before(struct call *k, struct rollback *r)
 
 static bool read_rollback(struct call *k, struct rollback *r)
 {
-	static const char *const known[] = { "version", "release", "channel", "reason", NULL };
+	static const struct api_member known[] = { { "version", API_TEXT | API_NULL },
+		{ "release", API_INT }, { "channel", API_TEXT | API_NULL },
+		{ "reason", API_TEXT | API_NULL }, { NULL, 0 } };
 
-	if (api_has_unknown_key(k, known))
+	if (!api_check_body(k, known))
 		return false;
 	r->version = json_get_str(k->body, "version", NULL);
 	r->release = (uint64_t)json_get_int(k->body, "release", 0);
@@ -387,13 +389,10 @@ static bool may_go(struct call *k, const struct wanted *w, const struct store_im
 
 void api_delete_image(struct call *k)
 {
-	static const char *const known[] = { "reason", NULL };
 	struct store_image *some;
 	struct wanted w;
 	int n;
 
-	if (api_has_unknown_key(k, known))
-		return;
 	read_wanted(k, &w);
 	some = list_versions(k, &w, &n);
 	if (!some) {

@@ -87,6 +87,7 @@ void core_answer(struct core *c, uint64_t http_id, struct answer *a)
 		.status = (uint16_t)a->status,
 		.retry_after = a->retry_after_s,
 		.challenge = (uint8_t)a->challenge,
+		.allow = a->allow,
 	};
 	size_t at = 0;
 

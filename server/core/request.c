@@ -1,6 +1,7 @@
 #include "server/core/request.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,4 +146,23 @@ int query_get(const char *query, const char *key, char *out, size_t size)
 	}
 	*out = 0;
 	return 0;
+}
+
+int query_next(const char **query, char *key, size_t key_size, char *value, size_t value_size)
+{
+	const char *p = *query + strspn(*query, "&");
+	const size_t n = strcspn(p, "=&");
+	int rc = 1;
+
+	*query = p;
+	if (!*p)
+		return 0;
+	snprintf(key, key_size, "%.*s", (int)n, p);
+	p += n + (p[n] == '=');
+	*query = p + strcspn(p, "&");
+	if (p != *query && !decode(p, value, value_size))
+		rc = -EBADMSG;
+	if (p == *query || rc < 0)
+		*value = 0;
+	return rc;
 }

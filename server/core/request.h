@@ -20,6 +20,7 @@ struct answer {
 	unsigned status;
 	unsigned retry_after_s; /* 0: no header */
 	enum http_challenge challenge;
+	uint8_t allow; /* as in struct http_answer */
 	bool later;    /* sent when the sign role has answered */
 	uint64_t feed; /* as in struct http_answer */
 	char type[48];
@@ -47,5 +48,12 @@ void answer_problem(struct answer *a, unsigned status, const char *code, const c
  * size); 0: absent, empty or not printable, out is "". Pure.
  */
 int query_get(const char *query, const char *key, char *out, size_t size);
+
+/*
+ * The next parameter of a query, which is moved behind it: its key as it stands there, its value
+ * decoded, "" where it has none or a bad one; each cut to size. 1; 0 at the end; -EBADMSG when the
+ * value is not printable ASCII, with the key all the same. Pure.
+ */
+int query_next(const char **query, char *key, size_t key_size, char *value, size_t value_size);
 
 #endif

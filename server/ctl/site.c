@@ -419,6 +419,8 @@ static int check_keys(struct comparing *c, const char *host, const struct json *
 		return wrong(c, "hosts.%s: a host is an object", host);
 	if (!host_name_ok(host))
 		return wrong(c, "hosts.%s: that is no host's name", host);
+	if (host_name_is_word(host))
+		return wrong(c, "hosts.%s: " HOST_NAME_IS_WORD, host, host);
 	for (size_t i = 0; json_member(h, i, &key); i++) {
 		const char *best = NULL;
 		unsigned distance = 4;

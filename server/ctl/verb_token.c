@@ -45,6 +45,9 @@ static int read_wish(struct ctl *c, int argc, char **argv, struct wish *w)
 			break;
 		case OPT_SCOPE:
 			w->scope = optarg;
+			if (!optarg[strspn(optarg, ", ")])
+				return ctl_usage(c,
+					"--scope takes families, as hosts,leases; all without it");
 			break;
 		case OPT_EXPIRES:
 			w->has_life = true;

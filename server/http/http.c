@@ -156,14 +156,21 @@ static void add_number(struct MHD_Response *r, const char *name, unsigned n)
 	MHD_add_response_header(r, name, text);
 }
 
-/* What some refusals must say beside their text (RFC 9110 sections 15.5.6 and 15.5.17). */
-static void explain(const struct conn *c, enum problem_kind kind, struct MHD_Response *r)
+static void add_allow(struct MHD_Response *r, uint8_t methods)
 {
 	char text[ROUTES_ALLOW_MAX];
 
+	routes_allow(methods, text);
+	MHD_add_response_header(r, "Allow", text);
+}
+
+/* What some refusals must say beside their text (RFC 9110 sections 15.5.6 and 15.5.17). */
+static void explain(const struct conn *c, enum problem_kind kind, struct MHD_Response *r)
+{
+	char text[32];
+
 	if (kind == PROBLEM_METHOD) {
-		routes_allow(c->route, text);
-		MHD_add_response_header(r, "Allow", text);
+		add_allow(r, c->route->methods);
 	} else if (kind == PROBLEM_RANGE) {
 		snprintf(text, sizeof text, "bytes */%zu", c->blob->size);
 		MHD_add_response_header(r, "Content-Range", text);
@@ -623,6 +630,8 @@ static enum MHD_Result send_answer(struct http *h, struct conn *c)
 		add_number(r, "Retry-After", a->retry_after);
 	if (challenges[a->challenge])
 		MHD_add_response_header(r, "WWW-Authenticate", challenges[a->challenge]);
+	if (a->allow)
+		add_allow(r, a->allow);
 	return send_taken(h, c, a->status, r, a->body_len);
 }
 
@@ -1121,7 +1130,7 @@ static bool header_ok(const char *text, size_t size)
 static bool answer_ok(const struct msg_head *m, const struct http_answer *a)
 {
 	if (m->len != sizeof *a + a->body_len || a->status < 200 || a->status > 599 ||
-		a->more > 1 || a->challenge >= CHALLENGES)
+		a->more > 1 || a->challenge >= CHALLENGES || a->allow >> HTTP_METHODS)
 		return false;
 	return header_ok(a->type, sizeof a->type) && header_ok(a->etag, sizeof a->etag);
 }

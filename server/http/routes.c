@@ -159,13 +159,13 @@ const struct route *routes_find(const char *path, enum http_peer peer)
 	return NULL;
 }
 
-void routes_allow(const struct route *r, char out[ROUTES_ALLOW_MAX])
+void routes_allow(uint8_t methods, char out[ROUTES_ALLOW_MAX])
 {
 	char *p = out;
 
 	*p = '\0';
 	for (int m = 0; m < HTTP_METHODS; m++) {
-		if (!(r->methods & BIT(m)))
+		if (!(methods & BIT(m)))
 			continue;
 		if (p != out)
 			p = stpcpy(p, ", ");

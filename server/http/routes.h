@@ -44,7 +44,7 @@ int routes_target(const char *target, struct http_request *out);
 /* The row for this path, or NULL when this peer has none. */
 const struct route *routes_find(const char *path, enum http_peer peer);
 
-/* The value of the Allow header: "GET, HEAD". */
-void routes_allow(const struct route *r, char out[ROUTES_ALLOW_MAX]);
+/* The value of the Allow header, "GET, HEAD", of bits 1 << enum http_method. */
+void routes_allow(uint8_t methods, char out[ROUTES_ALLOW_MAX]);
 
 #endif

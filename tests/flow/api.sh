@@ -15,6 +15,14 @@ http() {
 etag() { sed -n 's/^[Ee][Tt]ag: \(.*\)\r$/\1/p' "$work/head"; }
 body() { jq -c "$1" "$work/body"; }
 sql() { sqlite3 "$work/state/muster.db" "$1"; }
+# fails_with CODE PATTERN COMMAND...: as when it is mistyped.
+fails_with() {
+	local said rc
+
+	said=$("${@:3}" 2>&1)
+	rc=$?
+	{ [ $rc = "$1" ] && grep -q -- "$2" <<<"$said"; } || { echo "$rc: $said"; return 1; }
+}
 
 ns_add server
 bridge server br0 10.77.0.1/24
@@ -163,4 +171,135 @@ check 'and by stage' is "$(api '/hosts?stage=failed' | jq -r '.hosts[].name')" h
 check 'events of a stage' is "$(api '/events?stage=verify' | jq '.events | length')" 4
 check 'of a host, from one on' is "$(api '/events?host=h3&after=12&limit=1' | jq -c '[[.events[].id], .last]')" '[[13],13]'
 check 'muster sees every page' is "$(muster -o name host list | wc -l)" "$(sql 'SELECT count(*) FROM host')"
+
+# ---- what nobody knows, or what cannot be, is refused before anything changes
+
+dump >"$work/before"
+# refused NAME METHOD PATH [BODY]: 422, with a sentence that begins with that name.
+refused() {
+	local data=()
+
+	[ -z "${4:-}" ] || data=(--data-binary "$4")
+	is "$(http "$2" "$3" "${data[@]}") $(body '.detail | split(" ")[0]')" "422 \"$1\""
+}
+while read -r name method path data; do
+	check "refused: $method $path $data" refused "$name" "$method" "$path" "$data"
+done <<'END'
+dry_run DELETE /hosts/h3?dry_run=yes
+dry_run DELETE /hosts/h3?dry_run=
+dry_run DELETE /hosts/h3?dry_run
+dry-run DELETE /hosts/h3?dry-run=1
+dry%5Frun DELETE /hosts/h3?dry%5Frun=1
+dry_run DELETE /hosts/h3?dry_run=0&dry_run=1
+Dry_run PATCH /hosts/h3?Dry_run=1 {"image":null}
+after DELETE /hosts/h3?after=1
+dry_run GET /hosts?dry_run=1
+forget DELETE /leases/10.77.0.100?forget=yes
+nothing GET /status?nothing
+after:address GET /leases?after:address=10.77.0.100
+after GET /events/stream?after=;
+feed GET /events?feed=1
+after GET /hosts?after=bogus
+after GET /hosts?after=-1
+after GET /boots?after=1x
+after GET /audit?after=99999999999999999999
+limit GET /hosts?limit=abc
+limit GET /hosts?limit=-1
+limit GET /events?limit=0
+limit GET /images/log?limit=many
+since GET /boots?since=yesterday
+stage GET /hosts?stage=bogus
+state GET /boots?state=bogus
+state GET /events?state=up
+brief GET /hosts?brief=2
+q GET /hosts?q=%C3%A9
+host GET /boots?host=1234567890123456789012345678901234567890123456789012345678901234
+where GET /hosts?where=arch%3Dx86_64&brief=1
+where GET /hosts?where=arch%3Dx86_64&state=up
+from GET /hosts/h3/diff?from=a&to=2
+to GET /hosts/h3/diff?from=1
+from GET /hosts/h3/diff?to=1
+after GET /leases?after=1
+limit GET /leases?limit=x
+port GET /sd/prometheus?port=http
+count POST /rollouts?dry_run=1&count=x {"image":"kvm"}
+name POST /hosts {"name":5,"serial":"S9"}
+serial POST /hosts {"name":"new","serial":12345,"mac":"52:54:00:00:00:99"}
+uuid POST /hosts {"name":"new","uuid":5,"mac":"52:54:00:00:00:99"}
+mac POST /hosts {"name":"new","mac":["52:54:00:00:00:99"]}
+macs POST /hosts {"name":"new","macs":"52:54:00:00:00:99"}
+macs POST /hosts {"name":"new","macs":["52:54:00:00:00:99",7]}
+serial PUT /hosts/h3 {"serial":1}
+image PATCH /hosts/h3 {"image":5}
+admitted PATCH /hosts/h3 {"admitted":"no"}
+rejected PATCH /hosts/h3 {"rejected":1}
+profile PATCH /hosts/h3 {"profile":false}
+labels PATCH /hosts/h3 {"labels":["a"]}
+values PATCH /hosts/h3 {"values":"a"}
+options PATCH /hosts/h3 {"options":"mtu = 1400"}
+ip PATCH /hosts/h3 {"ip":1}
+reason DELETE /hosts/h3 {"reason":5}
+by POST /hosts/h3/replace {}
+force POST /hosts/h3/replace {"by":"h4","force":"yes"}
+image POST /hosts/h3/pin {"image":["kvm"]}
+release POST /hosts/h3/pin {"image":"kvm","release":"1"}
+reason POST /hosts/h3/reboot {"reason":1}
+rows POST /hosts/import {"rows":{}}
+match POST /rules {"name":"all-of-them","match":["x"],"image":"kvm"}
+match POST /rules {"name":"all-of-them","image":"kvm"}
+match POST /rules {"name":"all-of-them","match":null,"image":"kvm"}
+at POST /rules {"name":"all-of-them","match":"","image":"kvm","at":"1"}
+host POST /rules/test {"host":5}
+facts POST /rules/test {"facts":"x"}
+scope POST /tokens {"name":"new","role":"viewer","scope":"hosts"}
+scope POST /tokens {"name":"new","role":"viewer","scope":""}
+scope POST /tokens {"name":"new","role":"viewer","scope":[]}
+scope POST /tokens {"name":"new","role":"viewer","scope":["hosts",5]}
+life_s POST /tokens {"name":"new","role":"viewer","life_s":"60"}
+life_s POST /tokens {"name":"new","role":"viewer","life_s":1.5}
+args POST /profiles {"name":"new","args":5}
+name POST /profiles {"name":["new"]}
+files PUT /profiles/new {"files":[]}
+content PUT /profiles/new {"files":{"/etc/x":{"content":5}}}
+hold POST /channels {"channel":"x","signatures":["x"],"hold":"yes"}
+signatures POST /images {"manifest":"x","signatures":"x"}
+root POST /roots {"root":{},"signatures":["x"]}
+bake_s POST /rollouts {"image":"kvm","version":"1","bake_s":"5"}
+reboot POST /rollouts {"image":"kvm","version":"1","reboot":"no"}
+hosts POST /rollouts {"image":"kvm","version":"1","hosts":"h3"}
+retry POST /rollouts/1/resume {"retry":1}
+older_s POST /images/gc {"older_s":"600"}
+reason POST /images/kvm/rollback {"reason":["so"]}
+more POST /batch {"id":"t","calls":[],"more":"yes"}
+calls POST /batch {"id":"t","calls":{}}
+path POST /batch {"id":"t","calls":[{"method":"DELETE","path":5}]}
+serial POST /hosts {"name":"new","serial":"1234567890123456789012345678901234567890123456789012345678901234"}
+serial POST /hosts {"name":"new","serial":"A\u001b[2JB"}
+serial PUT /hosts/h3 {"serial":"A\nB"}
+all POST /hosts {"name":"all","serial":"S9"}
+ALL POST /hosts {"name":"ALL","serial":"S9"}
+All PUT /hosts/All {"serial":"S9"}
+all PATCH /hosts/h3 {"name":"all"}
+END
+check 'an import of a host with a word for all of them is refused' \
+	is "$(http POST /hosts/import --data-binary '{"rows":[{"name":"all","macs":["52:54:00:00:00:99"]}]}') $(body '.rows[0].what')" '409 "bad"'
+check 'and a name that is no text' \
+	is "$(http POST /hosts/import --data-binary '{"rows":[{"name":7,"macs":["52:54:00:00:00:99"]}]}') $(body '.rows[0].what')" '409 "bad"'
+check 'and a serial number that would draw on a screen' \
+	is "$(http POST /hosts/import --data-binary '{"rows":[{"serial":"A\u0007B","macs":["52:54:00:00:00:99"]}]}') $(body '.rows[0].what')" '409 "bad"'
+check 'a scope of nothing is none' fails_with 2 'scope' muster token create new --role viewer --scope ''
+dump >"$work/after"
+check 'all is as it was' diff "$work/before" "$work/after"
+check 'a dry run may be called true' is "$(http DELETE '/hosts/h3?dry_run=true') $(http GET /hosts/h3)" '204 200'
+check 'and what is none may be said' is "$(http PATCH '/hosts/h3?dry_run=0' --data-binary '{"labels":{"d":"0"}}') $(body .labels.d)" '200 "0"'
+check 'of an unknown parameter the answer lists the known' is "$(http GET '/boots?x=1') $(body .hint)" '422 "it takes limit, after, stage, state, image, host, since"'
+check 'a rule may fit all, where that is said' is "$(http POST /rules --data-binary '{"name":"rest","match":"","image":"kvm"}')" 201
+check 'a longest serial number is whole' is "$(http POST /hosts --data-binary '{"name":"long","serial":"123456789012345678901234567890123456789012345678901234567890123"}') $(body '.serial | length')" '201 63'
+check 'PUT takes several MAC addresses' is "$(http PUT /hosts/long --data-binary '{"macs":["52:54:00:00:0a:01","52:54:00:00:0a:02"]}') $(body '.macs | length')" '200 2'
+
+# ---- another method
+
+allow() { sed -n 's/^[Aa]llow: \(.*\)\r$/\1/p' "$work/head"; }
+check 'another method: 405, with those that it takes' is "$(http DELETE /hosts) $(allow)" '405 GET, HEAD, POST'
+check 'of one host' is "$(http POST /hosts/h3 --data-binary '{}') $(allow)" '405 GET, HEAD, PUT, PATCH, DELETE'
 exit $failed

@@ -82,6 +82,18 @@ sqlite3 "$work/state/muster.db" "
 	UPDATE boot SET state = 2, stage = 7, ended_ms = 1, reason = 'boot-loop', sentence = 'It boots and boots.' WHERE id = 2"
 check 'the server starts again' server_start
 
+# ---- what may be asked with
+
+# Of what it does not know a route says what it knows.
+knows() {
+	[ "$(http "$1" "$2?none=1" -H 'Content-Length: 0')" = 422 ] || { cat "$work/body"; return 1; }
+	is "$(jq -r '.hint | ltrimstr("it takes ") | split(", ") | sort | join(" ")' "$work/body")" "${*:3}"
+}
+while read -r method path names; do
+	# shellcheck disable=SC2086
+	check "$method $path knows as it says" knows "$method" "$path" ${names:-no parameter}
+done < <(/usr/bin/python3 tests/support/openapi.py docs/openapi.yaml --queries)
+
 # ---- what is read
 
 for path in /status /setup /hosts '/hosts?limit=2' '/hosts?brief=1' '/hosts?where=arch=x86_64' /boots '/boots?limit=2' /events '/events?after=1&limit=3' \

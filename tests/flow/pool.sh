@@ -117,7 +117,7 @@ check "what is no setting is refused by name" refused '["dns = nobody"]' "'nobod
 check "what is no host's, too" refused '["range = 10.9.0.1-10.9.0.9"]' "a host has no setting 'range' of its own"
 check "times in the wrong order" refused '["lease-time = 10m","renew-time = 11m"]' "must be longer"
 check "a setting twice" refused '["router = 10.9.0.1","router = 10.9.0.2"]' "'router' is given twice"
-check "what is no list" refused '"dns = 10.77.0.53"' "options are a list"
+check "what is no list" refused '"dns = 10.77.0.53"' "options is a list of texts"
 check "all that changed nothing" says "6=0a4d0035" ask 52:54:00:00:00:0a discover $wants
 cli() { "$B/muster" --socket "$work/run/muster.sock" "$@"; }
 check "the command sets them" says "a: DHCP options 1" cli host set a --option 'ntp = 10.9.0.7'

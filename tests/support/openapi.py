@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""openapi.py DOCUMENT --routes | --check | nothing: what openapi.sh asks of docs/openapi.yaml.
+"""openapi.py DOCUMENT --routes | --queries | --check | nothing: what openapi.sh asks of docs/openapi.yaml.
 
---routes prints METHOD PATH ROLE, with * for a parameter. --check looks at the document itself: every
+--routes prints METHOD PATH ROLE, with * for a parameter; --queries METHOD PATH and the parameters of its
+query. --check looks at the document itself: every
 reference leads somewhere, every schema is one, every object of an answer is closed and says which of
 its members are always there. Else each line "METHOD PATH STATUS TYPE FILE [FILE]" is answered by "ok", or by
 what is wrong with that answer, or with the body that was sent.
@@ -100,6 +101,12 @@ def main():
     if "--routes" in sys.argv:
         for method, path, op in operations(doc):
             print(method.upper(), re.sub(r"{\w+}", "*", path)[len("/api/v1"):], op["x-role"].upper())
+        return
+    if "--queries" in sys.argv:
+        for method, path, op in operations(doc):
+            given = [resolve(doc, p) for p in op.get("parameters", ())]
+            names = sorted(p["name"] for p in given if p["in"] == "query")
+            print(method.upper(), re.sub(r"{\w+}", "0" * 64, path)[len("/api/v1"):], *names)
         return
     if "--check" in sys.argv:
         check(doc)

@@ -89,6 +89,8 @@ static void test_nodes(void **state)
 	assert_int_equal(json_get_int(doc, "absent", 7), 7);
 	assert_true(json_bool(json_get(doc, "t"), false));
 	assert_true(json_bool(json_get(doc, "z"), true));
+	assert_true(json_is_bool(json_get(doc, "t")));
+	assert_false(json_is_bool(json_get(doc, "z")) || json_is_bool(NULL));
 	l = json_get(doc, "l");
 	assert_true(json_is_array(l) && !json_is_object(l));
 	assert_int_equal(json_len(l), 2);
