@@ -40,7 +40,7 @@ lab_main() {
 	lab_muster host set n01 --image mute >>"$LAB_DIR/log/wait.log" 2>&1
 	lab_host n01 bios
 	lab_because n01 hypervisor-silent 'an image that starts and is silent' 120
-	lab_check 'it does run' shows n01 'mute: I run'
+	lab_check 'it does run' lab_until 60 "shows n01 'mute: I run'"
 	lab_done
 }
 lab_enter "$@"

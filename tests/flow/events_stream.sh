@@ -67,13 +67,14 @@ stream "$work/d" -H 'Last-Event-ID: 99999999'
 check 'from after what there is, as a server has it that was restored' wait_for 5 grep -q '^: listening' "$work/d"
 script 2
 check 'what is new comes' wait_for 5 has "$work/d" 1
+check 'to others, too' wait_for 5 has "$work/b" 3
 kill "$reader"; wait "$reader" 2>/dev/null
 reader=$one
 
 # ---- the role that answers ends
 pkill -KILL -P "$server" -x musterd-view
 script 3
-check 'a new view goes on with it' wait_for 10 has "$work/b" 3
+check 'a new view goes on with it' wait_for 10 has "$work/b" 4
 kill -0 "$reader" && ok 'on the same connection' || not_ok 'on the same connection'
 kill "$one" 2>/dev/null
 
