@@ -18,7 +18,7 @@ static bool label_ok(struct call *k, const char *name, const struct json *v)
 	if (json_is_null(v) || (json_is_str(v) && rule_label_value_ok(json_str(v, ""))))
 		return true;
 	answer_problem(k->a, 422, "label", NULL,
-		"%s: a label's value is text of at most %d printable characters without blanks, quotes, "
+		"%s: a label's value is text of at most %d printable ASCII characters without blanks, quotes, "
 		"'|', ',' and brackets, or null",
 		name, STORE_LABEL_MAX - 1);
 	return false;

@@ -24,7 +24,7 @@ bool api_value_ok(struct call *k, const char *name, const struct json *v)
 				       script_value_ok(text)))
 		return true;
 	answer_problem(k->a, 422, "value", NULL,
-		"%s: a value is text of 1 to %d printable characters without $ ` \" ' \\ | & ; < >, or "
+		"%s: a value is text of 1 to %d printable ASCII characters without $ ` \" ' \\ | & ; < >, or "
 		"null",
 		name, STORE_VALUE_MAX - 1);
 	return false;

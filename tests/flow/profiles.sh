@@ -106,7 +106,7 @@ bad 'quotes in the arguments' 'words of letters' set web --args 'a="b c"'
 bad 'two blanks there' 'words of letters' set web --args 'a  b'
 bad 'a tab there' 'words of letters' set web --args $'a\tb'
 bad 'a value that makes it so' 'words of letters' set web --value ntp='a (b)'
-bad 'a value with quotes' 'printable characters' set web --value x='a"b'
+bad 'a value with quotes' 'printable ASCII characters' set web --value x='a"b'
 bad 'a value with a bad name' "no value's name" set web --value X=1
 bad 'a required one with a bad name' "no value's name" set web --require X
 text 'hello'
