@@ -152,7 +152,7 @@ struct blob_event {
 	uint32_t addr; /* client, host order */
 	uint8_t digest[32];
 	uint64_t bytes;	   /* body bytes sent so far */
-	uint64_t total;	   /* bytes asked for */
+	uint64_t total;	   /* bytes asked for, at most MANIFEST_FILE_MAX */
 	uint64_t transfer; /* names this transfer; the same in all its phases */
 	char name[64];	   /* of a file of the loader folder, else "" */
 };

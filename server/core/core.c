@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "images/manifest.h"
 #include "server/bytes.h"
 #include "server/core/audit.h"
 #include "server/core/backup.h"
@@ -258,7 +259,8 @@ static int seen_ok(const struct core *c, const struct dhcp_seen *s)
 
 static int blob_ok(const struct blob_event *e)
 {
-	return e && e->phase < BLOB_PHASES && msg_text_ok(e->name, sizeof e->name);
+	return e && e->phase < BLOB_PHASES && e->bytes <= e->total &&
+	       e->total <= MANIFEST_FILE_MAX && msg_text_ok(e->name, sizeof e->name);
 }
 
 static void handle(struct core *c, enum link link, const struct msg_head *head, const void *body)

@@ -181,7 +181,7 @@ void metrics_blob(const struct blob_event *e)
 
 	add(1, "muster_transfers_total{to=\"%s\",phase=\"%s\"}", to, phases[e->phase]);
 	if (e->phase != BLOB_STARTED)
-		add((int64_t)(e->bytes & INT64_MAX), "muster_transfer_bytes_total{to=\"%s\"}", to);
+		add((int64_t)e->bytes, "muster_transfer_bytes_total{to=\"%s\"}", to);
 }
 
 void metrics_ticket(const char *result)

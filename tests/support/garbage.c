@@ -326,9 +326,9 @@ int main(int argc, char **argv)
 		.n_ranges = 1,
 		.ranges = { { 0x0a4d0064, 0x0a4d00c8 } } };
 	char path[600];
-	unsigned seed = (unsigned)getpid();
+	unsigned seed = argc > 2 ? (unsigned)atoi(argv[2]) : (unsigned)getpid();
 
-	if (argc != 2)
+	if (argc < 2)
 		return 2;
 	printf("# seed %u\n", seed);
 	srandom(seed);
