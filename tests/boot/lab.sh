@@ -478,7 +478,7 @@ lab_handoff() { lab_boot "$1" '.events[] | select(.stage == "handoff") | .detail
 
 # lab_because NAME CODE TEXT [SECONDS]: a result: within that time the server says so, once somebody asks.
 lab_because() {
-	lab_check "$3" lab_until "${4:-60}" "lab_why $1 $2"
+	lab_check "$3" lab_until "${4:-120}" "lab_why $1 $2"
 	lab_say "$(lab_api "/hosts/$1/why" | jq -r .sentence)"
 }
 lab_why() { [ "$(lab_api "/hosts/$1/why" | jq -r .code)" = "$2" ]; }
@@ -486,7 +486,7 @@ lab_why() { [ "$(lab_api "/hosts/$1/why" | jq -r .code)" = "$2" ]; }
 # lab_failed_as NAME CODE TEXT: a result: without being asked the server has it on record of a boot, any
 # of them, for firmware tries again by itself.
 lab_failed_as() {
-	lab_check "$3: failed by the server as $2" lab_until 90 "lab_has_failed $1 $2"
+	lab_check "$3: failed by the server as $2" lab_until 180 "lab_has_failed $1 $2"
 	lab_say "$(lab_api "/hosts/$1/why" | jq -r .sentence)"
 }
 lab_has_failed() { lab_api "/hosts/$1/boots" | jq -e --arg r "$2" 'any(.boots[]; .reason == $r)' >"$LAB_DIR/said"; }

@@ -8,7 +8,7 @@ LAB_IMAGE=
 LAB_NEED=kinds
 LAB_CONF='[boot]
 	silence-min = 5s
-	silence-max = 30s'
+	silence-max = 45s'
 
 shows() { lab_screen "$1" | grep -q "$2"; }
 
@@ -32,14 +32,14 @@ lab_main() {
 	lab_own broken --kernel "$LAB_DIR/broken" --initrd "$(lab_base)" --args "$console"
 
 	lab_host n01 bios # as the server names who comes first
-	lab_because n01 admission 'nobody has admitted it' 120
+	lab_because n01 admission 'nobody has admitted it' 240
 	lab_check 'and its screen shows the code that we name' shows n01 "code $(lab_api /hosts/n01 | jq -r .code)"
 	lab_muster host approve n01 --image broken >>"$LAB_DIR/log/wait.log" 2>&1
 	lab_because n01 kexec 'a kernel that is none is refused'
 	lab_off n01
 	lab_muster host set n01 --image mute >>"$LAB_DIR/log/wait.log" 2>&1
 	lab_host n01 bios
-	lab_because n01 hypervisor-silent 'an image that starts and is silent' 120
+	lab_because n01 hypervisor-silent 'an image that starts and is silent' 240
 	lab_check 'it does run' lab_until 60 "shows n01 'mute: I run'"
 	lab_done
 }
